@@ -6,9 +6,6 @@
  * A run is followed forwards, byte by byte, as far as bytes are moved, and put together of pieces.
  */
 import { ARGUMENT_TYPES } from '../../sim/ebpf/helpers/argument-types.ts';
-import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
-import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
-import { KERNEL_FUNCTIONS } from '../../sim/ebpf/helpers/kernel-functions.ts';
 import {
   accessSize,
   BPF_ALU,
@@ -32,6 +29,7 @@ import type { RunTrace, TracedCall, TraceStep } from '../../sim/ebpf/interpreter
 import { STACK_BASE, STACK_SIZE } from '../../sim/ebpf/memory.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { BY_NAME, LOADS, STORES } from './frame-helpers.ts';
 import { TracedInstructions } from './traced-instructions.ts';
 
 /** A byte that is none of the packet's, or one that nobody followed. */
@@ -43,17 +41,12 @@ const EMPTY = -2;
 type Sources = readonly number[];
 
 const NOWHERE: Sources = new Array<number>(8).fill(UNKNOWN);
-const BY_NAME: ReadonlyMap<string, Helper> = new Map(
-  [...HELPERS.values(), ...KERNEL_FUNCTIONS.values()].map((helper) => [helper.name, helper]),
-);
 /** These move the ends of the frame only; bytes stay where they are. */
 const EDGES: ReadonlySet<string> = new Set([
   'bpf_xdp_adjust_head',
   'bpf_xdp_adjust_tail',
   'bpf_xdp_adjust_meta',
 ]);
-const LOADS: ReadonlySet<string> = new Set(['bpf_skb_load_bytes', 'bpf_xdp_load_bytes']);
-const STORES: ReadonlySet<string> = new Set(['bpf_skb_store_bytes', 'bpf_xdp_store_bytes']);
 /** Helpers that write two bytes of the frame, at their second argument. */
 const SUMS: ReadonlySet<string> = new Set(['bpf_l3_csum_replace', 'bpf_l4_csum_replace']);
 const LPM_TRIE = 'LPM_TRIE';

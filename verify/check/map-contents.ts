@@ -8,9 +8,6 @@
  */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { ARGUMENT_TYPES, type ArgumentMemory } from '../../sim/ebpf/helpers/argument-types.ts';
-import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
-import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
-import { KERNEL_FUNCTIONS } from '../../sim/ebpf/helpers/kernel-functions.ts';
 import {
   accessSize,
   BPF_ALU,
@@ -38,6 +35,7 @@ import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { COMPILERS } from './constant-values.ts';
+import { BY_NAME, LOADS, STORES } from './frame-helpers.ts';
 import { TracedInstructions } from './traced-instructions.ts';
 
 /** Tells whether a map had an entry: a pointer that a lookup gave, or what `bpf_redirect_map` returned. */
@@ -72,16 +70,10 @@ const WRITERS: ReadonlyMap<string, (values: readonly bigint[]) => number> = new 
   ['bpf_l3_csum_replace', () => 2],
   ['bpf_l4_csum_replace', () => 2],
 ]);
-/** Of these each byte comes from the same byte of what they were passed, or of the frame: the third argument, at the second. */
-const STORES: ReadonlySet<string> = new Set(['bpf_skb_store_bytes', 'bpf_xdp_store_bytes']);
-const LOADS: ReadonlySet<string> = new Set(['bpf_skb_load_bytes', 'bpf_xdp_load_bytes']);
 /** They put something into a map, which is the program's own then. */
 const UPDATES: ReadonlySet<string> = new Set(['bpf_map_update_elem', 'bpf_map_push_elem']);
 /** Which argument holds the flags of redirects that refuse some. */
 const REDIRECT_FLAGS: Readonly<Record<string, number>> = { bpf_redirect: 2, bpf_redirect_map: 3 };
-const BY_NAME: ReadonlyMap<string, Helper> = new Map(
-  [...HELPERS.values(), ...KERNEL_FUNCTIONS.values()].map((helper) => [helper.name, helper]),
-);
 
 interface Register {
   origin: bigint;
