@@ -11,6 +11,7 @@ import { OutcomeBatch } from '../sim/engines/outcome-batch.ts';
 import { ethernet } from '../sim/packet/build.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { World } from '../sim/runtime/world.ts';
+import { lostUpdates } from '../verify/check/lost-updates.ts';
 import { buildGuarded, GUARDED_PROGRAMS } from './aim/programs.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
 
@@ -142,6 +143,20 @@ describeKernel('an object with templates', ['compiler'], () => {
         'user space puts 2 maps into map services_of at the most, each into as many slots as it likes',
       );
       expect(branches).toMatchObject({ undecided: 0 });
+    }));
+
+  it('can lose what CPUs count in the maps inside, unless they are one for each CPU', () =>
+    compiled('kernel-tests/fixtures/inner_counts.bpf.c', async (path) => {
+      const object = new Uint8Array(readFileSync(path));
+      const lostBy = (name: string): string[] =>
+        lostUpdates({ name, object, entries: [{ function: name, hook: 'xdp' }] }).map(
+          ({ summary }) => summary,
+        );
+      expect(lostBy('shared')).toEqual([
+        'shared: counter/lost-update: a value of a map in tables is loaded, added to and stored, without an atomic operation',
+      ]);
+      expect(lostBy('table_of_cpu')).toEqual([]);
+      expect(lostBy('value_of_cpu')).toEqual([]);
     }));
 
   it('whose types are not described says what to do', () =>

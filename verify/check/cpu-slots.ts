@@ -84,10 +84,10 @@ export class CpuSlots {
     const { src, imm } = this.#instructions;
     if (src[slot] !== 0) return false;
     const key = this.#frame.get(2);
-    return (
-      imm[slot] === GET_SMP_PROCESSOR_ID ||
-      (imm[slot] === MAP_LOOKUP_ELEM && key !== undefined && this.#spilled.has(key))
-    );
+    if (imm[slot] === GET_SMP_PROCESSOR_ID) return true;
+    // Of a table that is the CPU's own, from a map of maps, every value is.
+    const isOwn = this.#own.has(1) || (key !== undefined && this.#spilled.has(key));
+    return imm[slot] === MAP_LOOKUP_ELEM && isOwn;
   }
 
   #computed(slot: number): Result | undefined {

@@ -8,6 +8,7 @@ import type { BpfMap, BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts
 import { programLayout } from '../../sim/ebpf/context/program-layout.ts';
 import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { madeName, templateOf } from '../../sim/ebpf/made-maps.ts';
 import { ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
 import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
 import { withSlots } from '../../sim/ebpf/world-slots.ts';
@@ -69,19 +70,36 @@ function reachedFrom(object: BpfObject, entry: number, worlds: readonly NamedWor
 }
 
 function lostIn(program: Program, object: BpfObject, own: BpfProgram, hook: Hook): CheckFinding[] {
+  const { maps, inside } = withInnerMaps(object);
   const facts = analyse({
     program: own,
-    maps: object.maps,
+    maps,
+    inside,
     layout: programLayout(hook === 'xdp' ? 'xdp' : 'tc', own),
     helperAt: (slot) => helperAt(object, own, slot),
     enteredWith: 'context',
   });
   return own.subprograms.flatMap((subprogram) =>
     storedSums(own, subprogram, facts.accesses).flatMap(({ slot, map: index }) => {
-      const map = object.maps[index];
+      const map = maps[index];
       return map !== undefined && SHARED.has(map.type) ? [lostUpdateAt(program, own, slot, map)] : [];
     }),
   );
+}
+
+/** With one more map for each map of maps: those inside are all alike. */
+function withInnerMaps({ maps }: BpfObject): {
+  readonly maps: readonly BpfMap[];
+  readonly inside: (outer: number) => number | undefined;
+} {
+  const inner = new Map<number, BpfMap>();
+  for (const [index, { name, inner: template }] of maps.entries())
+    if (template !== undefined) inner.set(index, { ...template, name: madeName(name, 0) });
+  const outers = [...inner.keys()];
+  return {
+    maps: [...maps, ...inner.values()],
+    inside: (outer) => (inner.has(outer) ? maps.length + outers.indexOf(outer) : undefined),
+  };
 }
 
 /** @param how what becomes of the value */
@@ -95,7 +113,9 @@ export function lostUpdateAt(
   const source = sourceAt(own, slot);
   const isEntry = program.entries.some((one) => one.function === own.function);
   const where = isEntry ? '' : `in ${own.function}, which it tail-calls, `;
-  const what = map.global === undefined ? `a value of map ${map.name}` : `a global variable (${map.name})`;
+  const outer = templateOf(map.name);
+  const holder = outer === undefined ? `map ${map.name}` : `a map in ${outer}`;
+  const what = map.global === undefined ? `a value of ${holder}` : `a global variable (${map.name})`;
   const place = source === undefined ? ` (instruction ${slot})` : '';
   return {
     invariant: 'counter/lost-update',

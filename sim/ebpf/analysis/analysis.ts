@@ -98,6 +98,11 @@ export interface AnalysisInput {
   /** The bytes of a map that nothing changes any more (`.rodata`); undefined: they are not known. Default: none are. */
   readonly frozen?: (map: number) => Uint8Array | undefined;
   /**
+   * The map that stands for all of those in a map of maps, both by their indices. Default: nothing is known of these, as it has to be
+   * where accesses are left unchecked for what the analysis says.
+   */
+  readonly inside?: (outer: number) => number | undefined;
+  /**
    * How many ways that lead to the same place are told apart before what they disagree on is given up. More is
    * slower and sees more, and says nothing of accesses, calls and single instructions: these need the default, 1.
    */
@@ -629,8 +634,8 @@ class Analysis {
     if (helper !== undefined) {
       const key = helper.arguments[1] === 'key' ? this.#indexAt(state, second) : undefined;
       this.#enterEffects(summary, state, helper);
-      const { maps } = this.#input;
-      result = resultOf({ helper, hook: this.#hook, first, second, key, maps, id });
+      const { maps, inside } = this.#input;
+      result = resultOf({ helper, hook: this.#hook, first, second, key, maps, id, inside });
     }
     state.adjusted = undefined;
     state.retire(id);

@@ -26,6 +26,8 @@ export interface AnalysedResult {
   /** What the first four bytes of its key are, where it takes one. */
   readonly key: Value | undefined;
   readonly maps: readonly BpfMap[];
+  /** The map that stands for those in a map of maps. */
+  readonly inside: ((outer: number) => number | undefined) | undefined;
   /** For a pointer that has to be compared with null. */
   readonly id: number;
 }
@@ -54,14 +56,14 @@ export function resultOf(call: AnalysedResult): Value {
   return RESULTS[call.helper.returns](call);
 }
 
-function found({ helper, first, key, maps, id }: AnalysedResult): Value {
+function found({ helper, first, key, maps, id, inside }: AnalysedResult): Value {
   const source = first.kind === KIND.map ? maps[first.map] : undefined;
   switch (source?.type) {
     case undefined:
       return ANY;
     case 'ARRAY_OF_MAPS':
     case 'HASH_OF_MAPS':
-      return mapPointer(-1, id);
+      return mapPointer(inside?.(first.map) ?? -1, id);
     case 'XSKMAP':
     case 'SOCKMAP':
     case 'SOCKHASH':
