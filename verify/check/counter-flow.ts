@@ -30,6 +30,8 @@ import { CpuSlots } from './cpu-slots.ts';
 /** A store that puts a sum back. */
 export interface StoredSum {
   readonly slot: number;
+  /** Is a lock held there, which was not held all the while since the load? */
+  readonly isLocked: boolean;
   /** Index of the map. */
   readonly map: number;
 }
@@ -47,6 +49,8 @@ interface Loaded {
   readonly offset: number;
   readonly size: number;
   readonly isAdded: boolean;
+  /** Was a lock held at the load, and ever since? */
+  readonly isGuarded: boolean;
 }
 
 interface State {
@@ -58,7 +62,7 @@ const SPIN_LOCK = 93;
 const SPIN_UNLOCK = 94;
 const NONE: readonly Loaded[] = [];
 
-/** In the order of the bytecode. What happens under a lock is left out. */
+/** In the order of the bytecode. What happens under a lock, from the load to the store, is left out. */
 export function storedSums(
   { instructions }: BpfProgram,
   { start, count }: Subprogram,
@@ -128,31 +132,32 @@ class CounterFlow {
     const code = opcode[slot]!;
     if (code === CALL) {
       const number = src[slot] === 0 ? imm[slot] : undefined;
-      if (number === SPIN_LOCK) state.isLocked = true;
-      if (number === SPIN_UNLOCK) state.isLocked = false;
-      loaded.clear();
-      return;
+      if (number === SPIN_LOCK || number === SPIN_UNLOCK) {
+        state.isLocked = number === SPIN_LOCK;
+        for (const [register, all] of loaded) loaded.set(register, unguarded(all));
+      }
     }
     if ((code & CLASS_MASK) === BPF_STX && (code & MODE_MASK) === BPF_MEM) {
-      const sum = state.isLocked ? undefined : this.#sumIn(slot, loaded);
-      if (sum !== undefined) found.push({ slot, map: sum.map });
+      const sum = this.#sumIn(slot, state);
+      if (sum !== undefined) found.push({ slot, map: sum.map, isLocked: state.isLocked });
       return;
     }
     const register = dst[slot]!;
     // What lies over its own pointer cannot be stored back through it.
-    const result = this.#resultOf(slot, loaded).filter(({ base }) => base !== register);
+    const result = this.#resultOf(slot, state).filter(({ base }) => base !== register);
     for (const written of registersWritten(this.#instructions, slot)) forget(loaded, written);
     if (result.length > 0) loaded.set(register, result);
   }
 
-  /** The sum that is stored where it was loaded from. */
-  #sumIn(slot: number, loaded: State['loaded']): Loaded | undefined {
+  /** The sum that is stored where it was loaded from, without a lock that was held all the while. */
+  #sumIn(slot: number, { loaded, isLocked }: State): Loaded | undefined {
     const { opcode, dst, src, offset } = this.#instructions;
     return loaded
       .get(src[slot]!)
       ?.find(
         (one) =>
           one.isAdded &&
+          !(isLocked && one.isGuarded) &&
           one.base === dst[slot] &&
           one.offset === offset[slot] &&
           one.size === accessSize(opcode[slot]!),
@@ -160,11 +165,11 @@ class CounterFlow {
   }
 
   /** What the register that an instruction writes may hold behind it. */
-  #resultOf(slot: number, loaded: State['loaded']): readonly Loaded[] {
+  #resultOf(slot: number, { loaded, isLocked }: State): readonly Loaded[] {
     const { opcode, dst, src, imm } = this.#instructions;
     const code = opcode[slot]!;
     const kind = code & CLASS_MASK;
-    if (kind === BPF_LDX) return this.#loadedAt(slot);
+    if (kind === BPF_LDX) return this.#loadedAt(slot, isLocked);
     if (kind !== BPF_ALU && kind !== BPF_ALU64) return NONE;
     const own = loaded.get(dst[slot]!) ?? NONE;
     const isRegister = (code & SOURCE_MASK) === BPF_X;
@@ -185,13 +190,13 @@ class CounterFlow {
     }
   }
 
-  #loadedAt(slot: number): readonly Loaded[] {
+  #loadedAt(slot: number, isGuarded: boolean): readonly Loaded[] {
     const { opcode, src, offset } = this.#instructions;
     const code = opcode[slot]!;
     const pointer = this.#accesses.get(slot)?.pointer;
     if ((code & MODE_MASK) !== BPF_MEM || pointer?.kind !== KIND.mapValue || this.#own.has(slot)) return NONE;
     const place = { base: src[slot]!, offset: offset[slot]!, size: accessSize(code)! };
-    return [{ from: slot, map: pointer.map, ...place, isAdded: false }];
+    return [{ from: slot, map: pointer.map, ...place, isAdded: false, isGuarded }];
   }
 }
 
@@ -209,6 +214,14 @@ function added(all: readonly Loaded[]): readonly Loaded[] {
   return union(
     NONE,
     all.map((one) => (one.isAdded ? one : { ...one, isAdded: true })),
+  );
+}
+
+/** A lock that was taken meanwhile, or given back, has not been held since the load. */
+function unguarded(all: readonly Loaded[]): readonly Loaded[] {
+  return union(
+    NONE,
+    all.map((one) => (one.isGuarded ? { ...one, isGuarded: false } : one)),
   );
 }
 
@@ -230,7 +243,10 @@ function join(known: State, other: State): State {
 function union(one: readonly Loaded[], others: readonly Loaded[]): readonly Loaded[] {
   let all = one;
   for (const other of others) {
-    const isKnown = all.some(({ from, isAdded }) => from === other.from && isAdded === other.isAdded);
+    const isKnown = all.some(
+      ({ from, isAdded, isGuarded }) =>
+        from === other.from && isAdded === other.isAdded && isGuarded === other.isGuarded,
+    );
     if (!isKnown) all = [...all, other];
   }
   return all;

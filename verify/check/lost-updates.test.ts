@@ -110,6 +110,21 @@ describe('an update is lost', () => {
       5,
     ],
     [
+      'across a call',
+      `r7 = r0\n r8 = *(u64 *)(r7 + 0)\n call bpf_ktime_get_ns\n r8 += r0\n *(u64 *)(r7 + 0) = r8`,
+      4,
+    ],
+    [
+      'that was loaded before the lock',
+      `r7 = r0\n r8 = *(u64 *)(r7 + 0)\n r1 = r7\n call 93\n r8 += 1\n *(u64 *)(r7 + 0) = r8\n r1 = r7\n call 94`,
+      5,
+    ],
+    [
+      'that is stored behind the lock',
+      `r7 = r0\n r1 = r7\n call 93\n r8 = *(u64 *)(r7 + 0)\n r1 = r7\n call 94\n r8 += 1\n *(u64 *)(r7 + 0) = r8`,
+      7,
+    ],
+    [
       'where another way has unlocked and left',
       `r7 = r0\n r1 = r7\n call 93\n if r6 == 5 goto on\n r1 = r7\n call 94\n goto out\n on:\n r1 = r7\n call 94\n ${LOST.replaceAll('r0', 'r7')}`,
       11,
@@ -169,13 +184,21 @@ describe('no update is lost', () => {
     ['where the sum overwrites the pointer', load, 'r0 += r1', '*(u64 *)(r0 + 0) = r0'],
     ['where the pointer goes by another name', 'r7 = r0', load, add, '*(u64 *)(r7 + 0) = r1'],
     [
-      'across a call',
-      'r7 = r0',
-      '*(u64 *)(r10 - 16) = 0',
-      'r8 = *(u64 *)(r7 + 0)',
+      'across a call that overwrites the pointer',
+      'r8 = *(u64 *)(r0 + 0)',
       'r8 += 1',
       'call bpf_ktime_get_ns',
-      '*(u64 *)(r7 + 0) = r8',
+      'r0 = r6',
+      '*(u64 *)(r0 + 0) = r8',
+    ],
+    [
+      'across a call that overwrites the sum',
+      'r7 = r0',
+      'r1 = *(u64 *)(r7 + 0)',
+      'r1 += 1',
+      'call bpf_ktime_get_ns',
+      'r1 = r6',
+      '*(u64 *)(r7 + 0) = r1',
     ],
     [
       'under a lock',
@@ -290,6 +313,14 @@ describe('what is said of it', () => {
         confirmedBy: [],
       },
     ]);
+  });
+
+  it('says of a lock that it came too late', () => {
+    const body = `r7 = r0\n r8 = *(u64 *)(r7 + 0)\n r1 = r7\n call 93\n r8 += 1\n *(u64 *)(r7 + 0) = r8\n r1 = r7\n call 94`;
+    const [found] = lostUpdates(programOf([LOOKUP, body, END].join('\n'), [shared]));
+    expect(found?.summary).toContain(
+      'a value of map counts is loaded before the lock is taken, and stored with what was added under it (',
+    );
   });
 
   it('says of a global variable that it is one', () => {

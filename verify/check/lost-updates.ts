@@ -69,6 +69,8 @@ function reachedFrom(object: BpfObject, entry: number, worlds: readonly NamedWor
   return reached;
 }
 
+const LATE_LOCK = 'is loaded before the lock is taken, and stored with what was added under it';
+
 function lostIn(program: Program, object: BpfObject, own: BpfProgram, hook: Hook): CheckFinding[] {
   const { maps, inside } = withInnerMaps(object);
   const facts = analyse({
@@ -80,9 +82,10 @@ function lostIn(program: Program, object: BpfObject, own: BpfProgram, hook: Hook
     enteredWith: 'context',
   });
   return own.subprograms.flatMap((subprogram) =>
-    storedSums(own, subprogram, facts.accesses).flatMap(({ slot, map: index }) => {
+    storedSums(own, subprogram, facts.accesses).flatMap(({ slot, map: index, isLocked }) => {
       const map = maps[index];
-      return map !== undefined && SHARED.has(map.type) ? [lostUpdateAt(program, own, slot, map)] : [];
+      if (map === undefined || !SHARED.has(map.type)) return [];
+      return [lostUpdateAt(program, own, slot, map, isLocked ? LATE_LOCK : undefined)];
     }),
   );
 }
