@@ -14,17 +14,31 @@ import {
   BPF_LSH,
   BPF_MEM,
   BPF_MOV,
+  BPF_PSEUDO_MAP_VALUE,
+  BPF_REG_FP,
   BPF_RSH,
+  BPF_ST,
   BPF_STX,
   BPF_SUB,
   BPF_X,
   CALL,
   CLASS_MASK,
+  LDDW,
   MODE_MASK,
   OPERATION_MASK,
   registersWritten,
   SOURCE_MASK,
 } from '../../sim/ebpf/instruction.ts';
+import {
+  added,
+  CounterState,
+  constantOf,
+  type Loaded,
+  madeBy,
+  type Name,
+  NONE,
+  union,
+} from './counter-state.ts';
 import { CpuSlots } from './cpu-slots.ts';
 
 /** A store that puts a sum back. */
@@ -39,28 +53,8 @@ export interface StoredSum {
 /** By slot, what a load or store goes through. */
 export type Accesses = ReadonlyMap<number, { readonly pointer: Value }>;
 
-/** What a register may hold of a map's value. */
-interface Loaded {
-  /** The load. */
-  readonly from: number;
-  readonly map: number;
-  /** The register that it was loaded through; since then that is the same. */
-  readonly base: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly isAdded: boolean;
-  /** Was a lock held at the load, and ever since? */
-  readonly isGuarded: boolean;
-}
-
-interface State {
-  readonly loaded: Map<number, readonly Loaded[]>;
-  isLocked: boolean;
-}
-
 const SPIN_LOCK = 93;
 const SPIN_UNLOCK = 94;
-const NONE: readonly Loaded[] = [];
 
 /** In the order of the bytecode. What happens under a lock, from the load to the store, is left out. */
 export function storedSums(
@@ -78,13 +72,13 @@ class CounterFlow {
   /** Loads from places that are the running CPU's own. */
   readonly #own = new Set<number>();
   /** What may be known where each block begins; undefined: nothing leads there. */
-  readonly #before: (State | undefined)[];
+  readonly #before: (CounterState | undefined)[];
 
   constructor(instructions: BpfProgram['instructions'], start: number, end: number, accesses: Accesses) {
     this.#instructions = instructions;
     this.#accesses = accesses;
     this.#blocks = controlFlowOf(instructions, start, end).blocks;
-    this.#before = [{ loaded: new Map(), isLocked: false }];
+    this.#before = [CounterState.entered()];
     const cpu = new CpuSlots(instructions);
     for (let slot = start; slot < end; slot++) {
       // Before the load changes the register that it goes through.
@@ -109,71 +103,83 @@ class CounterFlow {
       for (const to of [jump, next]) {
         if (to < 0 || to >= this.#blocks.length) continue;
         const known = this.#before[to];
-        const joined = known === undefined ? after : join(known, after);
-        if (joined === known) continue;
-        this.#before[to] = joined;
+        if (known === undefined) this.#before[to] = after.copy();
+        else if (!known.join(after, to)) continue;
         todo.push(to);
       }
     }
   }
 
   /** @returns what may be known behind the block */
-  #run(index: number, found: StoredSum[] = []): State {
-    const before = this.#before[index]!;
-    const state = { loaded: new Map(before.loaded), isLocked: before.isLocked };
+  #run(index: number, found: StoredSum[] = []): CounterState {
+    const state = this.#before[index]!.copy();
     const { start, end } = this.#blocks[index]!;
     for (let slot = start; slot < end; slot++) this.#step(slot, state, found);
     return state;
   }
 
-  #step(slot: number, state: State, found: StoredSum[]): void {
+  #step(slot: number, state: CounterState, found: StoredSum[]): void {
     const { opcode, dst, src, imm } = this.#instructions;
-    const { loaded } = state;
     const code = opcode[slot]!;
     if (code === CALL) {
       const number = src[slot] === 0 ? imm[slot] : undefined;
-      if (number === SPIN_LOCK || number === SPIN_UNLOCK) {
-        state.isLocked = number === SPIN_LOCK;
-        for (const [register, all] of loaded) loaded.set(register, unguarded(all));
-      }
+      if (number === SPIN_LOCK || number === SPIN_UNLOCK) state.lock(number === SPIN_LOCK);
     }
-    if ((code & CLASS_MASK) === BPF_STX && (code & MODE_MASK) === BPF_MEM) {
-      const sum = this.#sumIn(slot, state);
-      if (sum !== undefined) found.push({ slot, map: sum.map, isLocked: state.isLocked });
-      return;
-    }
+    const kind = code & CLASS_MASK;
+    if (kind === BPF_STX || kind === BPF_ST) this.#store(slot, state, found);
     const register = dst[slot]!;
-    // What lies over its own pointer cannot be stored back through it.
-    const result = this.#resultOf(slot, state).filter(({ base }) => base !== register);
-    for (const written of registersWritten(this.#instructions, slot)) forget(loaded, written);
-    if (result.length > 0) loaded.set(register, result);
+    const loaded = this.#resultOf(slot, state);
+    const name = this.#nameOf(slot, state);
+    for (const written of registersWritten(this.#instructions, slot)) {
+      const value = madeBy(slot, written);
+      state.begin(value);
+      const isResult = written === register && code !== CALL && kind !== BPF_STX;
+      // What lies over its own pointer cannot be stored back through it.
+      const left = isResult ? loaded.filter(({ base }) => base !== value) : NONE;
+      state.set(written, left, (isResult ? name : undefined) ?? { value, plus: 0 });
+    }
+  }
+
+  #store(slot: number, state: CounterState, found: StoredSum[]): void {
+    const { opcode, dst, src, offset } = this.#instructions;
+    const code = opcode[slot]!;
+    const size = accessSize(code)!;
+    const isRegister = (code & CLASS_MASK) === BPF_STX && (code & MODE_MASK) === BPF_MEM;
+    const sum = isRegister ? this.#sumIn(slot, state) : undefined;
+    if (sum !== undefined) found.push({ slot, map: sum.map, isLocked: state.isLocked });
+    const pointer = this.#accesses.get(slot)?.pointer;
+    if (pointer?.kind !== KIND.stack) return;
+    state.forget(pointer.min + offset[slot]!, pointer.max + offset[slot]! + size);
+    if (isRegister && dst[slot] === BPF_REG_FP) state.spill(src[slot]!, offset[slot]!, size);
   }
 
   /** The sum that is stored where it was loaded from, without a lock that was held all the while. */
-  #sumIn(slot: number, { loaded, isLocked }: State): Loaded | undefined {
+  #sumIn(slot: number, state: CounterState): Loaded | undefined {
     const { opcode, dst, src, offset } = this.#instructions;
-    return loaded
+    const name = state.nameOf(dst[slot]!);
+    if (name === undefined) return undefined;
+    return state.loaded
       .get(src[slot]!)
       ?.find(
         (one) =>
           one.isAdded &&
-          !(isLocked && one.isGuarded) &&
-          one.base === dst[slot] &&
-          one.offset === offset[slot] &&
+          !(state.isLocked && one.isGuarded) &&
+          one.base === name.value &&
+          one.offset === name.plus + offset[slot]! &&
           one.size === accessSize(opcode[slot]!),
       );
   }
 
   /** What the register that an instruction writes may hold behind it. */
-  #resultOf(slot: number, { loaded, isLocked }: State): readonly Loaded[] {
+  #resultOf(slot: number, state: CounterState): readonly Loaded[] {
     const { opcode, dst, src, imm } = this.#instructions;
     const code = opcode[slot]!;
     const kind = code & CLASS_MASK;
-    if (kind === BPF_LDX) return this.#loadedAt(slot, isLocked);
+    if (kind === BPF_LDX) return this.#loadedAt(slot, state);
     if (kind !== BPF_ALU && kind !== BPF_ALU64) return NONE;
-    const own = loaded.get(dst[slot]!) ?? NONE;
+    const own = state.loaded.get(dst[slot]!) ?? NONE;
     const isRegister = (code & SOURCE_MASK) === BPF_X;
-    const other = (isRegister ? loaded.get(src[slot]!) : undefined) ?? NONE;
+    const other = (isRegister ? state.loaded.get(src[slot]!) : undefined) ?? NONE;
     switch (code & OPERATION_MASK) {
       case BPF_MOV:
         return other;
@@ -190,64 +196,41 @@ class CounterFlow {
     }
   }
 
-  #loadedAt(slot: number, isGuarded: boolean): readonly Loaded[] {
+  #loadedAt(slot: number, state: CounterState): readonly Loaded[] {
     const { opcode, src, offset } = this.#instructions;
     const code = opcode[slot]!;
+    if ((code & MODE_MASK) !== BPF_MEM) return NONE;
+    const size = accessSize(code)!;
+    if (src[slot] === BPF_REG_FP)
+      return (state.loaded.get(offset[slot]!) ?? NONE).filter((one) => one.size <= size);
     const pointer = this.#accesses.get(slot)?.pointer;
-    if ((code & MODE_MASK) !== BPF_MEM || pointer?.kind !== KIND.mapValue || this.#own.has(slot)) return NONE;
-    const place = { base: src[slot]!, offset: offset[slot]!, size: accessSize(code)! };
-    return [{ from: slot, map: pointer.map, ...place, isAdded: false, isGuarded }];
+    const name = state.nameOf(src[slot]!);
+    if (pointer?.kind !== KIND.mapValue || name === undefined || this.#own.has(slot)) return NONE;
+    const place = { base: name.value, offset: name.plus + offset[slot]!, size };
+    return [{ from: slot, map: pointer.map, ...place, isAdded: false, isGuarded: state.isLocked }];
   }
-}
 
-/** A register that changes holds nothing any more, and is no longer the pointer that something was loaded through. */
-function forget(loaded: State['loaded'], register: number): void {
-  loaded.delete(register);
-  for (const [own, all] of loaded) {
-    const kept = all.filter(({ base }) => base !== register);
-    if (kept.length === 0) loaded.delete(own);
-    else if (kept.length < all.length) loaded.set(own, kept);
+  /** What it is called that the register holds then; undefined: a new value. */
+  #nameOf(slot: number, state: CounterState): Name | undefined {
+    const { opcode, dst, src, offset, imm } = this.#instructions;
+    const code = opcode[slot]!;
+    if (code === LDDW && src[slot] === BPF_PSEUDO_MAP_VALUE)
+      return { value: constantOf(imm[slot]!), plus: imm[slot + 1]! };
+    if ((code & CLASS_MASK) === BPF_LDX) {
+      const isFilled = src[slot] === BPF_REG_FP && accessSize(code) === 8;
+      return isFilled ? state.nameOf(offset[slot]!) : undefined;
+    }
+    if ((code & CLASS_MASK) !== BPF_ALU64) return undefined;
+    const isRegister = (code & SOURCE_MASK) === BPF_X;
+    switch (code & OPERATION_MASK) {
+      case BPF_MOV:
+        return isRegister && offset[slot] === 0 ? state.nameOf(src[slot]!) : undefined;
+      case BPF_ADD: {
+        const name = isRegister ? undefined : state.nameOf(dst[slot]!);
+        return name && { ...name, plus: name.plus + imm[slot]! };
+      }
+      default:
+        return undefined;
+    }
   }
-}
-
-function added(all: readonly Loaded[]): readonly Loaded[] {
-  return union(
-    NONE,
-    all.map((one) => (one.isAdded ? one : { ...one, isAdded: true })),
-  );
-}
-
-/** A lock that was taken meanwhile, or given back, has not been held since the load. */
-function unguarded(all: readonly Loaded[]): readonly Loaded[] {
-  return union(
-    NONE,
-    all.map((one) => (one.isGuarded ? { ...one, isGuarded: false } : one)),
-  );
-}
-
-/** @returns `known` itself where the other brings nothing new */
-function join(known: State, other: State): State {
-  let isNew = other.isLocked && !known.isLocked;
-  const loaded = new Map(known.loaded);
-  for (const [register, all] of other.loaded) {
-    const before = loaded.get(register) ?? NONE;
-    const joined = union(before, all);
-    if (joined === before) continue;
-    loaded.set(register, joined);
-    isNew = true;
-  }
-  return isNew ? { loaded, isLocked: known.isLocked || other.isLocked } : known;
-}
-
-/** @returns the first itself where the others bring nothing new */
-function union(one: readonly Loaded[], others: readonly Loaded[]): readonly Loaded[] {
-  let all = one;
-  for (const other of others) {
-    const isKnown = all.some(
-      ({ from, isAdded, isGuarded }) =>
-        from === other.from && isAdded === other.isAdded && isGuarded === other.isGuarded,
-    );
-    if (!isKnown) all = [...all, other];
-  }
-  return all;
 }
