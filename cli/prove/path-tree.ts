@@ -1,5 +1,9 @@
-/** The paths of a program as a tree of conditions: what they share is said once, and what differs by a number only, too. */
-import { joinWords, type Word } from '../../verify/prove/words.ts';
+/**
+ * The paths of a program as a tree of conditions: what they share is said once, and what differs by a number only, too. What ends
+ * at once comes first, as a guard does in C, and the rest of it stands below in the same column: of the lines in one column the
+ * first one that holds is meant.
+ */
+import { areOpposite, joinWords, type Word } from '../../verify/prove/words.ts';
 
 export interface TreePath {
   readonly words: readonly Word[];
@@ -21,6 +25,7 @@ export function treeLines(paths: readonly TreePath[]): string[] {
   for (const path of paths) insert(root, path);
   collapse(root);
   merge(root);
+  guard(root);
   const lines: string[] = [];
   if (root.words.length > 0 || root.end !== undefined) print({ ...root }, '', true, lines);
   else
@@ -75,10 +80,25 @@ function merge(node: Node): void {
       text: `${word.text
         .replace(/ == /, ' in ')
         .replace(/ in ([^{].*)$/, ' in {$1}')
-        .slice(0, -1)}, ${more.value}}`,
+        .slice(0, -1)}, ${more.shown ?? more.value}}`,
     };
   }
   node.children = merged;
+}
+
+/** Of two ways one of which ends at once, that one first, and behind it, in the place of the other, what the other leads to. */
+function guard(node: Node): void {
+  for (const child of node.children) guard(child);
+  const [one, other] = node.children;
+  if (node.children.length !== 2 || one === undefined || other === undefined) return;
+  const [leaf, rest] = isLeaf(one) ? [one, other] : [other, one];
+  const [word, ...words] = rest.words;
+  if (!isLeaf(leaf) || isLeaf(rest) || leaf.words.length !== 1 || !areOpposite(leaf.words[0]!, word!)) return;
+  node.children = [leaf, ...(words.length === 0 ? rest.children : [{ ...rest, words }])];
+}
+
+function isLeaf({ children, end }: Node): boolean {
+  return children.length === 0 && end !== undefined;
 }
 
 function kindOf(node: Node): string {

@@ -43,7 +43,10 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
   }
   const tree = treeLines(paths.map(({ words, outcome }) => ({ words, end: outcome })));
   const shown = options.allPaths ? tree : tree.slice(0, TREE_LINES);
-  lines.push('  paths', ...shown.map((one) => `    ${one}`));
+  lines.push(
+    '  paths (of the lines in one column, the first that holds)',
+    ...shown.map((one) => `    ${one}`),
+  );
   if (shown.length < tree.length)
     lines.push(`    … ${tree.length - shown.length} lines more (--all-paths shows them)`);
   lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));

@@ -1,5 +1,6 @@
 /** What single conditions are in words: fields by the names of filters, unknowns by what they stand for. */
 import { describe, expect, it } from 'vitest';
+import { parseBtf } from '../../sim/ebpf/btf.ts';
 import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
 import { contextWord } from '../../sim/ebpf/symbolic/context-fields.ts';
@@ -7,7 +8,8 @@ import { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
-import { joinWords, type Word, wordsOf } from './words.ts';
+import { BtfBuilder } from '../../sim/ebpf/test-support/btf-builder.ts';
+import { areOpposite, joinWords, type Word, wordsOf } from './words.ts';
 
 const object = testObject({ main: 'exit' }, [
   testMap('flows', 'HASH'),
@@ -54,6 +56,7 @@ const wide = (term: Term, width = 32): Term => pool.zeroExtend(width, term);
 const signedLess = (a: Term, b: Term): Term => pool.lessSigned(a, b);
 const five = (width: number): Term => pool.constant(width, 5);
 const minus = pool.constant(8, -5);
+const [a, b] = [pool.unknown(64, 'a'), pool.unknown(64, 'b')];
 const product = pool.multiply(byte(40), byte(41));
 
 describe('a condition says', () => {
@@ -61,7 +64,7 @@ describe('a condition says', () => {
     // Fields of the header that is there in any case, whole and byte by byte.
     ['eth.type == 0x806', is(field(12, 2), 0x0806)],
     ['eth.type != 0x806', pool.not(is(field(12, 2), 0x0806))],
-    ['eth.src == 0x20000000001', is(field(6, 6), 0x020000000001n)],
+    ['eth.src == 02:00:00:00:00:01', is(field(6, 6), 0x020000000001n)],
     ['eth.type[0] == 0x8', is(byte(12), 8)],
     ['eth.type[1] != 0x8', pool.not(is(byte(13), 8))],
     ['eth.dst[0] == 0x2 && eth.dst[5] == 0x7', pool.and(is(byte(0), 2), is(byte(5), 7))],
@@ -103,7 +106,7 @@ describe('a condition says', () => {
     ],
     ['swapped(eth.type) < 5', pool.less(pool.swapBytes(field(12, 2)), five(16))],
     [
-      '2 * frame[40] - 1 * frame[41] + 3 < 9',
+      '2 * frame[40] - frame[41] + 3 < 9',
       less(
         pool.sum(8, 3n, [
           [byte(40), 2n],
@@ -113,7 +116,25 @@ describe('a condition says', () => {
       ),
     ],
     ['-2 * frame[40] - 3 < 9', less(pool.sum(8, -3n, [[byte(40), -2n]]), 9)],
-    ['(mul p40 p41) < 5', pool.less(product, five(8))],
+    ['frame[40] * frame[41] < 5', pool.less(product, five(8))],
+    [
+      'a * b / 2000 < 5',
+      pool.less(pool.divide('udiv', pool.multiply(a, b), pool.constant(64, 2000)), five(64)),
+    ],
+    ['a / (a * b) < 5', pool.less(pool.divide('udiv', a, pool.multiply(b, a)), five(64))],
+    ['(signed a / signed b) < 5', pool.less(pool.divide('sdiv', a, b), five(64))],
+    ['((a << (b & 0x3f)) & 0x7) == 5', is(pool.extract(pool.shift('shl', a, b), 0, 3), 5)],
+    [
+      '(frame[40] ^ frame[41]) * frame[42] < 5',
+      pool.less(pool.multiply(pool.xor(byte(40), byte(41)), byte(42)), five(8)),
+    ],
+    ['frame[40] * frame[41] + frame[42] < 5', less(pool.add(product, byte(42)), 5)],
+    ['2 * (frame[40] * frame[41]) < 5', less(pool.sum(8, 0n, [[product, 2n]]), 5)],
+    // Bytes that lie one behind the other.
+    ['frame[40…42] < 0x7d0', less(field(40, 3), 2000)],
+    ['swapped(frame[40…42]) < 0x7d0', less(pool.concat([byte(42), byte(41), byte(40)]), 2000)],
+    ['(frame[40…41] ‖ frame[50]) < 9', less(pool.concat([byte(40), byte(41), byte(50)]), 9)],
+    ['eth.src[2…5] < 9', less(field(8, 4), 9)],
     // Bits, as a C program would take them out.
     ['(frame[40] & 0x7) < 5', pool.less(bits(40, 0, 3), five(3))],
     ['(frame[40] >> 2 & 0x7) < 5', pool.less(bits(40, 2, 3), five(3))],
@@ -125,10 +146,21 @@ describe('a condition says', () => {
     ['key 3 is not in map slots', is(pool.unknown(1, 'map1.2.there'), 0)],
     ['map flows is full', is(pool.unknown(1, 'full0.0'), 1)],
     ['map slots is not full', is(pool.unknown(1, 'full1.2.3'), 0)],
-    ['flows[key 2].byte3 == 5', is(pool.unknown(8, 'map0.1.3'), 5)],
-    ['slots[key 1].byte12 == 5', is(pool.unknown(8, 'map1.0.12'), 5)],
+    ['flows[key 2][3] == 5', is(pool.unknown(8, 'map0.1.3'), 5)],
+    ['slots[key 1][12] == 5', is(pool.unknown(8, 'map1.0.12'), 5)],
     ['tables[key 3] == slots', is(pool.unknown(16, 'map2.2.inner'), 1)],
     ['tables[key 1] == map 77', is(pool.unknown(16, 'map2.0.inner'), 77)],
+    ['bpf_x#2.arg4[7] == 5', is(pool.unknown(8, 'bpf_x.1.3.7'), 5)],
+    [
+      'bpf_x#2.arg4[7…8] == 5',
+      pool.and(is(pool.unknown(8, 'bpf_x.1.3.7'), 0), is(pool.unknown(8, 'bpf_x.1.3.8'), 5)),
+    ],
+    [
+      'frame[14…15] == 0x800 && frame[60] == 9',
+      pool.all([is(byte(14), 8), is(byte(60), 9), is(byte(15), 0)]),
+    ],
+    ['signed a < 0', is(pool.extract(a, 63, 1), 1)],
+    ['signed a >= 0', is(pool.extract(a, 63, 1), 0)],
     ['skb.family == 5', is(pool.unknown(32, 'fixed.family'), 5)],
     ['bpf_x#3 == 5', is(pool.unknown(32, 'bpf_x.2'), 5)],
     ['flag == 1', is(pool.unknown(1, 'flag'), 1)],
@@ -140,7 +172,7 @@ describe('a condition says', () => {
     ],
   ])('%s', (expected, condition) => expect(text([], condition)).toBe(expected));
 
-  it('no more than sixty letters of what has no better name', () => {
+  it('what it is computed of where that takes more than 120 letters', () => {
     const name = (size: number): string => 'x'.repeat(size);
     const said = (size: number): string => {
       const [{ text: whole }] = words(
@@ -149,9 +181,9 @@ describe('a condition says', () => {
       ) as [Word];
       return whole.replace(' < 5', '');
     };
-    // (mul p40 xxx)
-    expect(said(50)).toBe(`(mul p40 ${name(50)})`);
-    expect(said(51)).toBe(`${`(mul p40 ${name(51)})`.slice(0, 57)}…`);
+    // frame[40] * xxx
+    expect(said(108)).toBe(`frame[40] * ${name(108)}`);
+    expect(said(109)).toBe(`computed(frame[40], ${name(109)})`);
   });
 
   it('what it is computed of, where nobody would read it to its end', () => {
@@ -162,7 +194,7 @@ describe('a condition says', () => {
       }
       return one;
     };
-    expect(text([], less(nested(1), 5))).toBe('(mul p40 (xor p40 p41)) < 5');
+    expect(text([], less(nested(1), 5))).toBe('frame[40] * (frame[40] ^ frame[41]) < 5');
     // Written out, this would fill more memory than there is.
     expect(text([], less(nested(200), 5))).toBe('computed(frame[40], frame[41], frame[42], 3 more) holds');
     expect(text([], pool.not(is(nested(200), 5)))).toBe(
@@ -182,12 +214,12 @@ describe('a condition says', () => {
     expect(said(is(half(SK_BUFF.protocol), 0x0008))).toBe('skb.protocol == 0x800');
     expect(said(pool.not(is(half(SK_BUFF.protocol), 0xdd86)))).toBe('skb.protocol != 0x86dd');
     expect(said(less(half(SK_BUFF.protocol), 0xdd86))).toBe('swapped(skb.protocol) < 0xdd86');
-    expect(said(is(half(SK_BUFF.pktType), 3))).toBe('(skb.pkt_type & 0x3) == 3');
+    expect(said(is(half(SK_BUFF.pktType), 3))).toBe('skb.pkt_type == 3');
   });
 
   it('as words which term it is about, where it is about one', () => {
     expect(words([], is(field(12, 2), 0x0806))[0]).toEqual({
-      ...{ text: 'eth.type == 0x806', subject: 'eth.type', relation: '==', value: 0x0806n },
+      ...{ text: 'eth.type == 0x806', subject: 'eth.type', relation: '==', value: 0x0806n, shown: '0x806' },
     });
     expect(words([], pool.not(is(byte(13), 8)))[0]).toMatchObject({
       subject: 'eth.type[1]',
@@ -216,12 +248,14 @@ describe('fields have the names of the headers that a path knows', () => {
     ['frame[14] == 69', [is(field(12, 2), 0x0800)], is(byte(14), 0x45)],
     ['ip.flags.df == 1', IPV4, is(bits(20, 6, 1), 1)],
     ['ip.flags.df == 0', IPV4, is(bits(20, 6, 1), 0)],
-    ['ip.src == 0xa000001', IPV4, is(field(26, 4), 0x0a000001)],
+    ['ip.src == 10.0.0.1', IPV4, is(field(26, 4), 0x0a000001)],
     ['ip.ttl < ip.proto', IPV4, pool.less(byte(22), byte(23))],
     ['ipv6.hlim == 7', IPV6, TTL(21)],
     ['ipv6.nxt == 7', IPV6, TTL(20)],
     ['arp.opcode == 2', [is(field(12, 2), 0x0806)], is(field(20, 2), 2)],
     ['tcp.dstport == 80', [...IPV4, is(byte(23), 6)], PORT(36)],
+    ['tcp.dstport < 8080', [...IPV4, is(byte(23), 6)], less(field(36, 2), 8080)],
+    ['ipv6.src == 2001:db8::1', IPV6, is(field(22, 16), 0x20010db8000000000000000000000001n)],
     ['udp.dstport == 80', [...IPV4, is(byte(23), 17)], PORT(36)],
     ['icmp.type == 7', [...IPV4, is(byte(23), 1)], TTL(34)],
     ['frame[34] == 7', [...IPV4, is(byte(23), 47)], TTL(34)],
@@ -230,8 +264,8 @@ describe('fields have the names of the headers that a path knows', () => {
     ['tcp.dstport == 80', [...IPV6, is(byte(20), 6)], PORT(56)],
     ['icmpv6.type == 7', [...IPV6, is(byte(20), 58)], TTL(54)],
     // Without the length of the header nobody knows where the ports are, or without the protocol whose they are.
-    ['frame[37] == 80 && frame[36] == 0', [is(field(12, 2), 0x0800), is(byte(23), 6)], PORT(36)],
-    ['frame[37] == 80 && frame[36] == 0', IPV4, PORT(36)],
+    ['frame[36…37] == 80', [is(field(12, 2), 0x0800), is(byte(23), 6)], PORT(36)],
+    ['frame[36…37] == 80', IPV4, PORT(36)],
     ['frame[22] == 7', [is(field(12, 2), 0x0801)], TTL(22)],
     ['frame[22] == 7', [], TTL(22)],
     // Behind tags.
@@ -254,7 +288,7 @@ describe('fields have the names of the headers that a path knows', () => {
     expect(text(long, is(field(74, 2), 80))).toBe('tcp.srcport == 80');
     const deep = tagged(6, is(field(36, 2), 0x0800), is(bits(38, 0, 4), 15), is(byte(47), 6));
     expect(text(deep, is(field(98, 2), 80))).toBe('tcp.srcport == 80');
-    expect(text(deep, is(field(100, 2), 80))).toBe('frame[101] == 80 && frame[100] == 0');
+    expect(text(deep, is(field(100, 2), 80))).toBe('frame[100…101] == 80');
     // A tag whose type would be beyond the frame’s end.
     const end = tagged(21);
     expect(text(end, is(field(96, 2), 5))).toBe('vlan.etype == 0x5');
@@ -278,4 +312,152 @@ describe('fields have the names of the headers that a path knows', () => {
       'ip.ttl == 7',
     ]);
   });
+});
+
+describe('what is in maps has the names of the C source', () => {
+  const blob = new BtfBuilder();
+  const u8 = blob.int('u8', 1);
+  const u16 = blob.int('u16', 2);
+  const u32 = blob.int('u32', 4);
+  const u64 = blob.int('u64', 8);
+  const key = blob.struct('key', 12, [
+    ['source', u32, 0],
+    ['destination', u32, 32],
+    ['port', u16, 64],
+    ['mark', u16, 80],
+  ]);
+  const flow = blob.struct('flow', 24, [
+    ['packets', u64, 0],
+    ['rate', u32, 64],
+    ['next', u32, 96],
+    ['mac', blob.array(u8, 6), 128],
+    ['kind', u8, 176],
+  ]);
+  const variables = new Map([
+    ['enabled', { offset: 0, size: 4, typeId: u32 }],
+    ['config', { offset: 8, size: 24, typeId: flow }],
+    ['plain', { offset: 32, size: 2, typeId: undefined }],
+  ]);
+  const typed = {
+    ...testObject({ main: 'exit' }, [
+      testMap('flows', 'HASH', { keySize: 12, valueSize: 24, keyType: key, valueType: flow }),
+      testMap('counts', 'ARRAY', { keyType: u32, valueType: u64 }),
+      testMap('routes', 'LPM_TRIE', { keySize: 8, valueSize: 4, valueType: u32 }),
+      testMap('.bss', 'ARRAY', {
+        valueSize: 34,
+        global: { bytes: new Uint8Array(34), readOnly: false, variables },
+      }),
+      testMap('ports', 'QUEUE', { valueType: u64 }),
+      testMap('blobs', 'HASH'),
+    ]),
+    btf: parseBtf(blob.bytes()),
+  };
+  const own = new Inputs(pool, new Machine(typed, {}), 'xdp', typed.programs[0]!, inputs.limits);
+  const ip = (at: number, size: number): Term[] =>
+    Array.from({ length: size }, (_, index) => byte(at + index));
+  const number = (value: number, size: number): Term[] =>
+    Array.from({ length: size }, (_, index) => pool.constant(8, (value >> (8 * index)) & 0xff));
+  const KEYS: readonly (readonly [map: number, key: readonly Term[]])[] = [
+    [0, [...ip(26, 4), ...ip(30, 4), ...ip(36, 2), ...number(7, 2)]],
+    [0, [...ip(30, 4), ...number(1, 4), byte(35), byte(34), ...number(0, 2)]],
+    [1, number(3, 4)],
+    [1, [byte(23), ...number(0, 3)]],
+    [2, [...number(24, 4), ...ip(30, 4)]],
+    [4, []],
+    [5, ip(60, 4)],
+    [
+      5,
+      Array.from({ length: 4 }, (_, index) =>
+        pool.multiply(byte(70 + index), pool.unknown(8, 'x'.repeat(30))),
+      ),
+    ],
+  ];
+  const valueByte = (map: number, ordinal: number, at: number): Term =>
+    map === 3 ? own.globalByte(map, at) : pool.unknown(8, `map${map}.${ordinal}.${at}`);
+  const value = (map: number, ordinal: number, at: number, size: number): Term =>
+    pool.concat(Array.from({ length: size }, (_, index) => valueByte(map, ordinal, at + size - 1 - index)));
+  const said = (...conditions: readonly Term[]): string => {
+    const state = own.start(0);
+    for (const one of [...IPV4, is(byte(23), 17)]) state.knowledge.add(one, undefined);
+    state.entries = KEYS.map(([map, asked]) => ({
+      ...{ map, key: asked, wasThere: pool.true, isThere: pool.true, block: 0 },
+    }));
+    for (const one of conditions) state.knowledge.add(one, ORIGIN);
+    return joinWords(wordsOf(own, state));
+  };
+  const FIRST = 'flows[ip.src, ip.dst, udp.dstport, 7]';
+
+  it.each<readonly [string, Term]>([
+    // Numbers, and parts of them.
+    [`${FIRST}.packets < 5000`, less(value(0, 0, 0, 8), 5000)],
+    [`${FIRST}.rate == 5000`, is(value(0, 0, 8, 4), 5000)],
+    [`${FIRST}.rate != 5000`, pool.not(is(value(0, 0, 8, 4), 5000))],
+    [`(${FIRST}.packets & 0xffffffff) < 9`, less(value(0, 0, 0, 4), 9)],
+    [`(${FIRST}.packets >> 32) < 9`, less(value(0, 0, 4, 4), 9)],
+    [`(${FIRST}.packets >> 8 & 0xffff) < 9`, less(value(0, 0, 1, 2), 9)],
+    [`(${FIRST}.packets >> 56) == 0x9`, is(valueByte(0, 0, 7), 9)],
+    [`(${FIRST}.next ‖ ${FIRST}.rate) < 9`, less(value(0, 0, 8, 8), 9)],
+    [`swapped(${FIRST}.rate) < 9`, less(pool.swapBytes(value(0, 0, 8, 4)), 9)],
+    [`${FIRST}.rate < frame.len`, pool.less(value(0, 0, 8, 4), wide(inputs.length))],
+    [`${FIRST}.kind == 3`, is(valueByte(0, 0, 22), 3)],
+    // Bytes.
+    [`${FIRST}.mac == 0x102030405`, is(pool.swapBytes(value(0, 0, 16, 6)), 0x0102030405)],
+    [`${FIRST}.mac[2] == 0x9`, is(valueByte(0, 0, 18), 9)],
+    [`swapped(${FIRST}.mac[0…3]) < 9`, less(value(0, 0, 16, 4), 9)],
+    [`eth.src == ${FIRST}.mac`, pool.equal(field(6, 6), pool.swapBytes(value(0, 0, 16, 6)))],
+    [`${FIRST}[23] == 9`, is(valueByte(0, 0, 23), 9)],
+    // Fields of the packet that are compared with numbers of the map, as memory has both.
+    [`ip.src == ${FIRST}.rate`, pool.equal(field(26, 4), pool.swapBytes(value(0, 0, 8, 4)))],
+    // Other keys.
+    ['flows[ip.dst, 1, swapped(udp.srcport), 0].rate < 9', less(value(0, 1, 8, 4), 9)],
+    ['counts[3] < 9', less(value(1, 0, 0, 8), 9)],
+    ['counts[ip.proto] < 9', less(value(1, 1, 0, 8), 9)],
+    ['routes[ip.dst/24] < 9', less(value(2, 0, 0, 4), 9)],
+    ['ports[element 1] < 9', less(value(4, 0, 0, 8), 9)],
+    ['swapped(blobs[frame[60…63]][0…3]) < 9', less(value(5, 0, 0, 4), 9)],
+    // A key that is too long to be read, and one that was not asked for.
+    ['blobs[key 2][0] < 9', less(valueByte(5, 1, 0), 9)],
+    ['blobs[key 3][0] < 9', less(valueByte(5, 2, 0), 9)],
+    // Variables.
+    ['enabled == 1', is(value(3, 0, 0, 4), 1)],
+    ['config.rate < 9', less(value(3, 0, 16, 4), 9)],
+    ['plain == 9', is(value(3, 0, 32, 2), 9)],
+    ['(enabled >> 8 & 0xff) == 0x9', is(valueByte(3, 0, 1), 9)],
+    // What is there.
+    ['ip.src, ip.dst, udp.dstport, 7 is in map flows', pool.unknown(1, 'map0.0.there')],
+    ['ip.dst/24 is not in map routes', pool.not(pool.unknown(1, 'map2.0.there'))],
+    ['queue ports has at least 1 element', pool.unknown(1, 'map4.0.there')],
+    ['queue ports has fewer than 2 elements', pool.not(pool.unknown(1, 'map4.1.there'))],
+  ])('%s', (expected, condition) => expect(said(condition)).toBe(expected));
+
+  it('in what is too long to be written, each once', () => {
+    let one = value(0, 0, 0, 8);
+    for (let round = 0; round < 200; round++)
+      one = pool.multiply(pool.xor(one, wide(value(0, 0, 8, 4), 64)), one);
+    one = pool.add(one, wide(field(26, 4), 64));
+    expect(said(less(one, 5))).toBe(`computed(${FIRST}.packets, ${FIRST}.rate, ip.src) holds`);
+  });
+});
+
+describe('conditions are opposite', () => {
+  const opposite = (one: string, other: string): boolean => areOpposite({ text: one }, { text: other });
+  it.each([
+    ['a == 1', 'a != 1'],
+    ['a < b', 'a >= b'],
+    ['key 1 is in map flows', 'key 1 is not in map flows'],
+    ['map flows is full', 'map flows is not full'],
+    ['queue ports has at least 1 element', 'queue ports has fewer than 1 element'],
+    ['computed(a) holds', 'computed(a) does not hold'],
+    ['a == 1 && b == 2', '!(a == 1 && b == 2)'],
+  ])('%s, and %s', (one, other) => {
+    expect([opposite(one, other), opposite(other, one)]).toEqual([true, true]);
+    expect(opposite(one, one)).toBe(false);
+  });
+
+  it.each([
+    ['a == 1', 'a != 2'],
+    ['a == 1', 'b != 1'],
+    ['a < 1', 'a >= 2'],
+    ['a == 1 && b == 2', 'a != 1 && b == 2'],
+  ])('not %s, and %s', (one, other) => expect(opposite(one, other)).toBe(false));
 });

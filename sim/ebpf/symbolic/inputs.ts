@@ -38,6 +38,9 @@ export interface MapNaming {
   global(map: number, at: number): { readonly number: number; readonly at: number } | undefined;
 }
 
+/** Bytes of a variable by which it is known again. */
+const NAMED_BYTES = 4096;
+
 export class Inputs {
   readonly pool: TermPool;
   readonly machine: Machine;
@@ -52,6 +55,7 @@ export class Inputs {
   readonly #frozen: (map: number) => Uint8Array | undefined;
   /** Read-only bytes that may be anything all the same. */
   readonly #isOpen: (map: number, offset: number) => boolean;
+  #globals: Map<Term, { readonly map: number; readonly at: number }> | undefined;
   /** Undefined: maps are called by their own numbers. */
   readonly #naming: MapNaming | undefined;
 
@@ -159,6 +163,24 @@ export class Inputs {
     const shared = this.#naming.global(map, at);
     const place = shared === undefined ? `.own${map}.${at}` : `${shared.number}.${shared.at}`;
     return this.pool.unknown(8, `global${place}`);
+  }
+
+  /** The byte of a data section that an unknown is; undefined: it is none. */
+  globalAt(unknown: Term): { readonly map: number; readonly at: number } | undefined {
+    if (!unknown.name.startsWith('global')) return undefined;
+    this.#globals ??= this.#namedGlobals();
+    return this.#globals.get(unknown);
+  }
+
+  #namedGlobals(): Map<Term, { readonly map: number; readonly at: number }> {
+    const named = new Map<Term, { readonly map: number; readonly at: number }>();
+    for (const [map, { global }] of this.machine.object.maps.entries()) {
+      // What the program can name are its variables: a section may be much larger.
+      for (const { offset, size } of global?.variables.values() ?? [])
+        for (let at = offset; at < offset + Math.min(size, NAMED_BYTES); at++)
+          named.set(this.globalByte(map, at), { map, at });
+    }
+    return named;
   }
 
   /** Is another program followed after a first one, on the same inputs? */

@@ -1,0 +1,176 @@
+/** Names of what a packet brings: the declarations' field names in place of bytes, `ip.proto`, `tcp.dstport`. */
+import { concludedFields } from '../../sim/ebpf/symbolic/context-fields.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { ipv4ToText, ipv6ToText, macToText } from '../../sim/packet/addresses.ts';
+import type { Field, Shown } from '../../sim/packet/declaration/field.ts';
+import { IPPROTO } from '../../sim/packet/numbers.ts';
+import { PROTOCOLS } from '../../sim/packet/protocols.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
+
+export interface NamedField {
+  readonly name: string;
+  readonly term: Term;
+  /** The bytes that it is in, the most significant one first. */
+  readonly bytes: readonly Term[];
+  /** Has memory the least significant one first? */
+  readonly isSwapped: boolean;
+  /** A value as people write it: `10.0.0.1`. */
+  readonly show: (value: bigint) => string;
+}
+
+export const decimal = (value: bigint): string => value.toString();
+export const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+const SHOWN: Readonly<Record<Shown, NamedField['show']>> = {
+  decimal,
+  hex,
+  mac: (value) => macToText(bytesOf(value, 6), 0),
+  ipv4: (value) => ipv4ToText(bytesOf(value, 4), 0),
+  ipv6: (value) => ipv6ToText(bytesOf(value, 16), 0),
+  bytes: hex,
+};
+
+function bytesOf(value: bigint, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, index) =>
+    Number((value >> BigInt(8 * (size - 1 - index))) & 0xffn),
+  );
+}
+
+type Header = readonly [name: keyof typeof PROTOCOLS, start: number];
+
+const namesOf = new WeakMap<Inputs, Map<string, FieldNames>>();
+
+/** The headers that a path knows the places of. */
+function headersOf(inputs: Inputs, state: PathState): Header[] {
+  const { pool, limits } = inputs;
+  const known = (at: number, size: number): number | undefined => {
+    if (at + size > limits.longest) return undefined;
+    const bytes = Array.from({ length: size }, (_, index) => inputs.frameByte(at + index));
+    const only = state.knowledge.only(pool.concat(bytes));
+    return only === undefined ? undefined : Number(only);
+  };
+  const headers: Header[] = [['ethernet', 0]];
+  let at = 14;
+  let type = known(12, 2);
+  while (type !== undefined && isTpid(type)) {
+    headers.push(['vlan', at]);
+    type = known(at + 2, 2);
+    at += 4;
+  }
+  let next: number | undefined;
+  if (type === 0x0800) {
+    headers.push(['ipv4', at]);
+    const words = state.knowledge.only(pool.extract(inputs.frameByte(at), 0, 4));
+    if (words === undefined) return headers;
+    next = known(at + 9, 1);
+    at += Number(words) * 4;
+  } else if (type === 0x86dd) {
+    headers.push(['ipv6', at]);
+    next = known(at + 6, 1);
+    at += 40;
+  } else if (type === 0x0806) headers.push(['arp', at]);
+  const transport = next === undefined ? undefined : TRANSPORTS.get(next);
+  if (transport !== undefined) headers.push([transport, at]);
+  return headers;
+}
+
+const TRANSPORTS: ReadonlyMap<number, keyof typeof PROTOCOLS> = new Map([
+  [IPPROTO.TCP, 'tcp'],
+  [IPPROTO.UDP, 'udp'],
+  [IPPROTO.ICMP, 'icmp'],
+  [IPPROTO.ICMPV6, 'icmpv6'],
+]);
+
+/** The fields of the headers that a path knows of, by the bytes that they are made of. */
+export class FieldNames {
+  readonly fields: NamedField[] = [];
+  readonly #byTerm = new Map<Term, string>();
+  readonly #fieldByTerm = new Map<Term, NamedField>();
+  /** What is in the network's order, by the term in the machine's. */
+  readonly #swapped = new Map<Term, string>();
+  readonly #byByte = new Map<Term, readonly [field: NamedField, index: number]>();
+
+  private constructor(inputs: Inputs, headers: readonly Header[]) {
+    this.#byTerm.set(inputs.length, 'frame.len');
+    this.#byTerm.set(inputs.metaWords, 'metadata words');
+    this.#byTerm.set(inputs.ingressIfindex, 'ifindex');
+    this.#context(inputs);
+    for (const [name, start] of headers) this.#header(inputs, name, start);
+  }
+
+  #context(inputs: Inputs): void {
+    for (const { name, term, isSwapped } of concludedFields(inputs)) {
+      // Programs compare the word, or the half of it that they need.
+      for (const part of [term, inputs.pool.extract(term, 0, 16)]) {
+        (isSwapped ? this.#swapped : this.#byTerm).set(part, name);
+      }
+    }
+  }
+
+  /** The names on a path. Most paths have the same headers in the same places: their names are made once. */
+  static of(inputs: Inputs, state: PathState): FieldNames {
+    const headers = headersOf(inputs, state);
+    let known = namesOf.get(inputs);
+    if (known === undefined) {
+      known = new Map();
+      namesOf.set(inputs, known);
+    }
+    const key = headers.join(' ');
+    const names = known.get(key) ?? new FieldNames(inputs, headers);
+    known.set(key, names);
+    return names;
+  }
+
+  #header(inputs: Inputs, name: keyof typeof PROTOCOLS, start: number): void {
+    const { pool } = inputs;
+    let bit = start * 8;
+    for (const [key, field] of Object.entries(
+      PROTOCOLS[name].declaration.fields as Readonly<Record<string, Field>>,
+    )) {
+      const { bits } = field;
+      const from = bit >> 3;
+      const to = (bit + bits + 7) >> 3;
+      const lowest = to * 8 - (bit + bits);
+      bit += bits;
+      if (to > inputs.limits.longest) return;
+      const bytes = Array.from({ length: to - from }, (_, index) => inputs.frameByte(from + index));
+      const term = pool.extract(pool.concat(bytes), lowest, bits);
+      const named: NamedField = {
+        name: field.options.filter ?? `${name}.${key}`,
+        term,
+        bytes,
+        isSwapped: false,
+        show: SHOWN[field.shown],
+      };
+      this.fields.push(named);
+      this.#byTerm.set(term, named.name);
+      this.#fieldByTerm.set(term, named);
+      if (lowest === 0 && bits === bytes.length * 8)
+        for (const [index, byte] of bytes.entries()) this.#byByte.set(byte, [named, index]);
+    }
+  }
+
+  /** The name of a term, in the network's order. */
+  named(term: Term): string | undefined {
+    return this.#byTerm.get(term);
+  }
+
+  /** How a value of the term is written, where it is a field; lengths are decimal numbers. */
+  showing(term: Term): NamedField['show'] | undefined {
+    return (
+      this.#fieldByTerm.get(term)?.show ?? (this.#byTerm.get(term) === 'frame.len' ? decimal : undefined)
+    );
+  }
+
+  /** The name of what is in the network's order, by the term in the machine's. */
+  swapped(term: Term): string | undefined {
+    return this.#swapped.get(term);
+  }
+
+  /** The field that a byte belongs to, and which byte of it that is. */
+  fieldOf(byte: Term): readonly [field: NamedField, index: number] | undefined {
+    return this.#byByte.get(byte);
+  }
+}

@@ -1,0 +1,378 @@
+/** Terms in words: what a program computes, as a C program would write it, of fields of the packet and of entries in maps. */
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import {
+  allOnes,
+  isConst,
+  type Term,
+  type TermOperation,
+  unknownsOf,
+  writtenSize,
+} from '../../sim/ebpf/symbolic/term.ts';
+import { type EntryByte, type EntryField, EntryWords } from './entry-words.ts';
+import { decimal, FieldNames, hex, type NamedField } from './field-names.ts';
+
+/** Which map stands in a slot of a map of maps. */
+const INNER = /^map(\d+)\.(\d+)\.inner$/;
+const FRAME_BYTE = /^p(\d+)$/;
+/** A byte of what a helper wrote through one of its arguments. */
+const WRITTEN = /^(bpf_\w+\.\d+\.\d+)\.(\d+)$/;
+
+/** Terms that a condition or a part of one may be written of: no one reads more. */
+export const MOST_WRITTEN = 400;
+/** Letters of a part that is written out. */
+const LONGEST = 120;
+/** Unknowns that are named of what is too long to be written. */
+const NAMED_UNKNOWNS = 3;
+
+const INFIX: Readonly<Partial<Record<TermOperation, string>>> = {
+  mul: '*',
+  udiv: '/',
+  urem: '%',
+  and: '&',
+  or: '|',
+  xor: '^',
+  shl: '<<',
+  lshr: '>>',
+  eq: '==',
+  ult: '<',
+};
+/** The same of signed numbers. */
+const SIGNED: Readonly<Partial<Record<TermOperation, string>>> = {
+  sdiv: '/',
+  srem: '%',
+  ashr: '>>',
+  slt: '<',
+};
+
+const PRODUCTS: ReadonlySet<TermOperation> = new Set(['mul', 'udiv', 'urem']);
+
+/** Bytes that lie one behind the other, in the frame or in one field of an entry. */
+interface Run {
+  readonly terms: Term[];
+  /** Where each next byte lies: behind the one before, as in a packet, or in front of it, as in a number. */
+  step: 1 | -1 | 0;
+}
+
+/** Names terms on one path. */
+export class TermWords {
+  readonly #inputs: Inputs;
+  readonly #fields: FieldNames;
+  readonly entries: EntryWords;
+  readonly #entryFields = new Map<string, NamedField>();
+  /** What a condition says. */
+  readonly #condition: (condition: Term) => string;
+
+  constructor(inputs: Inputs, state: PathState, condition: (condition: Term) => string) {
+    this.#inputs = inputs;
+    this.#fields = FieldNames.of(inputs, state);
+    this.#condition = condition;
+    this.entries = new EntryWords(inputs, state, (bytes) => this.#memory(bytes));
+  }
+
+  /** The field that a byte belongs to, and which byte of it that is, the most significant being the first. */
+  fieldOf(byte: Term): readonly [field: NamedField, index: number] | undefined {
+    const found = this.#fields.fieldOf(byte);
+    const entry = found === undefined ? this.entries.byteOf(byte) : undefined;
+    if (entry === undefined) return found;
+    const field = this.entries.field(entry);
+    if (field === undefined) return undefined;
+    const named = this.#entryField(entry, field);
+    return [named, named.bytes.indexOf(byte)];
+  }
+
+  #entryField(entry: EntryByte, field: EntryField): NamedField {
+    const id = `${entry.map}.${entry.ordinal}.${field.offset}`;
+    const known = this.#entryFields.get(id);
+    if (known !== undefined) return known;
+    const { isBytes, offset, size } = field;
+    const bytes = Array.from({ length: size }, (_, index) => this.entries.byteAt(entry, offset + index));
+    if (!isBytes) bytes.reverse();
+    const term = this.#inputs.pool.concat(bytes);
+    const named = { name: field.name, term, bytes, isSwapped: !isBytes, show: isBytes ? hex : decimal };
+    this.#entryFields.set(id, named);
+    return named;
+  }
+
+  /** How a value of the term is written, where it is a field's. */
+  showing(term: Term): NamedField['show'] | undefined {
+    const known = this.#fields.showing(term);
+    if (known !== undefined) return known;
+    const [lowest] = term.operation === 'concat' ? term.operands.slice(-1) : [term];
+    const found = lowest === undefined ? undefined : this.fieldOf(lowest);
+    return found?.[0].term === term ? found[0].show : undefined;
+  }
+
+  /** Is it a byte of the frame, of an entry, or of what a helper wrote? */
+  isPlaced(term: Term): boolean {
+    return this.#placeOf(term) !== undefined;
+  }
+
+  /** Bytes by the stretches that they lie in, each in the order of memory. */
+  inMemory(bytes: readonly Term[]): Term[][] {
+    const places = bytes.map((byte) => ({ byte, ...this.#placeOf(byte)! }));
+    places.sort((a, b) => (a.of === b.of ? a.at - b.at : a.of < b.of ? -1 : 1));
+    return this.#runs(places.map(({ byte }) => byte)).map(({ terms }) => terms);
+  }
+
+  /** The name of a stretch of bytes. */
+  nameInMemory(bytes: readonly Term[]): string {
+    return this.#run({ terms: [...bytes], step: 1 });
+  }
+
+  /** What is in the network's order, by a term in the machine's. */
+  swapped(term: Term): string | undefined {
+    return this.#fields.swapped(term);
+  }
+
+  name(term: Term): string {
+    const known = this.#fields.named(term);
+    if (known !== undefined) return known;
+    const swapped = this.#fields.swapped(term);
+    if (swapped !== undefined) return `swapped(${swapped})`;
+    if (writtenSize(term) > MOST_WRITTEN) return this.computed(term);
+    const text = this.#written(term);
+    return text.length > LONGEST ? this.computed(term) : text;
+  }
+
+  /** What is too long to be written: what it is computed of. */
+  computed(term: Term): string {
+    const names = new Set([...unknownsOf(term)].map((one) => this.#whole(one)));
+    const named = [...names].slice(0, NAMED_UNKNOWNS);
+    const more = names.size - named.length;
+    return `computed(${[...named, ...(more > 0 ? [`${more} more`] : [])].join(', ')})`;
+  }
+
+  #written(term: Term): string {
+    const { operands, operation } = term;
+    switch (operation) {
+      case 'const':
+        return term.value < 1024n ? term.value.toString() : `0x${term.value.toString(16)}`;
+      case 'var':
+        return this.#unknown(term);
+      case 'concat':
+        return this.#concat(term);
+      case 'extract': {
+        const [whole] = operands;
+        // What is left out is 0 in any case.
+        if (term.low === 0 && whole!.max <= allOnes(term.width)) return this.name(whole!);
+        const shifted = `${wrapped(this.name(whole!))}${term.low === 0 ? '' : ` >> ${term.low}`}`;
+        // Above the highest bits there is nothing to be masked.
+        if (term.low > 0 && term.low + term.width === whole!.width) return `(${shifted})`;
+        return `(${shifted} & 0x${allOnes(term.width).toString(16)})`;
+      }
+      case 'sum':
+        return this.#sum(term);
+      case 'ite': {
+        const [condition, then, otherwise] = operands;
+        return `(${this.#condition(condition!)} ? ${this.name(then!)} : ${this.name(otherwise!)})`;
+      }
+      case 'sext':
+        return `signed ${wrapped(this.name(operands[0]!))}`;
+      default:
+        return this.#infix(term);
+    }
+  }
+
+  #infix({ operation, operands, width }: Term): string {
+    const [first, second] = operands;
+    if (operation === 'xor' && isConst(second!) && second!.value === allOnes(width))
+      return `${width === 1 ? '!' : '~'}${wrapped(this.name(first!))}`;
+    const sign = SIGNED[operation];
+    const isProduct = PRODUCTS.has(operation);
+    const parts = operands.map((one, index) => {
+      if (isProduct && isConst(one)) return `${one.value}`;
+      const text = this.name(one);
+      return isProduct && index === 0 && PRODUCTS.has(one.operation) ? text : wrapped(text);
+    });
+    if (sign === undefined) {
+      const text = parts.join(` ${INFIX[operation]} `);
+      // C compares before it takes bits together.
+      return isProduct ? text : `(${text})`;
+    }
+    // How far is no signed number.
+    const [left, right] = parts;
+    return `(signed ${left} ${sign} ${operation === 'ashr' ? right : `signed ${right}`})`;
+  }
+
+  #sum({ operands, factors, value, width }: Term): string {
+    let text = '';
+    const add = (factor: bigint, name: string): void => {
+      const size = factor < 0n ? -factor : factor;
+      const sign = factor < 0n ? (text === '' ? '-' : ' - ') : text === '' ? '' : ' + ';
+      text += `${sign}${name === '' ? size : `${size === 1n ? name : `${size} * ${wrapped(name)}`}`}`;
+    };
+    for (const [index, one] of operands.entries()) add(BigInt.asIntN(width, factors[index]!), this.name(one));
+    if (value !== 0n) add(BigInt.asIntN(width, value), '');
+    return text;
+  }
+
+  #concat(term: Term): string {
+    const { pool } = this.#inputs;
+    // Zeros above say nothing, and zeros below are a factor.
+    let { operands } = term;
+    const above = operands.findIndex((one) => !isZero(one));
+    operands = operands.slice(Math.max(above, 0));
+    const lowest = operands.at(-1)!;
+    const factor = operands.length > 1 && isZero(lowest) ? `${1n << BigInt(lowest.width)}` : undefined;
+    if (factor !== undefined) operands = operands.slice(0, -1);
+    const inner = pool.concat(operands);
+    if (factor !== undefined) return `${wrapped(this.name(inner))} * ${factor}`;
+    if (above > 0) return this.name(inner);
+    const field = term.width % 8 === 0 ? this.#fields.named(pool.swapBytes(term)) : undefined;
+    if (field !== undefined) return `swapped(${field})`;
+    const runs = this.#runs(operands);
+    const texts = runs.map((run) => this.#run(run));
+    return texts.length === 1 ? texts[0]! : `(${texts.join(' ‖ ')})`;
+  }
+
+  /** Bytes in the order of memory: as the packet names them, or as the machine would load them. */
+  #memory(bytes: readonly Term[]): string {
+    const { pool } = this.#inputs;
+    const known = this.#fields.named(pool.concat(bytes));
+    if (known !== undefined) return known;
+    if (bytes.length <= 8 && !bytes.every((one) => FRAME_BYTE.test(one.name)))
+      return this.name(pool.concat([...bytes].reverse()));
+    const runs = this.#runs(bytes).map((run) => this.#run(run));
+    return runs.join(' ‖ ');
+  }
+
+  #runs(terms: readonly Term[]): Run[] {
+    const runs: Run[] = [];
+    for (const term of terms) {
+      const run = runs.at(-1);
+      const step = run === undefined ? undefined : this.#step(run.terms.at(-1)!, term);
+      if (run !== undefined && step !== undefined && (run.step === 0 || run.step === step)) {
+        run.terms.push(term);
+        run.step = step;
+      } else runs.push({ terms: [term], step: 0 });
+    }
+    return runs;
+  }
+
+  /** From one byte to the next one; undefined where they do not lie side by side. */
+  #step(one: Term, other: Term): 1 | -1 | undefined {
+    const a = this.#placeOf(one);
+    const b = this.#placeOf(other);
+    if (a === undefined || b === undefined || a.of !== b.of) return undefined;
+    return b.at === a.at + 1 ? 1 : b.at === a.at - 1 ? -1 : undefined;
+  }
+
+  #placeOf(term: Term): { readonly of: string; readonly at: number } | undefined {
+    const frame = term.operation === 'var' ? FRAME_BYTE.exec(term.name) : null;
+    if (frame !== null) return { of: 'frame', at: Number(frame[1]) };
+    const written = term.operation === 'var' ? WRITTEN.exec(term.name) : null;
+    if (written !== null) return { of: written[1]!, at: Number(written[2]) };
+    const entry = this.entries.byteOf(term);
+    if (entry === undefined) return undefined;
+    const field = this.entries.field(entry)?.offset ?? '';
+    return { of: `${entry.map}.${entry.ordinal}.${field}`, at: entry.offset };
+  }
+
+  #run({ terms, step }: Run): string {
+    if (terms.length === 1) return this.name(terms[0]!);
+    const inMemory = step === 1 ? terms : [...terms].reverse();
+    const entry = this.entries.byteOf(inMemory[0]!);
+    if (WRITTEN.test(inMemory[0]!.name)) {
+      const from = this.#placeOf(inMemory[0]!)!.at;
+      const text = `${writtenBy(inMemory[0]!)}[${from}…${from + terms.length - 1}]`;
+      return step === 1 ? text : `swapped(${text})`;
+    }
+    if (entry === undefined) {
+      const text = this.#frameBytes(inMemory);
+      return step === 1 ? text : `swapped(${text})`;
+    }
+    const field = this.entries.field(entry);
+    if (field === undefined || field.isBytes) {
+      const text = this.#plainBytes(entry, terms.length, field);
+      return step === 1 ? text : `swapped(${text})`;
+    }
+    if (step === -1) return partOf(field, entry.offset, terms.length);
+    return terms.length === field.size
+      ? `swapped(${field.name})`
+      : `swapped(${partOf(field, entry.offset, terms.length)})`;
+  }
+
+  /** Bytes of the frame that lie one behind the other. */
+  #frameBytes(bytes: readonly Term[]): string {
+    const known = this.#fields.named(this.#inputs.pool.concat(bytes));
+    if (known !== undefined) return known;
+    const first = this.#fields.fieldOf(bytes[0]!);
+    const last = this.#fields.fieldOf(bytes.at(-1)!);
+    if (first !== undefined && first[0] === last?.[0]) return `${first[0].name}[${first[1]}…${last[1]}]`;
+    const from = Number(FRAME_BYTE.exec(bytes[0]!.name)![1]);
+    return `frame[${from}…${from + bytes.length - 1}]`;
+  }
+
+  /** Bytes of an array, or of a value that has no types. */
+  #plainBytes(entry: EntryByte, size: number, field: EntryField | undefined): string {
+    if (field !== undefined && field.offset === entry.offset && field.size === size) return field.name;
+    const from = entry.offset - (field?.offset ?? 0);
+    const name = field?.name ?? this.entries.value(entry);
+    return `${name}[${from}…${from + size - 1}]`;
+  }
+
+  #unknown(term: Term): string {
+    const { name } = term;
+    const byte = FRAME_BYTE.exec(name);
+    if (byte !== null) {
+      const field = this.#fields.fieldOf(term);
+      return field === undefined ? `frame[${byte[1]}]` : `${field[0].name}[${field[1]}]`;
+    }
+    const entry = this.entries.byteOf(term);
+    if (entry !== undefined) return this.#entryByte(entry);
+    const inner = INNER.exec(name);
+    const map = inner === null ? undefined : this.#inputs.mapOf(Number(inner[1]));
+    if (map !== undefined) return `${this.entries.mapName(map)}[${this.entries.key(map, Number(inner![2]))}]`;
+    if (WRITTEN.test(name)) return `${writtenBy(term)}[${WRITTEN.exec(name)![2]}]`;
+    return name.replace(/^fixed\./, 'skb.').replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
+  }
+
+  #entryByte(entry: EntryByte): string {
+    const field = this.entries.field(entry);
+    if (field === undefined) return `${this.entries.value(entry)}[${entry.offset}]`;
+    if (field.isBytes) return `${field.name}[${entry.offset - field.offset}]`;
+    return partOf(field, entry.offset, 1);
+  }
+
+  /** What an unknown is a part of. */
+  #whole(unknown: Term): string {
+    const entry = this.entries.byteOf(unknown);
+    if (entry !== undefined) return this.entries.field(entry)?.name ?? this.#entryByte(entry);
+    return this.#fields.fieldOf(unknown)?.[0].name ?? this.name(unknown);
+  }
+}
+
+/** The call, and the argument that led to the byte: `bpf_strtol#1.arg4`. */
+function writtenBy({ name }: Term): string {
+  const [helper, call, argument] = name.split('.');
+  return `${helper}#${Number(call) + 1}.arg${Number(argument) + 1}`;
+}
+
+/** Some bytes of a number, as C takes them out of it. */
+function partOf({ name, offset, size }: EntryField, at: number, count: number): string {
+  if (at === offset && count === size) return name;
+  const shift = 8 * (at - offset);
+  const shifted = shift === 0 ? name : `${name} >> ${shift}`;
+  return at + count === offset + size
+    ? `(${shifted})`
+    : `(${shifted} & 0x${allOnes(8 * count).toString(16)})`;
+}
+
+/** In parentheses, where it is made of several parts. */
+function wrapped(text: string): string {
+  if (text.startsWith('signed ')) return `(${text})`;
+  let depth = 0;
+  for (const [at, letter] of [...text].entries()) {
+    if (letter === '(' || letter === '[') depth++;
+    else if (letter === ')' || letter === ']') depth--;
+    else if (depth === 0 && letter === ' ' && /^ [^\p{L}\d]/u.test(text.slice(at))) return `(${text})`;
+  }
+  return text;
+}
+
+function isZero(term: Term): boolean {
+  return isConst(term) && term.value === 0n;
+}
+
+export { INNER };
