@@ -1,36 +1,39 @@
-/** Global variables of an object, set by name between opening and loading it. */
+/**
+ * Global variables of an object, set by name between opening and loading it. libbpf knows those alone that the object's type
+ * information names; where it has none (`clang` without `-g`), the symbols say where they are, as to the machine.
+ */
+import { symbolVariables, type VariablePlace } from '../../sim/ebpf/loader/data-sections.ts';
+import { readElf } from '../../sim/ebpf/loader/elf.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { BTF_TYPE, BTF_VAR_SECINFO } from './layouts.ts';
 import { bytesAt, type Pointer, requireLibbpf } from './libbpf.ts';
 
 const BTF_KIND_DATASEC = 15;
 
-/** Where a variable lies in its section. */
-interface Variable {
-  readonly section: string;
-  readonly offset: number;
-  readonly size: number;
-}
-
 /** A section's bytes while the object is open and not yet loaded: writes go into the object. */
 export type SectionBytes = (
   section: string,
 ) => { readonly address: Pointer; readonly size: number } | undefined;
 
-/**
- * @param btf the object's type information (0: none)
- * @throws {EngineError} `input`, for a name that the object lacks and for a value of another size
- */
+/** The object whose variables are set. */
+export interface OpenedObject {
+  /** Its type information (0: none). */
+  readonly btf: Pointer;
+  readonly elf: Uint8Array;
+  /** How messages call it. */
+  readonly file: string;
+}
+
+/** @throws {EngineError} `input`, for a name that the object lacks and for a value of another size */
 export function setGlobals(
-  btf: Pointer,
+  { btf, elf, file }: OpenedObject,
   sectionBytes: SectionBytes,
   globals: Readonly<Record<string, Uint8Array>>,
-  file: string,
 ): void {
   const names = Object.keys(globals);
   if (names.length === 0) return;
   const { koffi } = requireLibbpf();
-  const variables = btf === 0 ? new Map<string, Variable>() : variablesOf(btf);
+  const variables = new Map([...symbolVariables(readElf(elf)), ...(btf === 0 ? [] : variablesOf(btf))]);
   for (const name of names) {
     const value = globals[name]!;
     const variable = variables.get(name);
@@ -52,9 +55,9 @@ export function setGlobals(
 }
 
 /** The variables of all `.rodata`, `.data` and `.bss` sections, by name, from the BTF's DATASEC rows. */
-function variablesOf(btf: Pointer): Map<string, Variable> {
+function variablesOf(btf: Pointer): Map<string, VariablePlace> {
   const { bpf } = requireLibbpf();
-  const variables = new Map<string, Variable>();
+  const variables = new Map<string, VariablePlace>();
   const nameOf = (type: Uint8Array): string => bpf.btf__name_by_offset(btf, u32(type, BTF_TYPE.name_off));
   for (let id = 1; id < bpf.btf__type_cnt(btf); id++) {
     const address = bpf.btf__type_by_id(btf, id);

@@ -401,10 +401,9 @@ function tryToLoad(
     shareMaps(libbpf, maps, options);
     const programs = selectPrograms(libbpf, handle, options, parts.siblings);
     setGlobals(
-      bpf.bpf_object__btf(handle),
+      { btf: bpf.bpf_object__btf(handle), elf: bytes, file: options.file },
       (section) => sectionBytes(libbpf, maps, section),
       options.globals ?? {},
-      options.file,
     );
     const initial = initialContents(libbpf, maps);
     const error = bpf.bpf_object__load(handle);

@@ -2,7 +2,14 @@
 import { BPF_MAP_TYPE } from '../../runtime/maps.ts';
 import type { BpfMap, GlobalVariable } from '../bpf-object.ts';
 import { BTF_KIND, BTF_LINKAGE_STATIC, type Btf } from '../btf.ts';
-import { type ElfFile, type ElfSection, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT } from './elf.ts';
+import {
+  type ElfFile,
+  type ElfSection,
+  type ElfSymbol,
+  SHT_NOBITS,
+  SHT_PROGBITS,
+  STT_OBJECT,
+} from './elf.ts';
 
 /** Programs cannot write it (include/uapi/linux/bpf.h). */
 const BPF_F_RDONLY_PROG = 1 << 7;
@@ -67,10 +74,33 @@ function variablesOf(elf: ElfFile, section: ElfSection, btf: Btf | undefined): M
       if (btf.kind(typeId) === BTF_KIND.VAR) add(btf.name(typeId), offset, size, btf.target(typeId));
     }
   }
-  for (const symbol of elf.symbolsBySection.get(section.index) ?? []) {
-    if (symbol.type === STT_OBJECT) add(symbol.name, symbol.value, symbol.size, undefined);
-  }
+  for (const { name, value, size } of symbolsOf(elf, section)) add(name, value, size, undefined);
   return variables;
+}
+
+function symbolsOf(elf: ElfFile, section: ElfSection): ElfSymbol[] {
+  const symbols = elf.symbolsBySection.get(section.index) ?? [];
+  return symbols.filter(({ type, name }) => type === STT_OBJECT && name !== '');
+}
+
+/** Where a variable is. */
+export interface VariablePlace {
+  readonly section: string;
+  /** Bytes from the section's begin. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The variables of all data sections as the symbols have them: of two of the same name the first, as `setGlobal` takes it. */
+export function symbolVariables(elf: ElfFile): Map<string, VariablePlace> {
+  const places = new Map<string, VariablePlace>();
+  for (const section of elf.sections.filter(isDataSection)) {
+    for (const { name, value, size } of symbolsOf(elf, section)) {
+      if (places.has(name) || value + size > section.size) continue;
+      places.set(name, { section: section.name, offset: value, size });
+    }
+  }
+  return places;
 }
 
 /** Completes BTF's DATASECs with what only the symbols say: sizes, and offsets of variables that are not static. */
