@@ -1,6 +1,6 @@
 /** The instructions that the steps of a trace ran. */
 
-import { isFillable, isSettable } from '../../sim/ebpf/analysis/settable-data.ts';
+import { isFillable, mayBeLoaders } from '../../sim/ebpf/analysis/settable-data.ts';
 import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import type { Instructions } from '../../sim/ebpf/instruction.ts';
 import type { TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
@@ -33,11 +33,11 @@ export class TracedInstructions {
     return mapNamed(this.#object.maps, name);
   }
 
-  /** Is a byte of a data section one of a variable that user space may set? */
+  /** Is a byte of a data section one of a variable whose contents may be user space’s to say? */
   isOpen(section: string, offset: number): boolean {
     const map = this.map(section);
     if (this.#object === undefined || map === undefined) return false;
-    return isSettable(this.#object, map, offset) || isFillable(this.#object, map, offset);
+    return mayBeLoaders(this.#object, map, offset) || isFillable(this.#object, map, offset);
   }
 
   at({ program, instruction }: TraceStep): TracedInstruction {

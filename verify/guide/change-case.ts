@@ -1,6 +1,7 @@
 /** Applies what was solved to a sequence: packets, their context, and the world get the values that were asked for. */
 import { repair } from '../../corpus/simplify/packet-layout.ts';
-import { isFillable, isSettable, variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
+import { isFillable, isSettable } from '../../sim/ebpf/analysis/settable-data.ts';
+import { variableAt } from '../../sim/ebpf/analysis/variable-at.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';

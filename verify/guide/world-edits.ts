@@ -1,5 +1,5 @@
 /** Small changes of worlds and packets, each a copy. */
-import { variableAt } from '../../sim/ebpf/analysis/settable-data.ts';
+import { variableAt } from '../../sim/ebpf/analysis/variable-at.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import type { MapByte } from '../../sim/ebpf/dataflow/inputs.ts';
 import { MANY_ENTRIES } from '../../sim/ebpf/machine.ts';

@@ -68,6 +68,20 @@ export function controlFlowOf(instructions: Instructions, start: number, end: nu
   return { blocks, loopHeads: [...loopHeads].sort((a, b) => a - b) };
 }
 
+/** Slots that are not only reached from the one before: targets of jumps, and the beginnings of functions. */
+export function meetingPoints(
+  instructions: Instructions,
+  subprograms: readonly { readonly start: number }[],
+): Set<number> {
+  const meeting = new Set(subprograms.map(({ start }) => start));
+  for (let slot = 0; slot < instructions.count; slot++) {
+    const code = instructions.opcode[slot]!;
+    if (isJump(code)) meeting.add(jumpTarget(instructions, slot));
+    if (code === LDDW) slot++;
+  }
+  return meeting;
+}
+
 /** Is the instruction a call of a helper (not of a function of the program or of the kernel)? */
 export function isHelperCall(instructions: Instructions, slot: number): boolean {
   return instructions.opcode[slot] === CALL && instructions.src[slot] === 0;

@@ -7,6 +7,7 @@
 import { DATA_ID, KIND } from '../analysis/abstract-value.ts';
 import { type Access, VERDICT } from '../analysis/access.ts';
 import { analyse } from '../analysis/analysis.ts';
+import { meetingPoints } from '../analysis/control-flow.ts';
 import type { BpfObject, BpfProgram } from '../bpf-object.ts';
 import { areWellFormed } from '../check-instructions.ts';
 import { programLayout } from '../context/program-layout.ts';
@@ -33,7 +34,6 @@ import {
   isConditionalJump,
   JA,
   JA32,
-  jumpTarget,
   LDDW,
   MODE_MASK,
   OPERATION_MASK,
@@ -110,13 +110,7 @@ class Reader {
   read(): void {
     const { instructions, subprograms } = this.#program;
     const { count, opcode } = instructions;
-    const meeting = new Set(subprograms.map(({ start }) => start));
-    for (let slot = 0; slot < count; slot++) {
-      const code = opcode[slot]!;
-      if (isConditionalJump(code) || code === JA || code === JA32)
-        meeting.add(jumpTarget(instructions, slot));
-      if (code === LDDW) slot++;
-    }
+    const meeting = meetingPoints(instructions, subprograms);
     for (let slot = 0; slot < count; slot++) {
       if (meeting.has(slot)) this.#registers = [];
       this.#step(slot);
