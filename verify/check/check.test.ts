@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
@@ -85,6 +86,27 @@ describe('a check', () => {
     expect(sweeps.left).toBeGreaterThan(0);
     expect(proofs).toBe(0);
     expect(report.interrupted).toBe(true);
+  });
+});
+
+describe('an object without lines', () => {
+  it('has each place named that its text shows, and of what packets show one of a kind', async () => {
+    const lost = (offset: number): string =>
+      `r1 = *(u64 *)(r6 + ${offset})\nr1 += 1\n*(u64 *)(r6 + ${offset}) = r1`;
+    const decides = 'r1 = *(u8 *)(r7 + 12)\nif r1 == 8 goto other\nr0 = 77\nexit\nother:\nr0 = 78\nexit';
+    const text = `r7 = *(u32 *)(r1 + 0)\nr2 = *(u32 *)(r1 + 4)\nr3 = r7\nr3 += 14\nr0 = 2\nif r3 > r2 goto out
+      r6 = map[.bss]\n${lost(0)}\n${lost(8)}\n${decides}\nout:\nexit`;
+    const zeros = [0, 0, 0, 0, 0, 0, 0, 0];
+    const object = writeElf({ main: text }, [], { '.bss': { seen: zeros, sent: zeros } });
+    const found = await checked({ name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object });
+    const places = found.findings.map(
+      ({ invariant, summary }) => `${invariant} ${/instruction \d+/.exec(summary)?.[0] ?? ''}`,
+    );
+    expect(places.sort()).toEqual([
+      'action/unknown ',
+      'counter/lost-update instruction 10',
+      'counter/lost-update instruction 13',
+    ]);
   });
 });
 
