@@ -6,7 +6,7 @@ import { interpret } from '../sim/ebpf/test-support/run-both.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import type { World } from '../sim/runtime/world.ts';
-import { type Unreached, unreachedOf } from './unreached.ts';
+import { placeOfUnreached, type Unreached, unreachedOf } from './unreached.ts';
 
 const FLOWS = testMap('flows', 'HASH');
 const PROGS = testMap('progs', 'PROG_ARRAY');
@@ -108,10 +108,32 @@ describe('a queue, a stack or a Bloom filter', () => {
   });
 });
 
+describe('conditions of an object without lines', () => {
+  it('are each named by their instruction, in order', () => {
+    const places = unreached(`${FIRST}\nif r6 == 7 goto out\nif r6 == 9 goto out${OUT}`);
+    expect(places.map(placeOfUnreached)).toEqual([
+      'main, instruction 5',
+      'main, instruction 7',
+      'main, instruction 8',
+    ]);
+    expect(new Set(places.map(({ because }) => because))).toEqual(new Set([ONE_WAY]));
+  });
+
+  it('are named by their lines where there are such, one for each line', () => {
+    const text = `${FIRST}\nif r6 == 7 goto out\nif r6 == 9 goto out${OUT}`;
+    const places = unreached(text, { lines: [1, 1, 1, 1, 1, 1, 1, 4, 4] });
+    expect(places.map(placeOfUnreached)).toEqual([
+      expect.stringMatching(/:1$/),
+      expect.stringMatching(/:4$/),
+    ]);
+    expect(places.every(({ instruction }) => instruction === undefined)).toBe(true);
+  });
+});
+
 describe('a lookup that found nothing', () => {
   it('names the map, whichever way the null test goes', () => {
     expect(unreached(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps })).toEqual([
-      { function: 'main', because: NO_ENTRY, map: 'flows' },
+      { function: 'main', instruction: 6, because: NO_ENTRY, map: 'flows' },
     ]);
     expect(reasons(`${LOOKUP}\nif r0 != 0 goto out${OUT}`, { maps })).toEqual([NO_ENTRY]);
   });
@@ -236,6 +258,7 @@ describe('tail calls', () => {
     expect(unreached(CALL, { maps: [PROGS] })).toEqual([
       {
         function: 'main',
+        instruction: 5,
         because: 'the tail call found no program in that slot of map progs',
         programMap: 'progs',
       },

@@ -40,6 +40,8 @@ export interface Unreached {
   /** Absent in objects without line information. */
   readonly file?: string;
   readonly line?: number;
+  /** Of a condition, where there is no line: its slot, counted from the program's begin. */
+  readonly instruction?: number;
   /** Of the C source, where the object carries it. */
   readonly text?: string;
   readonly because: string;
@@ -47,6 +49,12 @@ export interface Unreached {
   readonly map?: string;
   /** The PROG_ARRAY whose programs would lead on. */
   readonly programMap?: string;
+}
+
+/** `file:line`, or what of the program it is where no line is known. */
+export function placeOfUnreached({ function: name, file, line, instruction }: Unreached): string {
+  if (file !== undefined) return `${file}:${line}`;
+  return instruction === undefined ? name : `${name}, instruction ${instruction}`;
 }
 
 /** Numbers of helpers (linux/bpf.h). */
@@ -89,13 +97,20 @@ export function unreachedOf(
       const way = missingWay(row, branch);
       if (way === undefined) continue;
       const slot = subprogram.start + branch.instruction;
-      places.push(
-        place(program, subprogram, branch.instruction, reasonOf(object, program, subprogram, slot, way)),
+      const shown = place(
+        program,
+        subprogram,
+        branch.instruction,
+        reasonOf(object, program, subprogram, slot, way),
       );
+      places.push(shown.file === undefined ? { ...shown, instruction: slot } : shown);
     }
   }
   return distinct(places).sort(
-    (a, b) => (a.file ?? '').localeCompare(b.file ?? '') || (a.line ?? 0) - (b.line ?? 0),
+    (a, b) =>
+      (a.file ?? '').localeCompare(b.file ?? '') ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.instruction ?? 0) - (b.instruction ?? 0),
   );
 }
 
@@ -360,7 +375,7 @@ function isComputed(opcode: number): boolean {
 function distinct(places: readonly Unreached[]): Unreached[] {
   const seen = new Map<string, Unreached>();
   for (const one of places) {
-    const key = `${one.function} ${one.file} ${one.line} ${one.line === undefined ? one.because : ''}`;
+    const key = `${one.function} ${one.file} ${one.line} ${one.instruction}`;
     const known = seen.get(key);
     const tellsMore = known?.because === ONE_WAY.because && one.because !== ONE_WAY.because;
     if (known === undefined || tellsMore) seen.set(key, one);

@@ -202,6 +202,7 @@ const unreached: Schema<Unreached> = object<Unreached>({
   function: text,
   file: optional(text),
   line: optional(nonNegative),
+  instruction: optional(nonNegative),
   text: optional(text),
   because: text,
   map: optional(text),

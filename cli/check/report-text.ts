@@ -5,6 +5,7 @@ import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import { endOfLog } from '../../verify/explain/kernel-text.ts';
 import { ruleOf } from '../../verify/invariants/rules.ts';
+import { placeOfUnreached } from '../../verify/unreached.ts';
 import type { NotTested } from '../input/program-source.ts';
 import type { Style } from '../output.ts';
 import { aidText } from '../prove/aid-text.ts';
@@ -66,9 +67,7 @@ export function checkedLines(
   lines.push(`  ${ran}${swept}, ${seconds.toFixed(1)} s`);
   if (proof !== undefined) lines.push(`  ${aidText(proof)}`);
   const places = verbose ? unreached : unreached.slice(0, MAX_PLACES);
-  for (const { function: name, file, line, because } of places) {
-    lines.push(`  Not reached: ${file === undefined ? name : `${file}:${line}`}: ${because}`);
-  }
+  for (const one of places) lines.push(`  Not reached: ${placeOfUnreached(one)}: ${one.because}`);
   if (unreached.length > places.length)
     lines.push(`  and ${unreached.length - places.length} more places (--verbose lists them)`);
   for (const line of notChecked) lines.push(terminal.style('yellow', `  Not checked: ${line}`));

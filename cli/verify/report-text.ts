@@ -1,6 +1,6 @@
 /** The report of `verify` on one program, as a person reads it. */
 import type { EngineReport, ProgramReport } from '../../verify/report.ts';
-import type { Unreached } from '../../verify/unreached.ts';
+import { placeOfUnreached, type Unreached } from '../../verify/unreached.ts';
 import type { Mark } from '../../verify/verdict.ts';
 import type { NotTested } from '../input/program-source.ts';
 import type { Style } from '../output.ts';
@@ -144,9 +144,9 @@ function fillLines(maps: readonly string[]): string[] {
   return [`--world FILE fills ${maps.join(', ')} (\`xdpsim world init\` writes one to start from)`];
 }
 
-function placeText({ function: name, file, line, text }: Unreached): string {
-  if (file === undefined) return name;
-  return text === undefined ? `${file}:${line}` : `${file}:${line}  ${text}`;
+function placeText(one: Unreached): string {
+  const place = placeOfUnreached(one);
+  return one.text === undefined ? place : `${place}  ${one.text}`;
 }
 
 function packetCount(packets: number): string {

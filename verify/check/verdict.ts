@@ -141,8 +141,9 @@ function reasonsFor(unreached: readonly Unreached[]): string {
   const ofMaps = unreached.filter(({ map }) => map !== undefined);
   const texts = [...new Set(ofMaps.map(({ because }) => because))].sort();
   if (texts.length === 0 && first !== undefined) {
-    const place = first.line === undefined ? '' : ` at ${first.file?.split('/').at(-1)}:${first.line}`;
-    texts.push(`${first.because}${place}`);
+    const { file, line, instruction } = first;
+    const slot = instruction === undefined ? '' : ` at instruction ${instruction}`;
+    texts.push(`${first.because}${line === undefined ? slot : ` at ${file?.split('/').at(-1)}:${line}`}`);
   }
   return texts.join('; ');
 }
