@@ -69,7 +69,10 @@ function contentOf({ object: bytes, entries, maxEntries }: Program): string | un
         ? undefined
         : {
             bytes: Buffer.from(map.global.bytes).toString('base64'),
-            variables: [...map.global.variables].map(([name, { offset, size }]) => [name, offset, size]),
+            // Types and symbols have them in another order, and tell nothing that an instruction could.
+            variables: [...map.global.variables]
+              .map(([name, { offset, size }]) => [name, offset, size] as const)
+              .sort(([a], [b]) => (a < b ? -1 : 1)),
           },
   }));
   return JSON.stringify([entries, programs, maps, object.kfuncs, maxEntries]);
