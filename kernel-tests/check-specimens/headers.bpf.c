@@ -60,3 +60,41 @@ PROGRAM int authentication_length(CONTEXT *ctx)
 	udp->dest = to;
 	return PASS;
 }
+
+/* No IPv6. */
+PROGRAM int type_swapped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return PASS;
+	return eth->h_proto == FAULTY_OR_RIGHT(ETH_P_IPV6, bpf_htons(ETH_P_IPV6)) ? DROP : PASS;
+}
+
+/* No DNS. */
+PROGRAM int port_swapped(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct udphdr *udp;
+
+	if (!parse_any_ipv4(ctx, &packet) || packet.ip->protocol != IPPROTO_UDP)
+		return PASS;
+	if (packet.ip->frag_off & bpf_htons(0x1fff))
+		return PASS;
+	udp = packet.l4;
+	return udp->dest == FAULTY_OR_RIGHT(53, bpf_htons(53)) ? DROP : PASS;
+}
+
+/* Sends back what is IPv4. */
+PROGRAM int version_wrong(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
+		return PASS;
+	if (ip->version != FAULTY_OR_RIGHT(3, 4))
+		return PASS;
+	swap_macs(eth);
+	return TRANSMIT(ctx);
+}

@@ -134,6 +134,9 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     'headers',
     ['options_overlooked', 'lengths/misplaced'],
     ['authentication_length', 'lengths/misplaced'],
+    ['type_swapped', 'ethertype/compared'],
+    ['port_swapped', 'port/compared'],
+    ['version_wrong', 'action/malformed-only'],
   ),
   ...of(
     'sums',

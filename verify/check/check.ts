@@ -33,16 +33,19 @@ import { checkJudging, type IsOn } from './judging.ts';
 import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
+import { MalformedOnly } from './malformed-only.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasValues, type Seen } from './probe.ts';
+import { swappedProtocols } from './protocol-order.ts';
 import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
 import { type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
 import { SpreadSweeps } from './spread-sweeps.ts';
+import { SwappedNumbers } from './swapped-numbers.ts';
 import { TimeBudget } from './time-budget.ts';
 import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
@@ -116,6 +119,8 @@ class Check {
   readonly #transports = new TransportSightings();
   readonly #fragments: FragmentReads;
   readonly #lengths: HeaderLengths;
+  readonly #swapped: SwappedNumbers;
+  readonly #malformed: MalformedOnly;
   readonly #garbage: Uninitialized;
   readonly #redirects: Redirects;
   readonly #helperCalls: HelperCalls;
@@ -151,6 +156,8 @@ class Check {
     this.#runs = new CheckRuns(options, this.#isOn);
     this.#fragments = new FragmentReads(options.worlds !== undefined, this.#transports);
     this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
+    this.#swapped = new SwappedNumbers(program, options.worlds !== undefined);
+    this.#malformed = new MalformedOnly(program);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#helperCalls = new HelperCalls(program, options.worlds !== undefined);
     this.#actions = new BorrowedActions(program, options.worlds !== undefined);
@@ -251,6 +258,8 @@ class Check {
     this.#rewritten.observe(world, input, own);
     this.#ttl.observe(world, input, own);
     this.#transports.observe(world, input, own);
+    this.#swapped.observe(world, input, own);
+    this.#malformed.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#redirects.observe(world, input, own);
     this.#helperCalls.observe(world, input, own);
@@ -318,6 +327,7 @@ class Check {
       this.#made.push(...refusedConstants(program, worlds[0]?.world ?? {}, refused, kernel.name));
     this.#made.push(
       ...lostUpdates(program, this.#options),
+      ...swappedProtocols(program),
       ...lostCopies(
         program,
         cases.map((one) => one.case),
@@ -330,6 +340,8 @@ class Check {
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
       await this.#fragments.find(program, machine),
       ...(await this.#lengths.find(program, machine)),
+      ...(await this.#swapped.find(machine)),
+      ...(await this.#malformed.find(machine)),
       ...(await this.#garbage.find(machine)),
       ...(await this.#redirects.find()),
       ...(await this.#helperCalls.find()),

@@ -23,6 +23,12 @@ export const ACTION_RULES: readonly Rule[] = [
     'XDP_ABORTED drops the frame and fires the tracepoint `xdp:xdp_exception`. Many programs return it on purpose where they cannot go on; it is listed so that nobody is surprised.',
   ),
   rule(
+    'action/malformed-only',
+    'warning',
+    'Only malformed packets are changed or sent on',
+    'No packet that the program changed, answered or redirected has the IP version that its EtherType says: it looks for the wrong number, and does nothing with the packets that it was written for.',
+  ),
+  rule(
     'action/xdp-numbers',
     'warning',
     'A TC program that returns the numbers of XDP',

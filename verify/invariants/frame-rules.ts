@@ -99,6 +99,18 @@ export const FRAME_RULES: readonly Rule[] = [
     'The number was written as the machine has it, without `bpf_htons`: 0x0008 in the place of 0x0800. Receivers take the packet for something else, or for a frame of IEEE 802.3 with that length. A warning where `bpf_skb_vlan_push` gets ETH_P_8021AD so: the kernel makes an 802.1Q tag of every type that it does not know. A note with ETH_P_8021Q, for which that is right by luck.',
   ),
   rule(
+    'ethertype/compared',
+    'error',
+    'The EtherType compared in the wrong byte order',
+    'The program does for a known EtherType in the wrong byte order, as 0x0008, what it was meant to do for the right one, 0x0800, and that is to it like any other number: what it compares the field with lacks `bpf_htons`.',
+  ),
+  rule(
+    'port/compared',
+    'warning',
+    'A port compared in the wrong byte order, as it seems',
+    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port.',
+  ),
+  rule(
     'ethertype/skb-protocol',
     'warning',
     'A new EtherType that the stack does not hear of',

@@ -1,0 +1,200 @@
+/** Numbers that a program compares in the wrong byte order, or that are wrong: with functions in place of programs. */
+import { describe, expect, it } from 'vitest';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { XDP_DROP, XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { EngineSide } from '../engine-side.ts';
+import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-support/engines.ts';
+import { data, ethernet, ipv4, ipv6, udp, V4_A, V4_B, vlan } from '../test-support/packets.ts';
+import { MalformedOnly } from './malformed-only.ts';
+import type { Seen } from './probe.ts';
+import { swappedProtocols } from './protocol-order.ts';
+import { SwappedNumbers } from './swapped-numbers.ts';
+
+interface Probe {
+  observe(world: World, input: PacketBatch, report: Pick<BatchReport, 'output'>): void;
+}
+
+/** What a probe finds once it has seen what becomes of these packets. */
+async function found(
+  probe: Probe & { find(engine: ReturnType<typeof fakeEngine>): Promise<Seen[]> },
+  behaviour: Behaviour,
+  packets: readonly Uint8Array[],
+  world: World = {},
+): Promise<Seen[]> {
+  const engine = fakeEngine('wasm', behaviour);
+  const side = new EngineSide(engine, FAKE_PROGRAM, packets.length);
+  const input = new PacketBatch(packets.length);
+  for (const packet of packets) input.push({ packet });
+  await side.run(world, input);
+  probe.observe(world, input, { output: side.output });
+  await side.close();
+  return probe.find(engine);
+}
+
+const ip = (port = 80): Uint8Array => ipv4(17, udp(data(8), V4_A, V4_B, port));
+const typed = (type: number): Uint8Array => ethernet(type, ip());
+const word = (packet: Uint8Array, at: number): number => (packet[at]! << 8) | packet[at + 1]!;
+const drops =
+  (condition: (packet: Uint8Array) => boolean): Behaviour =>
+  ({ packet }) => ({ action: condition(packet) ? XDP_DROP : XDP_PASS });
+const swappedIn = (
+  condition: (packet: Uint8Array) => boolean,
+  packets: readonly Uint8Array[],
+  world?: World,
+  isGiven = false,
+): Promise<Seen[]> => found(new SwappedNumbers(FAKE_PROGRAM, isGiven), drops(condition), packets, world);
+
+describe('an EtherType is compared in the wrong byte order', () => {
+  it.each([
+    [0x0008, '0x0800 (IPv4)'],
+    [0xdd86, '0x86dd (IPv6)'],
+    [0x0608, '0x0806 (ARP)'],
+    [0x0081, '0x8100 (802.1Q VLAN)'],
+  ])('where it stands for something: %i', async (type, expected) => {
+    const [seen, ...others] = await swappedIn((packet) => word(packet, 12) === type, [typed(type)]);
+    expect(others).toEqual([]);
+    expect(seen?.breach).toEqual({
+      invariant: 'ethertype/compared',
+      ...{ at: 12, size: 0, expected, got: `0x${type.toString(16).padStart(4, '0')}` },
+      sentence: `for EtherType 0x${type.toString(16).padStart(4, '0')} the program returns XDP_DROP instead of XDP_PASS, and ${expected} is to it like any other: the number is in the machine’s byte order`,
+    });
+  });
+
+  it('behind a tag', async () => {
+    const seen = await swappedIn((one) => word(one, 16) === 0x0008, [vlan(7, 0x0008, ip())]);
+    expect(seen.map(({ breach }) => breach.at)).toEqual([16]);
+  });
+
+  it('where what is counted shows it', async () => {
+    const counts: Behaviour = ({ packet }, state) => {
+      if (word(packet, 12) === 0x0008) state.counts.set(1, 1);
+      return { action: XDP_PASS };
+    };
+    const seen = await found(new SwappedNumbers(FAKE_PROGRAM, false), counts, [typed(0x0008)]);
+    expect(seen.length).toBe(1);
+  });
+
+  it.each<readonly [string, (packet: Uint8Array) => boolean]>([
+    ['where the right one is something of its own, too', (one) => [0x0008, 0x0800].includes(word(one, 12))],
+    ['where the right one is something else', (one) => word(one, 12) === 0x0008 || word(one, 12) !== 0x0800],
+    ['where all lengths are treated alike', (one) => word(one, 12) < 0x0600],
+    ['where other numbers are treated so, too', (one) => word(one, 12) !== 0x0800],
+    ['where a bit decides', (one) => (word(one, 12) & 8) !== 0],
+    ['where nothing depends on it', () => true],
+  ])('not %s', async (_what, condition) => {
+    expect(await swappedIn(condition, [typed(0x0008), typed(0x0800)])).toEqual([]);
+  });
+
+  it('not where a map that a test filled holds the number', async () => {
+    const value = Uint8Array.of(8, 0, 0, 0);
+    const world: World = { maps: { counts: [{ key: new Uint8Array(4), value }] } };
+    const byMap: Behaviour = ({ packet }, state) => ({
+      action: state.world.maps !== undefined && word(packet, 12) === 0x0008 ? XDP_DROP : XDP_PASS,
+    });
+    const seen = (isGiven: boolean): Promise<Seen[]> =>
+      found(new SwappedNumbers(FAKE_PROGRAM, isGiven), byMap, [typed(0x0008)], world);
+    expect(await seen(false)).toEqual([]);
+    expect((await seen(true)).length).toBe(1);
+  });
+});
+
+describe('a port is compared in the wrong byte order', () => {
+  const PORT = 14 + 20 + 2;
+
+  it('where it stands for a service', async () => {
+    const [seen] = await swappedIn((packet) => word(packet, PORT) === 13_568, [ethernet(0x0800, ip(13_568))]);
+    expect(seen?.breach).toMatchObject({
+      invariant: 'port/compared',
+      ...{ at: PORT, expected: '53 (DNS)', got: '13568' },
+    });
+  });
+
+  it.each<readonly [string, (packet: Uint8Array) => boolean]>([
+    ['where a range is', (one) => word(one, PORT) >= 1024],
+    ['where the service is meant, too', (one) => [53, 13_568].includes(word(one, PORT))],
+    ['where the data decides', (one) => one.length > 3],
+  ])('not %s', async (_what, condition) => {
+    expect(await swappedIn(condition, [ethernet(0x0800, ip(13_568))])).toEqual([]);
+  });
+
+  it('not of what is no service either way', async () => {
+    expect(await swappedIn((one) => word(one, PORT) === 999, [ethernet(0x0800, ip(999))])).toEqual([]);
+  });
+});
+
+describe('only malformed packets are changed or sent', () => {
+  const malformed = ethernet(
+    0x0800,
+    Uint8Array.from(ip(), (byte, at) => (at === 0 ? 0x35 : byte)),
+  );
+  const answers =
+    (version: (version: number) => boolean): Behaviour =>
+    ({ packet }) => ({ action: version(packet[14]! >> 4) ? XDP_TX : XDP_PASS });
+  const sent = (behaviour: Behaviour, packets: readonly Uint8Array[]): Promise<Seen[]> =>
+    found(new MalformedOnly(FAKE_PROGRAM), behaviour, packets);
+
+  it('where it is so of all', async () => {
+    const [seen] = await sent(
+      answers((version) => version === 3),
+      [typed(0x0800), malformed],
+    );
+    expect(seen?.breach).toEqual({
+      invariant: 'action/malformed-only',
+      ...{ at: 14, size: 0, expected: 'version 4', got: 'version 3' },
+      sentence:
+        'no packet that the program changed or sent on has the IP version that its EtherType says; this one says IPv4, and has version 3',
+    });
+  });
+
+  it('not where one is what it says, or is no IP', async () => {
+    const any = answers(() => true);
+    expect(await sent(any, [malformed, typed(0x0800)])).toEqual([]);
+    expect(await sent(any, [malformed, ethernet(0x86dd, ipv6(17, udp(data(8))))])).toEqual([]);
+    expect(await sent(any, [malformed, typed(0x0806)])).toEqual([]);
+  });
+
+  it('not where they are dropped', async () => {
+    const drop = drops((packet) => packet[14]! >> 4 !== 4);
+    expect(await sent(drop, [malformed, typed(0x0800)])).toEqual([]);
+  });
+});
+
+describe('skb->protocol is compared in the wrong byte order', () => {
+  const compared = (text: string, hook: 'tc-ingress' | 'xdp' = 'tc-ingress'): string[] =>
+    swappedProtocols({
+      name: 'p',
+      entries: [{ function: 'main', hook }],
+      object: writeElf({ main: `${text}\n r0 = 0\n exit\n out:\n r0 = 2\n exit` }, []),
+    }).map(({ summary }) => summary);
+  const LOAD = 'r2 = *(u32 *)(r1 + 16)';
+
+  it('with a known type', () => {
+    expect(compared(`${LOAD}\n if r2 == 2048 goto out`)).toEqual([
+      'p: ethertype/compared: skb->protocol is compared with 0x0008, which is 0x0800 (IPv4) in the machine’s byte order; the field is in the network’s (instruction 1)',
+    ]);
+  });
+
+  it('through copies and masks, behind jumps, and with !=', () => {
+    expect(
+      compared(`${LOAD}\n r6 = r2\n r6 &= 65535\n if r1 == 0 goto out\n if r6 != 34525 goto out`).length,
+    ).toBe(1);
+  });
+
+  it('not in the network’s order, with another number, another field, or what is computed of it', () => {
+    for (const text of [
+      `${LOAD}\n if r2 == 8 goto out`,
+      `${LOAD}\n if r2 == 1234 goto out`,
+      'r2 = *(u32 *)(r1 + 0)\n if r2 == 2048 goto out',
+      `${LOAD}\n r2 = be16 r2\n if r2 == 2048 goto out`,
+      `${LOAD}\n r2 = 5\n if r2 == 2048 goto out`,
+    ])
+      expect(compared(text), text).toEqual([]);
+  });
+
+  it('not by XDP programs, which have no such field', () => {
+    expect(compared('r2 = *(u32 *)(r1 + 16)\n if r2 == 2048 goto out', 'xdp')).toEqual([]);
+  });
+});

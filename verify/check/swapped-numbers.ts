@@ -1,0 +1,297 @@
+/**
+ * Does a program compare an EtherType, or a port, with a number that is in the machine's byte order? Then it does for 0x0008 what it
+ * was meant to do for 0x0800, and takes 0x0800 for any other number. Packets whose number is a known one in the wrong order are run
+ * again with the known one, and with others: where only the wrong order is something special, the program was meant otherwise.
+ */
+import type { Engine } from '../../sim/engines/engine.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import { equalWhole } from '../../sim/packet/bytes.ts';
+import { ETHERTYPE_MIN, etherTypeName, IPPROTO } from '../../sim/packet/numbers.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
+import { type MapSnapshot, sameContents } from '../../sim/runtime/map-snapshot.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { insteadOf } from '../instead.ts';
+import { read16 } from '../oracle/announcement.ts';
+import { type Outcome, outcomeAt } from '../outcome.ts';
+import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { repaired, transportOf } from './variants.ts';
+
+/** Packets of each number, and of what became of them, that are looked at; and of all. */
+const KEPT = 3;
+const MOST_KEPT = 200;
+/** Packets that are searched for such numbers. */
+const SEARCHED = 200_000;
+
+/** Ports that programs are written for (IANA "Service Name and Transport Protocol Port Number Registry"). */
+const SERVICES: ReadonlyMap<number, string> = new Map([
+  [20, 'FTP data'],
+  [21, 'FTP'],
+  [22, 'SSH'],
+  [23, 'Telnet'],
+  [25, 'SMTP'],
+  [53, 'DNS'],
+  [67, 'DHCP'],
+  [68, 'DHCP'],
+  [69, 'TFTP'],
+  [80, 'HTTP'],
+  [110, 'POP3'],
+  [123, 'NTP'],
+  [143, 'IMAP'],
+  [161, 'SNMP'],
+  [179, 'BGP'],
+  [389, 'LDAP'],
+  [443, 'HTTPS'],
+  [445, 'SMB'],
+  [500, 'IKE'],
+  [514, 'syslog'],
+  [546, 'DHCPv6'],
+  [547, 'DHCPv6'],
+  [587, 'SMTP'],
+  [853, 'DNS over TLS'],
+  [993, 'IMAP'],
+  [995, 'POP3'],
+  [1194, 'OpenVPN'],
+  [1812, 'RADIUS'],
+  [1900, 'SSDP'],
+  [2049, 'NFS'],
+  [3306, 'MySQL'],
+  [3389, 'RDP'],
+  [3478, 'STUN'],
+  [4500, 'IPsec'],
+  [4789, 'VXLAN'],
+  [5060, 'SIP'],
+  [5353, 'mDNS'],
+  [5432, 'PostgreSQL'],
+  [6081, 'Geneve'],
+  [6379, 'Redis'],
+  [8080, 'HTTP'],
+  [8443, 'HTTPS'],
+  [9090, 'Prometheus'],
+  [11211, 'memcached'],
+  [51820, 'WireGuard'],
+]);
+
+/** What a program takes for no EtherType that it knows: for experiments, and never assigned. */
+const OTHER_TYPES = [0x88b5, 0x88b6, 0x9999, 0x7777, 0x6003, 0x8137, 0xabcd, 0xb00b, 0x0a07, 0x1234];
+/** Lengths of IEEE 802.3: what takes them all alike does not look for one number. */
+const OTHER_LENGTHS = [0x0009, 0x0007, 0x0010, 0x0030, 0x0100, 0x0180, 0x0308, 0x0400, 0x0500, 0x05dc];
+/** Ports without a service. */
+const OTHER_PORTS = [9, 1009, 4242, 10_007, 20_011, 25_013, 30_011, 40_009, 50_021, 60_013];
+
+/** A kind of number that programs compare. */
+interface Kind {
+  readonly invariant: string;
+  readonly what: string;
+  /** What a number stands for; undefined: nobody is known to look for it. */
+  nameOf(value: number): string | undefined;
+  /** Numbers that no program looks for. */
+  others(value: number): readonly number[];
+  write(value: number): string;
+}
+
+const TYPES: Kind = {
+  invariant: 'ethertype/compared',
+  what: 'EtherType',
+  nameOf: etherTypeName,
+  others: (value) => (value < ETHERTYPE_MIN ? [...OTHER_LENGTHS, ...OTHER_TYPES] : OTHER_TYPES),
+  write: (value) => `0x${value.toString(16).padStart(4, '0')}`,
+};
+const PORTS: Kind = {
+  invariant: 'port/compared',
+  what: 'port',
+  nameOf: (value) => SERVICES.get(value),
+  others: () => OTHER_PORTS,
+  write: String,
+};
+
+/** A number in a packet that is a known one in the other byte order. */
+interface Place {
+  readonly kind: Kind;
+  readonly at: number;
+  readonly value: number;
+}
+
+/** What becomes of a packet. */
+interface Fate {
+  readonly outcome: Outcome;
+  readonly isChanged: boolean;
+  readonly maps: readonly MapSnapshot[];
+}
+
+export class SwappedNumbers {
+  readonly #program: Program;
+  readonly #isGiven: boolean;
+  /** By entry, kind and number, action, and whether it left as it came. */
+  readonly #seen = new Map<string, (Sighting & { readonly place: Place })[]>();
+  #kept = 0;
+  #searched = 0;
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(program: Program, isGiven: boolean) {
+    this.#program = program;
+    this.#isGiven = isGiven;
+  }
+
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    for (let packet = 0; packet < output.count; packet++) {
+      if (this.#kept >= MOST_KEPT || this.#searched >= SEARCHED) return;
+      if (output.status[packet] !== STATUS.ran) continue;
+      this.#searched++;
+      const offset = input.offset[packet]!;
+      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
+      for (const place of placesIn(frame)) {
+        const at = output.offset[packet]!;
+        const left = output.bytes.subarray(at, at + output.length[packet]!);
+        const fate = `${output.action[packet]} ${equalWhole(left, frame)}`;
+        this.#keep({ world, stimulus: input.stimulus(packet), place }, fate);
+      }
+    }
+  }
+
+  #keep(sighting: Sighting & { readonly place: Place }, fate: string): void {
+    const { place, stimulus } = sighting;
+    const id = `${stimulus.entry ?? 0} ${place.kind.what} ${place.value} ${fate}`;
+    const kept = this.#seen.get(id) ?? [];
+    this.#seen.set(id, kept);
+    if (kept.length >= KEPT) return;
+    kept.push(sighting);
+    this.#kept++;
+  }
+
+  /** One for each number that the program compares so. */
+  async find(machine: Engine): Promise<Seen[]> {
+    const runner = new CaseRunner(this.#program, machine);
+    const found: Seen[] = [];
+    try {
+      const known = new Set<string>();
+      for (const sighting of [...this.#seen.values()].flat()) {
+        const { place, stimulus } = sighting;
+        const number = `${stimulus.entry ?? 0} ${place.kind.what} ${place.value}`;
+        const seen = known.has(number) ? undefined : await this.#judge(runner, machine, sighting);
+        if (seen === undefined) continue;
+        known.add(number);
+        found.push(seen);
+      }
+    } finally {
+      await runner.close();
+    }
+    return found;
+  }
+
+  async #judge(
+    runner: CaseRunner,
+    machine: Engine,
+    { world, stimulus, place }: Sighting & { readonly place: Place },
+  ): Promise<Seen | undefined> {
+    if (!(await isSpecial(runner, world, stimulus, place))) return undefined;
+    const simple = await simplestWorld({ world, stimulus }, this.#isGiven, (inside) =>
+      isSpecial(runner, inside, stimulus, place),
+    );
+    // What user space states is in the order that it states it in.
+    if (!this.#isGiven && isIn(simple, place.value)) return undefined;
+    const meant = withNumber(stimulus, place, swapped(place.value));
+    const got = await runner.outcome(simple, stimulus);
+    const usual = await runner.outcome(simple, meant);
+    if (got === undefined || usual === undefined) return undefined;
+    const { kind, at, value } = place;
+    const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
+    const known = `${kind.write(swapped(value))} (${kind.nameOf(swapped(value))})`;
+    const source = await partingLine(this.#program, simple, stimulus, meant);
+    return {
+      world: simple,
+      stimuli: [stimulus],
+      engine: machine,
+      got,
+      ...(source === undefined ? {} : { source }),
+      breach: {
+        invariant: kind.invariant,
+        at,
+        size: 0,
+        expected: known,
+        got: kind.write(value),
+        sentence: `for ${kind.what} ${kind.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} is to it like any other: the number is in the machine’s byte order`,
+      },
+    };
+  }
+}
+
+/** Is the wrong order something special to the program, and the right one is not? */
+async function isSpecial(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  place: Place,
+): Promise<boolean> {
+  const special = await fateOf(runner, world, stimulus);
+  const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(place.value)));
+  if (special === undefined || meant === undefined || isSame(special, meant)) return false;
+  for (const other of place.kind.others(place.value)) {
+    const fate = await fateOf(runner, world, withNumber(stimulus, place, other));
+    if (fate === undefined) return false;
+    if (!isSame(fate, meant)) return false;
+  }
+  return true;
+}
+
+async function fateOf(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Fate | undefined> {
+  const ran = await runner.run(world, [stimulus]);
+  if (ran === undefined) return undefined;
+  const outcome = outcomeAt(ran.output, 0);
+  if (outcome.status !== 'ran') return undefined;
+  return { outcome, isChanged: !equalWhole(outcome.packet, stimulus.packet), maps: ran.maps ?? [] };
+}
+
+function isSame(one: Fate, other: Fate): boolean {
+  return (
+    one.outcome.action === other.outcome.action &&
+    one.outcome.redirect === other.outcome.redirect &&
+    one.isChanged === other.isChanged &&
+    one.maps.every((map, index) => sameContents(map, other.maps[index]!))
+  );
+}
+
+/** Do maps or variables that a test filled hold the number, in either order? */
+function isIn({ maps, globals }: World, value: number): boolean {
+  const contents = [
+    ...Object.values(maps ?? {}).flatMap((entries) => entries.flatMap((one) => [one.key, one.value])),
+    ...Object.values(globals ?? {}),
+  ];
+  const numbers = new Set([value, swapped(value)]);
+  return contents.some((bytes) =>
+    bytes.some((_, at) => at + 2 <= bytes.length && numbers.has(read16(bytes, at))),
+  );
+}
+
+function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
+  let at = 12;
+  while (at + 6 <= frame.length && isTpid(read16(frame, at))) at += 4;
+  if (at + 2 > frame.length) return;
+  const type = read16(frame, at);
+  if (isKnownSwapped(TYPES, type)) yield { kind: TYPES, at, value: type };
+  if (etherTypeName(type) === undefined) return;
+  const transport = transportOf(frame);
+  if (transport?.protocol !== IPPROTO.TCP && transport?.protocol !== IPPROTO.UDP) return;
+  for (const port of [transport.at, transport.at + 2]) {
+    const value = read16(frame, port);
+    if (isKnownSwapped(PORTS, value)) yield { kind: PORTS, at: port, value };
+  }
+}
+
+function isKnownSwapped(kind: Kind, value: number): boolean {
+  return kind.nameOf(value) === undefined && kind.nameOf(swapped(value)) !== undefined;
+}
+
+function swapped(value: number): number {
+  return ((value & 0xff) << 8) | (value >> 8);
+}
+
+/** The same packet with another number there, its checksums right again. */
+function withNumber(stimulus: Stimulus, { at }: Place, value: number): Stimulus {
+  const packet = stimulus.packet.slice();
+  packet[at] = value >> 8;
+  packet[at + 1] = value;
+  return { ...stimulus, packet: repaired(packet, at) };
+}
