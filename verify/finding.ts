@@ -14,7 +14,7 @@ export type Disagreeing = readonly [reference: Party, engine: EngineName];
 
 export interface Finding {
   readonly engines: Disagreeing;
-  readonly part: OutcomePart | 'status' | 'map' | 'checksum' | 'invariant';
+  readonly part: OutcomePart | 'status' | 'map' | 'checksum' | 'invariant' | 'outside';
   /** The part more finely: `icmp.checksum`, `action`, `map rxcnt`. Together with the engines it is the finding's kind. */
   readonly field: string;
   /** Of a violation, where the machine stopped the program: what is stopped elsewhere is another fault. */

@@ -2,6 +2,7 @@
 import { reachOf } from '../ebpf/analysis/reach.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
+import { OutsideActs } from '../ebpf/interpreter/outside.ts';
 import { PacketWrites } from '../ebpf/interpreter/packet-writes.ts';
 import { RunPath } from '../ebpf/interpreter/run-path.ts';
 import type { Warning } from '../ebpf/interpreter/state.ts';
@@ -37,8 +38,8 @@ export interface VmOptions extends MachineProgramOptions {
   readonly onTrace?: (trace: RunTrace) => void;
   /** Is told who wrote the packet in each run, before its outcome is written; slow. */
   readonly onWrites?: (writes: PacketWrites) => void;
-  /** Is told which way each run went and who wrote the packet, before its outcome is written; slow. */
-  readonly onPath?: (path: RunPath, writes: PacketWrites) => void;
+  /** Is told which way each run went, who wrote the packet, and what else was done, before its outcome is written; slow. */
+  readonly onPath?: (path: RunPath, writes: PacketWrites, outside: OutsideActs) => void;
 }
 
 export function createVmEngine(options: VmOptions = {}): Engine {
@@ -147,16 +148,19 @@ class VmSession implements Session {
   #followed(program: number, onPath: NonNullable<VmOptions['onPath']>): RunResult {
     const path = new RunPath();
     const writes = new PacketWrites();
+    const outside = new OutsideActs();
     this.#interpreter.tracer = {
       before: (state, pc) => {
         path.before(state, pc);
         writes.before(state, pc);
+        outside.before(state, pc);
       },
     };
     try {
       const result = { ...this.#interpreter.run(program) };
       writes.finish();
-      onPath(path, writes);
+      outside.finish(this.#opened.machine);
+      onPath(path, writes, outside);
       return result;
     } finally {
       this.#interpreter.tracer = undefined;

@@ -10,6 +10,7 @@ import type { Finding } from '../finding.ts';
 import type { Outcome } from '../outcome.ts';
 import { lastHunk } from './last-hunk.ts';
 import type { PairMapDifference } from './map-pairs.ts';
+import type { OutsideDifference } from './outside.ts';
 import type { BuildPair, SeenRun } from './pair.ts';
 
 export interface DecidingPlace extends CodePlace {
@@ -29,6 +30,7 @@ export interface Difference {
   readonly expected: Outcome;
   readonly got: Outcome;
   readonly map?: PairMapDifference;
+  readonly outside?: OutsideDifference;
 }
 
 type Both<T> = { readonly old: T; readonly new: T };
@@ -95,7 +97,7 @@ function writerOf(
   build: 'old' | 'new',
   entry: string,
   { path, writes }: SeenRun,
-  { part, expected, got, map }: Difference,
+  { part, expected, got, map, outside }: Difference,
 ): DecidingPlace | undefined {
   const write = (place: CodePlace | undefined): DecidingPlace | undefined =>
     place === undefined ? undefined : { ...place, as: 'write' };
@@ -115,6 +117,10 @@ function writerOf(
     }
     case 'skb':
       return write(path.contextWrite);
+    case 'outside': {
+      const place = outside?.places[build];
+      return place === undefined ? undefined : { ...place, as: outside?.isStore === true ? 'write' : 'call' };
+    }
     case 'redirect':
     case 'trace': {
       const wanted = part === 'redirect' ? /^bpf_(clone_)?redirect/ : /^bpf_trace_v?printk/;

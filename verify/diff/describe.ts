@@ -19,7 +19,7 @@ const MAX_FIELDS = 6;
 
 /** What differs in the class's example, the most telling first. */
 export function changesOf(pair: BuildPair, { finding, case: shown }: DiffClass): Change[] {
-  const { expected, got, part, pairMap } = finding;
+  const { expected, got, part, pairMap, outside } = finding;
   if (part === 'map') return mapChanges(pair, finding, pairMap!);
   const hook = pair.old.entries[shown.stimuli[finding.packet]?.entry ?? 0]?.hook ?? 'xdp';
   const [old, next] = [expected!, got!];
@@ -36,6 +36,10 @@ export function changesOf(pair: BuildPair, { finding, case: shown }: DiffClass):
       return [{ what: 'metadata', old: hexOf(old.metadata), new: hexOf(next.metadata) }];
     case 'redirect':
       return [{ what: 'redirect', old: `to ${old.redirect}`, new: `to ${next.redirect}` }];
+    case 'outside':
+      return (outside ?? [])
+        .slice(0, MAX_FIELDS)
+        .map(({ what, old: a, new: b }) => ({ what, old: a, new: b }));
     case 'trace':
       return [{ what: 'trace', old: linesOf(old), new: linesOf(next) }];
     default:

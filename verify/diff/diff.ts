@@ -22,7 +22,8 @@ import { Builds, without } from './builds.ts';
 import { DiffClasses } from './classes.ts';
 import type { DiffOptions, DiffReport } from './diff-report.ts';
 import { type PairFinding, PairLook } from './look.ts';
-import { haveBoth, mapsNotSeen } from './map-pairs.ts';
+import { haveBoth } from './map-pairs.ts';
+import { canActOutside } from './outside.ts';
 import type { BuildPair } from './pair.ts';
 
 export type { DiffClass, DiffOptions, DiffReport } from './diff-report.ts';
@@ -36,6 +37,13 @@ const GUIDE_EFFORT = 1_000_000;
 /** Of a sweep's differing packets, which are alike, so many are looked at in each batch. */
 const SWEEP_SAMPLE = 64;
 const SWEEP_BATCH = 8192;
+/**
+ * What builds do besides their outcomes shows in the interpreter alone: so many packets are run there, so many of one batch.
+ * A map that fills up says nothing any more, and each batch begins anew.
+ */
+const OUTSIDE_PACKETS = 4096;
+const OUTSIDE_BATCH = 256;
+const OUTSIDE = 'what is sent, and what goes along with packets, beyond the first packets of each batch';
 
 export async function diff(options: DiffOptions): Promise<DiffReport> {
   const run = new DiffRun(options);
@@ -54,6 +62,11 @@ class DiffRun {
   readonly #classes: DiffClasses;
   readonly #start = performance.now();
   readonly #rewritten: RewrittenWords;
+  readonly #actsOutside: boolean;
+  /** Packets that were looked at for it. */
+  #lookedOutside = 0;
+  /** Other packets that do not differ otherwise. */
+  #notLookedOutside = 0;
   #packets = 0;
   #swept = 0;
   /** Packets that both builds were stopped at. */
@@ -65,6 +78,7 @@ class DiffRun {
     this.#builds = new Builds(options.pair, options.engine);
     this.#look = new PairLook(options.pair, options.vm);
     this.#classes = new DiffClasses(options);
+    this.#actsOutside = canActOutside(options.pair);
     this.#rewritten = new RewrittenWords(options.pair.old.entries.map(({ hook }) => hook));
   }
 
@@ -167,6 +181,7 @@ class DiffRun {
     const mapsDiffer = this.#builds.mapsDiffer(start);
     const differing = this.#builds.differing(input);
     if (differing.size > 0) await this.#enterDiffering(world, input, differing, isSweep);
+    if (!isSweep) await this.#enterOutside(world, input, differing);
     // What a sweep leaves in maps, its packets left there before it.
     if (mapsDiffer && !isSweep)
       await this.#enterMaps(
@@ -254,6 +269,17 @@ class DiffRun {
     return differing;
   }
 
+  /** Packets that both builds treat alike but for what they send elsewhere, or what goes along with the packet. */
+  async #enterOutside(world: World, input: PacketBatch, differing: ReadonlySet<number>): Promise<void> {
+    if (!this.#actsOutside) return;
+    const left = Math.min(OUTSIDE_BATCH, OUTSIDE_PACKETS - this.#lookedOutside);
+    const part = without(input, (packet) => packet >= left || differing.has(packet));
+    this.#lookedOutside += part.count;
+    this.#notLookedOutside += input.count - differing.size - part.count;
+    if (part.count === 0) return;
+    await this.#enterOutcomes(world, part, new Set());
+  }
+
   /** Packets that both builds treat alike but for what they leave in maps. */
   async #enterMaps(world: World, input: PacketBatch): Promise<void> {
     if (input.count === 0 || !(await this.#look.run(world, input))) return;
@@ -295,7 +321,8 @@ class DiffRun {
     const coverage = (side: EngineSide): Coverage | undefined =>
       mergeCoverage([side.takeCoverage()].filter((one) => one !== undefined));
     const engine = this.#options.engine.name;
-    const events = mapsNotSeen(this.#pair).map((name) => ({ what: `events in map ${name}`, engine }));
+    const outside =
+      this.#notLookedOutside === 0 ? [] : [{ what: OUTSIDE, engine, packets: this.#notLookedOutside }];
     const refused = this.#builds.sides.flatMap((side) =>
       [...side.refused].map(([what, packets]) => ({ what, engine, packets })),
     );
@@ -311,7 +338,7 @@ class DiffRun {
       seconds: (performance.now() - this.#start) / 1000,
       classes: this.#classes.list,
       isCut: this.#classes.isCut,
-      notCompared: sumNotCompared([...events, ...refused, ...stopped, ...this.#classes.left]),
+      notCompared: sumNotCompared([...outside, ...refused, ...stopped, ...this.#classes.left]),
       coverage: { old: coverage(this.#builds.old), new: coverage(this.#builds.new) },
       interrupted: this.#options.signal?.aborted === true,
       ...(failure === undefined ? {} : { failure }),

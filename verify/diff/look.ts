@@ -12,6 +12,7 @@ import type { Finding } from '../finding.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import { type Decision, type Difference, decide, decisionKey } from './decide.ts';
 import { pairMapDifference } from './map-pairs.ts';
+import { type OutsideDifference, outsideDifferences } from './outside.ts';
 import { type BuildPair, FollowedBuild } from './pair.ts';
 
 /** Bytes of frames that are dropped are nobody's. */
@@ -23,6 +24,8 @@ export interface PairFinding extends Finding {
   /** May chance have a part in it: random numbers that only one build draws, bytes of the stack that nobody wrote? */
   readonly isDoubtful: boolean;
   readonly pairMap?: Difference['map'];
+  /** All that differs besides outcomes, where that is the part. */
+  readonly outside?: readonly OutsideDifference[];
 }
 
 export class PairLook {
@@ -61,6 +64,8 @@ export class PairLook {
       const end = found?.packet ?? input.count;
       for (let packet = from; packet < end; packet++) {
         if (stops.has(packet)) yield { packet, part: 'status', field: 'status' };
+        const [outside] = this.outside(packet);
+        if (outside !== undefined) yield { packet, part: 'outside', field: outside.what };
       }
       if (found === undefined) return;
       const { packet, part } = found;
@@ -83,12 +88,27 @@ export class PairLook {
     };
   }
 
+  /** What of a packet's runs differs besides their outcomes; nothing where a build was stopped. */
+  outside(packet: number): readonly OutsideDifference[] {
+    const [a, b] = [this.#old, this.#new].map(({ side, runs }) =>
+      side.output.status[packet] === STATUS.ran ? runs[packet]?.outside : undefined,
+    );
+    if (a === undefined || b === undefined) return [];
+    const hook = this.#hooks[0] ?? 'xdp';
+    return outsideDifferences({ hook, action: this.#old.side.output.action[packet]! }, a, b);
+  }
+
   /** The finding on one packet that differs; undefined where it did not run. */
   finding(packet: number, part: Finding['part'], field: string): PairFinding | undefined {
     const runs = { old: this.#old.runs[packet], new: this.#new.runs[packet] };
     if (runs.old === undefined || runs.new === undefined) return undefined;
     const { expected, got } = this.outcomes(packet);
-    const decision = decide(this.#pair, { old: runs.old, new: runs.new }, { part, expected, got });
+    const outside = part === 'outside' ? this.outside(packet) : undefined;
+    const decision = decide(
+      this.#pair,
+      { old: runs.old, new: runs.new },
+      { part, expected, got, ...(outside?.[0] === undefined ? {} : { outside: outside[0] }) },
+    );
     const place = decisionKey(decision);
     return {
       ...ENGINES,
@@ -100,6 +120,7 @@ export class PairLook {
       place,
       decision,
       isDoubtful: this.#isDoubtful(packet),
+      ...(outside === undefined ? {} : { outside }),
     };
   }
 

@@ -56,13 +56,6 @@ export function haveBoth({ old, new: next }: BuildPair, names: readonly string[]
   });
 }
 
-/** What nobody looks at: events that programs send to user space. */
-export function mapsNotSeen({ old, new: next }: BuildPair): string[] {
-  const all = [...mapsOf(old).values(), ...mapsOf(next).values()];
-  const events = all.filter(({ type }) => type === 'RINGBUF' || type === 'PERF_EVENT_ARRAY');
-  return [...new Set(events.map(({ name }) => name))].sort();
-}
-
 type Definitions = { readonly old: BpfMap | undefined; readonly new: BpfMap | undefined };
 
 function contentDifference(

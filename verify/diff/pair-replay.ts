@@ -74,6 +74,14 @@ export class PairReplay implements CaseReplay {
       if (found === undefined) return { old: 'same', new: 'same' };
       return { old: 'old', new: 'new' };
     }
+    if (part === 'outside') {
+      const outside = this.#look.outside(packet);
+      if (outside.length === 0) return { old: 'same', new: 'same' };
+      return {
+        old: JSON.stringify(outside.map((one) => one.old)),
+        new: JSON.stringify(outside.map((one) => one.new)),
+      };
+    }
     const { expected, got } = this.#look.outcomes(packet);
     const text = (outcome: typeof expected): string =>
       part === 'action'

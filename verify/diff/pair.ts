@@ -1,5 +1,6 @@
 /** Two builds of one program, run side by side on the same cases. */
 
+import type { OutsideActs } from '../../sim/ebpf/interpreter/outside.ts';
 import type { PacketWrites } from '../../sim/ebpf/interpreter/packet-writes.ts';
 import type { RunPath } from '../../sim/ebpf/interpreter/run-path.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
@@ -20,6 +21,7 @@ export interface BuildPair {
 export interface SeenRun {
   readonly path: RunPath;
   readonly writes: PacketWrites;
+  readonly outside: OutsideActs;
 }
 
 /** One build in the interpreter, with the way that every packet took. */
@@ -31,7 +33,8 @@ export class FollowedBuild {
   readonly #starts = new WeakMap<World, readonly MapSnapshot[]>();
 
   constructor(program: Program, options: VmOptions = {}) {
-    const onPath = (path: RunPath, writes: PacketWrites): void => void this.runs.push({ path, writes });
+    const onPath = (path: RunPath, writes: PacketWrites, outside: OutsideActs): void =>
+      void this.runs.push({ path, writes, outside });
     this.side = new EngineSide(createVmEngine({ ...options, onPath }), program, 16);
   }
 

@@ -100,6 +100,7 @@ const textOf: Readonly<Record<Exclude<Finding['part'], 'packet'>, Text>> = {
   map: () => '',
   checksum: () => '',
   invariant: () => '',
+  outside: () => '',
 };
 
 function hexOf(bytes: Uint8Array): string {

@@ -1,0 +1,116 @@
+/** What two builds do with one packet besides its outcome: copies, events and signals, and what goes along with it. */
+import {
+  type Carried,
+  canActOutside as canObjectActOutside,
+  type OutsideActs,
+  type Sent,
+} from '../../sim/ebpf/interpreter/outside.ts';
+import type { CodePlace } from '../../sim/ebpf/interpreter/run-path.ts';
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
+import { leaves } from '../../sim/runtime/delivery.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { BuildPair } from './pair.ts';
+
+/** One thing that differs, in words. */
+export interface OutsideDifference {
+  /** `copies sent`, `events in map events`, `__sk_buff queue_mapping`, `way of the redirect`. */
+  readonly what: string;
+  readonly old: string;
+  readonly new: string;
+  /** The lines that did it, as far as there are any. */
+  readonly places: { readonly old: CodePlace | undefined; readonly new: CodePlace | undefined };
+  /** Is it a field of `__sk_buff`, which stores set, too? */
+  readonly isStore: boolean;
+}
+
+/** Of bytes that differ, so many are shown. */
+const MAX_SHOWN = 16;
+
+/** Can either build do more than outcomes show? */
+export function canActOutside({ old, new: next }: BuildPair): boolean {
+  return [old, next].some(({ object, entries }: Program) => {
+    const isTc = entries.some(({ hook }) => hook !== 'xdp');
+    return object !== undefined && canObjectActOutside(linkedObject(object), isTc);
+  });
+}
+
+/** @param ran both builds' action, which is the same */
+export function outsideDifferences(
+  ran: { readonly hook: Hook; readonly action: number },
+  old: OutsideActs,
+  next: OutsideActs,
+): OutsideDifference[] {
+  const goesOn = leaves(ran.hook, ran.action);
+  return [
+    ...sentDifferences(old.sent, next.sent),
+    ...(isRedirect(ran.hook, ran.action) ? redirectDifference(old, next) : []),
+    ...(goesOn ? carriedDifferences(old.carried, next.carried) : []),
+  ];
+}
+
+function isRedirect(hook: Hook, action: number): boolean {
+  return action === (hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT);
+}
+
+/** Of each receiver, the first thing that differs: what comes behind it differs for no reason of its own. */
+function sentDifferences(old: readonly Sent[], next: readonly Sent[]): OutsideDifference[] {
+  const receivers = new Set([...old, ...next].map(({ to }) => to));
+  return [...receivers].sort().flatMap((to) => {
+    const [a, b] = [old.filter((one) => one.to === to), next.filter((one) => one.to === to)];
+    const count = Math.max(a.length, b.length);
+    for (let at = 0; at < count; at++) {
+      const [one, other] = [a[at], b[at]];
+      if (isSame(one, other)) continue;
+      return [
+        {
+          what: to,
+          old: sentText(one, other),
+          new: sentText(other, one),
+          places: { old: one?.place, new: other?.place },
+          isStore: false,
+        },
+      ];
+    }
+    return [];
+  });
+}
+
+function isSame(a: Sent | undefined, b: Sent | undefined): boolean {
+  return a !== undefined && b !== undefined && a.what === b.what && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
+function sentText(one: Sent | undefined, other: Sent | undefined): string {
+  if (one === undefined) return 'nothing';
+  const { what, bytes } = one;
+  if (bytes.length === 0) return what;
+  const against = other?.bytes ?? new Uint8Array(0);
+  let from = 0;
+  while (from < bytes.length && bytes[from] === against[from]) from++;
+  const size = `${what} (${bytes.length} bytes`;
+  if (other === undefined || from === bytes.length) return `${size})`;
+  const shown = Buffer.from(bytes.subarray(from, from + MAX_SHOWN)).toString('hex');
+  const more = from + MAX_SHOWN < bytes.length ? '…' : '';
+  return other.what === what || from > 0 ? `${size}, from byte ${from}: ${shown}${more})` : `${size})`;
+}
+
+function redirectDifference(
+  { redirect: old }: OutsideActs,
+  { redirect: next }: OutsideActs,
+): OutsideDifference[] {
+  return difference('way of the redirect', old, next);
+}
+
+function carriedDifferences(
+  old: ReadonlyMap<string, Carried>,
+  next: ReadonlyMap<string, Carried>,
+): OutsideDifference[] {
+  return [...old].flatMap(([what, one]) => difference(what, one, next.get(what)));
+}
+
+function difference(what: string, old: Carried | undefined, next: Carried | undefined): OutsideDifference[] {
+  const texts = { old: old?.text ?? 'none', new: next?.text ?? 'none' };
+  if (texts.old === texts.new) return [];
+  const isStore = what.startsWith('__sk_buff');
+  return [{ what, ...texts, places: { old: old?.place, new: next?.place }, isStore }];
+}
