@@ -2,7 +2,7 @@
 import { reachOf } from '../ebpf/analysis/reach.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
-import { OutsideActs } from '../ebpf/interpreter/outside.ts';
+import { type Contents, OutsideActs } from '../ebpf/interpreter/outside.ts';
 import { PacketWrites } from '../ebpf/interpreter/packet-writes.ts';
 import { RunPath } from '../ebpf/interpreter/run-path.ts';
 import type { Warning } from '../ebpf/interpreter/state.ts';
@@ -69,6 +69,8 @@ class VmSession implements Session {
   readonly #onTrace: VmOptions['onTrace'];
   readonly #onWrites: VmOptions['onWrites'];
   readonly #onPath: VmOptions['onPath'];
+  /** What maps without keys hold after the last run of the batch, for who follows runs. */
+  #contents: Contents | undefined;
 
   constructor(program: Program, opened: MachineProgram, options: VmOptions) {
     this.#program = program;
@@ -85,6 +87,7 @@ class VmSession implements Session {
       throw new RangeError(`${input.count} packets do not fit into a batch of ${output.capacity} outcomes`);
     }
     output.clear();
+    this.#contents = undefined;
     const lru = lruMaps(machine);
     const isCrowded = (): boolean => lru.some((map) => map.crowded);
     if (isCrowded()) output.uncertainFrom = 0;
@@ -159,7 +162,8 @@ class VmSession implements Session {
     try {
       const result = { ...this.#interpreter.run(program) };
       writes.finish();
-      outside.finish(this.#opened.machine);
+      outside.finish(this.#opened.machine, this.#contents);
+      this.#contents = outside.contents;
       onPath(path, writes, outside);
       return result;
     } finally {

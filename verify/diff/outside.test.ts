@@ -15,6 +15,9 @@ import { PairReplay } from './pair-replay.ts';
 const MAPS = [
   testMap('ring', 'RINGBUF', { keySize: 0, valueSize: 0, maxEntries: 4096 }),
   testMap('perf', 'PERF_EVENT_ARRAY', { keySize: 4, valueSize: 4, maxEntries: 2 }),
+  testMap('queue', 'QUEUE', { keySize: 0, valueSize: 8, maxEntries: 4 }),
+  testMap('stack', 'STACK', { keySize: 0, valueSize: 8, maxEntries: 4 }),
+  testMap('filter', 'BLOOM_FILTER', { keySize: 0, valueSize: 8, maxEntries: 4 }),
   testMap('devices', 'DEVMAP', { keySize: 4, valueSize: 4, maxEntries: 4 }),
 ];
 
@@ -150,6 +153,55 @@ describe('what leaves the program is compared', () => {
     ],
   ])('%s', async (_what, old, next, lines) => {
     expect(await told(`${old}\n${DROP}`, `${next}\n${DROP}`, 'tc-ingress')).toEqual(lines);
+  });
+});
+
+describe('what maps without keys hold is compared', () => {
+  const push = (map: string, value: number): string =>
+    `${bytes(value)}\n${call('bpf_map_push_elem', `map[${map}]`, 'r7', 0)}`;
+  const pop = (map: string): string => `${bytes(0)}\n${call('bpf_map_pop_elem', `map[${map}]`, 'r7')}`;
+  const peek = (map: string): string => `${bytes(0)}\n${call('bpf_map_peek_elem', `map[${map}]`, 'r7')}`;
+  const held = (value: number): string => `0x0${value}00000000000000`;
+  it.each<[what: string, old: string, next: string, lines: string[]]>([
+    ['a queue', push('queue', 5), push('queue', 6), [`map queue, value 0: ${held(5)} → ${held(6)}`]],
+    [
+      'the order in it',
+      `${push('queue', 5)}\n${push('queue', 6)}`,
+      `${push('queue', 6)}\n${push('queue', 5)}`,
+      [`map queue, value 0: ${held(5)} → ${held(6)}`],
+    ],
+    ['a stack', push('stack', 5), '', [`map stack, value 0: ${held(5)} → none`]],
+    ['not what is taken out again', `${push('queue', 5)}\n${pop('queue')}`, '', []],
+    ['not what is looked at', peek('queue'), '', []],
+    ['not the asking of an empty one', pop('stack'), '', []],
+    [
+      'not the order between maps',
+      `${push('queue', 5)}\n${push('stack', 6)}`,
+      `${push('stack', 6)}\n${push('queue', 5)}`,
+      [],
+    ],
+    [
+      'not the number of times that a filter is told',
+      `${push('filter', 5)}\n${push('filter', 5)}`,
+      push('filter', 5),
+      [],
+    ],
+  ])('%s', async (_what, old, next, lines) => {
+    expect(await told(`${old}\n${DROP}`, `${next}\n${DROP}`, 'tc-ingress')).toEqual(lines);
+  });
+
+  it('a filter', async () => {
+    const [line] = await told(`${push('filter', 5)}\n${DROP}`, DROP, 'xdp');
+    expect(line).toMatch(/^map filter, bits: .* → /);
+  });
+
+  it('what the world has put there, taken and looked at', async () => {
+    const value = Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0);
+    const world = { maps: { queue: [{ key: new Uint8Array(0), value }] } };
+    expect(await told(`${pop('queue')}\n${DROP}`, `${peek('queue')}\n${DROP}`, 'xdp', world)).toEqual([
+      `map queue, value 0: none → ${held(7)}`,
+    ]);
+    expect(await told(`${peek('queue')}\n${DROP}`, DROP, 'xdp', world)).toEqual([]);
   });
 });
 

@@ -7,6 +7,8 @@ import {
 } from '../../sim/ebpf/interpreter/outside.ts';
 import type { CodePlace } from '../../sim/ebpf/interpreter/run-path.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import type { MapContent } from '../../sim/ebpf/maps/live-map.ts';
+import { toHex } from '../../sim/packet/bytes.ts';
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -44,6 +46,7 @@ export function outsideDifferences(
   const goesOn = leaves(ran.hook, ran.action);
   return [
     ...sentDifferences(old.sent, next.sent),
+    ...contentDifferences(old, next),
     ...(isRedirect(ran.hook, ran.action) ? redirectDifference(old, next) : []),
     ...(goesOn ? carriedDifferences(old.carried, next.carried) : []),
   ];
@@ -85,13 +88,47 @@ function sentText(one: Sent | undefined, other: Sent | undefined): string {
   const { what, bytes } = one;
   if (bytes.length === 0) return what;
   const against = other?.bytes ?? new Uint8Array(0);
-  let from = 0;
-  while (from < bytes.length && bytes[from] === against[from]) from++;
+  const from = differsFrom(bytes, against);
   const size = `${what} (${bytes.length} bytes`;
   if (other === undefined || from === bytes.length) return `${size})`;
-  const shown = Buffer.from(bytes.subarray(from, from + MAX_SHOWN)).toString('hex');
+  const shown = toHex(bytes.subarray(from, from + MAX_SHOWN));
   const more = from + MAX_SHOWN < bytes.length ? '…' : '';
   return other.what === what || from > 0 ? `${size}, from byte ${from}: ${shown}${more})` : `${size})`;
+}
+
+/** What maps without keys hold after the packet, where one of the two may have changed it, and both have such a map. */
+function contentDifferences(old: OutsideActs, next: OutsideActs): OutsideDifference[] {
+  if (old.contentPlace === undefined && next.contentPlace === undefined) return [];
+  const places = { old: old.contentPlace, new: next.contentPlace };
+  return [...old.contents].flatMap(([map, held]) => {
+    const other = next.contents.get(map);
+    if (other === undefined) return [];
+    const names = new Set([...held, ...other].map(({ name }) => name));
+    const texts = [...names].map((name) => ({
+      name,
+      old: contentText(held, other, name),
+      new: contentText(other, held, name),
+    }));
+    const found = texts.find((one) => one.old !== one.new);
+    if (found === undefined) return [];
+    return [{ what: `map ${map}, ${found.name}`, old: found.old, new: found.new, places, isStore: false }];
+  });
+}
+
+/** Equal for equal bytes; of others, from where they differ. */
+function contentText(held: readonly MapContent[], others: readonly MapContent[], name: string): string {
+  const bytes = held.find((one) => one.name === name)?.bytes;
+  if (bytes === undefined) return 'none';
+  const other = others.find((one) => one.name === name)?.bytes;
+  const from = bytes.length <= MAX_SHOWN || other === undefined ? 0 : differsFrom(bytes, other);
+  const shown = toHex(bytes.subarray(from, from + MAX_SHOWN));
+  return `${from === 0 ? '' : `from byte ${from}: `}0x${shown}${from + MAX_SHOWN < bytes.length ? '…' : ''}`;
+}
+
+function differsFrom(bytes: Uint8Array, other: Uint8Array): number {
+  let from = 0;
+  while (from < bytes.length && bytes[from] === other[from]) from++;
+  return from;
 }
 
 function redirectDifference(

@@ -12,7 +12,7 @@ import { socketAt } from '../helpers/socket-helpers.ts';
 import { CALL, storeSize } from '../instruction.ts';
 import type { Machine } from '../machine.ts';
 import { DeviceHashMap } from '../maps/device-hash-map.ts';
-import type { LiveMap } from '../maps/live-map.ts';
+import type { LiveMap, MapContent } from '../maps/live-map.ts';
 import { LENGTH_MASK, RINGBUF_HEADER, RingBufferMap } from '../maps/ring-buffer-map.ts';
 import { SlotMap } from '../maps/slot-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_LIMIT } from '../memory.ts';
@@ -54,6 +54,10 @@ const HELPER = {
   setHash: 48,
   adjustRoom: 50,
   redirectMap: 51,
+  mapPush: 87,
+  mapPop: 88,
+  skStorageGet: 107,
+  skStorageDelete: 108,
   sendSignal: 109,
   sendSignalThread: 117,
   skAssign: 124,
@@ -65,9 +69,24 @@ const HELPER = {
   timerStart: 171,
   setTimestamp: 192,
   ringbufSubmitDynptr: 199,
+  cgroupStorageGet: 210,
+  cgroupStorageDelete: 211,
 } as const;
 
+/** Those that change what a map without keys holds, or hand out memory in it. */
+const CONTENT_HELPERS: readonly number[] = [
+  HELPER.mapPush,
+  HELPER.mapPop,
+  HELPER.skStorageGet,
+  HELPER.skStorageDelete,
+  HELPER.cgroupStorageGet,
+  HELPER.cgroupStorageDelete,
+];
+
 const FOLLOWED: ReadonlySet<number> = new Set(Object.values(HELPER));
+
+/** By the map's name. */
+export type Contents = ReadonlyMap<string, readonly MapContent[]>;
 
 /** Fields of `__sk_buff` beside those that every outcome has, by name; who sets them besides stores. */
 const FIELDS: readonly (readonly [name: string, offset: number, setters: readonly number[]])[] = [
@@ -124,6 +143,10 @@ export class OutsideActs implements Tracer {
   readonly carried: Map<string, Carried> = new Map();
   /** How the packet is redirected where the action says so: all but the target, which outcomes have. */
   redirect: Carried | undefined;
+  /** What maps without keys hold after the run. Filled by `finish`. */
+  contents: Contents = new Map();
+  /** Who may have changed that; undefined where the run did not. */
+  contentPlace: CodePlace | undefined;
   #hash: Carried | undefined;
   #socket: Carried | undefined;
   /** What `bpf_csum_level` was asked, in order. */
@@ -143,8 +166,14 @@ export class OutsideActs implements Tracer {
     if (STORED.has(offset) && storeSize(opcode) === 4) this.#store(state, pc, offset);
   }
 
-  /** Looks at what the run has left with the packet. */
-  finish(machine: Machine): void {
+  /**
+   * Looks at what the run has left with the packet, and in maps.
+   * @param before what maps held before the run, where that is known: nothing is read again that did not change
+   */
+  finish(machine: Machine, before?: Contents): void {
+    this.contentPlace = this.#lastOf(CONTENT_HELPERS);
+    const isKnown = before !== undefined && this.contentPlace === undefined;
+    this.contents = isKnown ? before : contentsOf(machine);
     if (machine.hook === 'xdp') return;
     const { memory } = machine;
     for (const [name, offset, setters] of FIELDS) {
@@ -184,6 +213,15 @@ export class OutsideActs implements Tracer {
     if (number === HELPER.setHashInvalid) this.#hash = undefined;
     if (number === HELPER.skAssign) this.#socket = { text: socketText(machine, lo[2]!, lo[3]!), place };
   }
+}
+
+function contentsOf({ maps }: Machine): Contents {
+  return new Map(
+    maps.flatMap((map): [string, readonly MapContent[]][] => {
+      const held = map.contents();
+      return held === undefined ? [] : [[map.name, held]];
+    }),
+  );
 }
 
 /** The way of a redirect that a helper notes; undefined: it notes none. */

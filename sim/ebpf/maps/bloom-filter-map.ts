@@ -7,13 +7,15 @@
 import { EINVAL, ENOENT, EOPNOTSUPP } from '../../runtime/errno.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import { BPF_ANY, DESCRIPTOR, LiveMap } from './live-map.ts';
+import { BPF_ANY, DESCRIPTOR, LiveMap, type MapContent } from './live-map.ts';
 
 const DEFAULT_HASHES = 5;
 /** The lower four bits of `map_extra`. */
 const HASHES_MASK = 0xfn;
 const SMALLEST_SET = 64;
 const LARGEST_SET = 2 ** 32;
+/** Bytes of the largest set that is copied for those who ask what is in it. */
+const MAX_CONTENTS = 65_536;
 
 export class BloomFilterMap extends LiveMap {
   readonly #bits: number;
@@ -71,6 +73,11 @@ export class BloomFilterMap extends LiveMap {
   /** User space can ask for single values only. */
   override snapshot(): undefined {
     return undefined;
+  }
+
+  override contents(): readonly MapContent[] | undefined {
+    if (this.#bytes > MAX_CONTENTS) return undefined;
+    return [{ name: 'bits', bytes: this.memory.read(this.#bits, this.#bytes) }];
   }
 
   override load(key: Uint8Array, value: Uint8Array, scratch: number): number {

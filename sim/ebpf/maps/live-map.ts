@@ -89,6 +89,12 @@ export function scratchForKey(keySize: number): number {
   return Math.max(512, roundUp8(keySize));
 }
 
+/** One part of what a map without keys holds: `value 0` of a queue, `socket 1` of a storage. */
+export interface MapContent {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 export abstract class LiveMap {
   readonly definition: MapDefinition;
   /** As the object defines it. */
@@ -179,6 +185,14 @@ export abstract class LiveMap {
 
   /** What is in it; undefined for kinds that user space cannot read without changing them. */
   abstract snapshot(): MapSnapshot | undefined;
+
+  /**
+   * What is in it where user space cannot read it by keys: queues, bloom filters, storages. Undefined for kinds that have a
+   * snapshot, that programs cannot change, or that hold too much to be looked at after every packet.
+   */
+  contents(): readonly MapContent[] | undefined {
+    return undefined;
+  }
 
   /**
    * Remembers the contents, with which a world with many entries has filled the map, for `restore`.

@@ -6,7 +6,7 @@
 import { E2BIG, EINVAL, ENOENT, EOPNOTSUPP } from '../../runtime/errno.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
-import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap } from './live-map.ts';
+import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapContent } from './live-map.ts';
 
 export class QueueMap extends LiveMap {
   readonly storage: number;
@@ -74,6 +74,15 @@ export class QueueMap extends LiveMap {
   /** User space reads a queue by popping it. */
   override snapshot(): undefined {
     return undefined;
+  }
+
+  /** Oldest first. */
+  override contents(): readonly MapContent[] {
+    const { valueSize } = this.definition;
+    return Array.from({ length: this.word(DESCRIPTOR.count) }, (_, position) => ({
+      name: `value ${position}`,
+      bytes: this.memory.read(this.#at(position), valueSize),
+    }));
   }
 
   override load(key: Uint8Array, value: Uint8Array, scratch: number): number {

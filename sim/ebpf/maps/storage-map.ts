@@ -13,7 +13,7 @@ import { EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import { MAX_SOCKETS } from '../context/socket.ts';
 import { type LinearMemory, MACHINE_WORD, roundUp8 } from '../memory.ts';
-import { DESCRIPTOR, LiveMap } from './live-map.ts';
+import { DESCRIPTOR, LiveMap, type MapContent } from './live-map.ts';
 
 /** Bytes of a row before its value. */
 export const STORAGE_VALUE = 8;
@@ -74,6 +74,17 @@ export class StorageMap extends LiveMap {
   /** User space asks by a socket's descriptor, and cannot list what there is. */
   override snapshot(): undefined {
     return undefined;
+  }
+
+  /** By socket, 0 being the frame's own: what that had in the last frame is gone once this one asks. */
+  override contents(): readonly MapContent[] {
+    const first = this.memory.i32[MACHINE_WORD.storageKept] === 0 ? 1 : 0;
+    return Array.from({ length: STORAGE_ROWS }, (_, row) => ({ row, at: this.find(row) }))
+      .filter(({ row, at }) => row >= first && at !== 0)
+      .map(({ row, at }) => ({
+        name: row === 0 ? "the frame's own socket" : `socket ${row}`,
+        bytes: this.memory.read(at, this.definition.valueSize),
+      }));
   }
 
   /** Nor can a world name a socket. */
