@@ -25,6 +25,7 @@ import { type PairFinding, PairLook } from './look.ts';
 import { haveBoth } from './map-pairs.ts';
 import { canActOutside } from './outside.ts';
 import type { BuildPair } from './pair.ts';
+import { ORDINARY, walkedCases } from './walked.ts';
 
 export type { DiffClass, DiffOptions, DiffReport } from './diff-report.ts';
 
@@ -41,7 +42,7 @@ const SWEEP_BATCH = 8192;
  * What builds do besides their outcomes shows in the interpreter alone: so many packets are run there, so many of one batch.
  * A map that fills up says nothing any more, and each batch begins anew.
  */
-const OUTSIDE_PACKETS = 4096;
+const OUTSIDE_PACKETS = 8192;
 const OUTSIDE_BATCH = 256;
 const OUTSIDE = 'what is sent, and what goes along with packets, beyond the first packets of each batch';
 
@@ -133,15 +134,29 @@ class DiffRun {
       const guidance = await withPossibleWorlds(found, { programs, worlds, kernel });
       for (const { world, stimuli } of guidance.cases) {
         if (this.#isOver()) break;
-        const own = [...Object.keys(world.maps ?? {}), ...Object.keys(world.slots ?? {})];
-        if (!haveBoth(this.#pair, own) || stimuli.length === 0) continue;
+        if (!this.#fitsBoth(world) || stimuli.length === 0) continue;
         const input = new PacketBatch(stimuli.length);
         for (const stimulus of stimuli) input.push(stimulus);
         await this.#compare(world, input);
       }
+      await this.#walk(guidance.cases.filter(({ world }) => this.#fitsBoth(world)));
       sources.push(new GuidedSource(base, program, guidance));
     }
+    const [{ world } = { world: {} }] = this.#worlds();
+    for (const stimulus of ORDINARY) await this.#walk([{ world, stimuli: [stimulus] }]);
     return sources.length === 0 ? [base] : sources;
+  }
+
+  /** Packets with long options and the like: loops that walk through them end after so many rounds. */
+  async #walk(cases: Parameters<typeof walkedCases>[0]): Promise<void> {
+    for (const { world, input } of walkedCases(cases)) {
+      if (this.#isOver()) return;
+      await this.#compare(world, input);
+    }
+  }
+
+  #fitsBoth(world: World): boolean {
+    return haveBoth(this.#pair, [...Object.keys(world.maps ?? {}), ...Object.keys(world.slots ?? {})]);
   }
 
   async close(): Promise<void> {
