@@ -216,7 +216,7 @@ describeKernel('what is no difference', ['compiler'], () => {
     expect(levels).toMatchObject({ code: 0, err: '' });
     expect(levels.out.trimEnd().split('\n')).toHaveLength(2);
     expect(levels.out).toMatch(
-      /^old\.bpf\.c \(-O1\) and old\.bpf\.c \(-O2 -mcpu=v3\): no difference in 2,\d+ packets/m,
+      /^old\.bpf\.c \(-O1\) and old\.bpf\.c \(-O2 -mcpu=v3\): no difference in 5,\d+ packets/m,
     );
     expect(levels.out.match(/filter proved equal for all packets/g)).toHaveLength(1);
     const itself = await runInProcess('diff', 'old.bpf.c', 'old.bpf.c');

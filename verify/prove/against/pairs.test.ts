@@ -160,7 +160,7 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     new: xdp('r0 = 4\nexit'),
   },
   'flags of a redirect': {
-    is: 'open',
+    is: 'different',
     old: tc('r1 = 3\nr2 = 0\ncall bpf_redirect\nexit'),
     new: tc('r1 = 3\nr2 = 1\ncall bpf_redirect\nexit'),
   },
@@ -251,12 +251,12 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     }),
   },
   'what is put into a queue': {
-    is: 'open',
+    is: 'different',
     old: xdp(`${PUSH(1)}\nr0 = 2\nexit`, jobs),
     new: xdp(`${PUSH(2)}\nr0 = 2\nexit`, jobs),
   },
   'how much is put into a queue': {
-    is: 'open',
+    is: 'different',
     old: xdp(`${PUSH(1)}\nr0 = 2\nexit`, jobs),
     new: xdp(`${PUSH(1)}\n${PUSH(1)}\nr0 = 2\nexit`, jobs),
   },
