@@ -70,11 +70,21 @@ interface ProgramJson {
   readonly swept: number;
   readonly classes: readonly ClassJson[];
   readonly moreClasses: boolean;
-  /** Where no packet differed: is it proved that none can? `reason`: why it is open. */
-  readonly proof?: { readonly equal: boolean; readonly reason?: string };
+  /** Where no packet differed: is it proved that none can? */
+  readonly proof?: ProofJson;
   readonly notCompared: readonly string[];
   readonly coverage: { readonly old?: CoverageJson; readonly new?: CoverageJson };
   readonly reason?: string;
+}
+
+interface ProofJson {
+  readonly equal: boolean;
+  /** Where they are equal: for frames of up to so many bytes. */
+  readonly maxLength?: number;
+  /** Where they are not proved equal, or not for longer frames: why. */
+  readonly reason?: string;
+  /** What it takes for granted: sentences. */
+  readonly assumptions: readonly string[];
 }
 
 interface PairJson {
@@ -144,7 +154,14 @@ export const diffShape: Schema<DiffJson> = object<DiffJson>({
           swept: nonNegative,
           classes: list(object<ClassJson>(diffClassShape)),
           moreClasses: flag,
-          proof: optional(object<NonNullable<ProgramJson['proof']>>({ equal: flag, reason: optional(text) })),
+          proof: optional(
+            object<ProofJson>({
+              equal: flag,
+              maxLength: optional(nonNegative),
+              reason: optional(text),
+              assumptions: list(text),
+            }),
+          ),
           notCompared: list(text),
           coverage: object<ProgramJson['coverage']>({ old: optional(coverage), new: optional(coverage) }),
           reason: optional(text),
@@ -189,10 +206,23 @@ function programToJson(program: ComparedProgram): ProgramJson {
   };
 }
 
-function proofToJson({ isEqual, open, suspects }: AgainstProof): NonNullable<ProgramJson['proof']> {
+function proofToJson({
+  isEqual,
+  longest,
+  longer,
+  open,
+  suspects,
+  assumptions,
+}: AgainstProof): NonNullable<ProgramJson['proof']> {
   const [suspect] = suspects;
-  const reason = suspect === undefined ? open : `${suspect.what} may differ`;
-  return { equal: isEqual, ...(isEqual || reason === undefined ? {} : { reason }) };
+  const why = suspect === undefined ? open : `${suspect.what} may differ`;
+  const reason = isEqual ? longer : why;
+  return {
+    equal: isEqual,
+    ...(isEqual ? { maxLength: longest } : {}),
+    ...(reason === undefined ? {} : { reason }),
+    assumptions,
+  };
 }
 
 export function classToJson(pair: BuildPair, one: DiffClass, file: string | undefined): ClassJson {

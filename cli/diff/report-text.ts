@@ -8,6 +8,7 @@ import { changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
 import { commandText } from '../../verify/explain/command.ts';
 import { besideLines } from '../../verify/explain/explain.ts';
+import { claimText } from '../prove/claim.ts';
 import { count, type Terminal } from '../terminal.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
 
@@ -45,8 +46,7 @@ export function sameLine({ old, new: next, programs }: Compared, seed: string): 
 /** What was proved where no packet differed. */
 function provedText({ name, proof }: ComparedProgram): string[] {
   if (proof === undefined) return [];
-  if (proof.isEqual)
-    return [`${name} proved equal for all packets (xdpsim prove --against names the assumptions)`];
+  if (proof.isEqual) return [`${name} ${claimText(proof)} (xdpsim prove --against names all assumptions)`];
   const [suspect] = proof.suspects;
   const why = suspect === undefined ? (proof.open ?? 'it is open') : `${suspect.what} may differ`;
   return [`${name} not proved equal: ${why}`];

@@ -13,6 +13,7 @@ import {
 } from '../../sim/runtime/schema.ts';
 import { type ClassJson, classToJson, diffClassShape } from '../diff/report-json.ts';
 import type { AgainstProgram, AgainstReport } from './against.ts';
+import { framesText } from './claim.ts';
 import type { ProveVerdict } from './report.ts';
 
 export interface ProveAgainstJson {
@@ -34,6 +35,10 @@ interface ProgramJson {
   readonly paths: number;
   readonly pairs: number;
   readonly seconds: number;
+  /** Where they are equal: for frames of up to so many bytes. */
+  readonly maxLength?: number;
+  /** Why nothing is proved of longer frames. */
+  readonly longer?: string;
   readonly classes: readonly (ClassJson & { readonly confirmedBy: readonly EngineName[] })[];
   readonly notCompared: readonly string[];
   readonly assumptions: readonly string[];
@@ -52,7 +57,16 @@ export function againstVerdict(
   if (interrupted) return { verdict: 'incomplete', reason: 'it was interrupted' };
   const open = programs.find((one) => one.verdict === 'incomplete');
   if (open !== undefined) return { verdict: 'incomplete', reason: `${open.name}: ${open.reason}` };
-  return { verdict: 'pass', reason: 'both builds treat all packets alike' };
+  return { verdict: 'pass', reason: passReason(programs) };
+}
+
+/** No more than what is known of each program; what has the same instructions does the same with every frame. */
+function passReason(programs: readonly AgainstProgram[]): string {
+  const proofs = programs.flatMap(({ proof }) => proof ?? []);
+  const [least] = proofs.sort((a, b) => a.longest - b.longest);
+  if (least === undefined) return 'both builds have the same instructions';
+  const hook = proofs.find((one) => one.hook !== 'xdp')?.hook ?? least.hook;
+  return `both builds treat all ${framesText({ hook, longest: least.longest })} alike`;
 }
 
 export function proveAgainstJson(report: AgainstReport, interrupted: boolean): ProveAgainstJson {
@@ -74,6 +88,8 @@ function programToJson(program: AgainstProgram): ProgramJson {
     paths: proof?.paths ?? 0,
     pairs: proof?.pairs ?? 0,
     seconds: proof?.seconds ?? 0,
+    ...(proof?.isEqual === true && verdict === 'pass' ? { maxLength: proof.longest } : {}),
+    ...(proof?.longer === undefined ? {} : { longer: proof.longer }),
     classes: (report?.classes ?? []).map((one, at) => ({
       ...classToJson(report!.pair, one, files[at]),
       confirmedBy: confirmedBy[at] ?? [],
@@ -107,6 +123,8 @@ export const proveAgainstShape: Schema<ProveAgainstJson> = object<ProveAgainstJs
       paths: nonNegative,
       pairs: nonNegative,
       seconds: nonNegative,
+      maxLength: optional(nonNegative),
+      longer: optional(text),
       classes: list(
         object<ProgramJson['classes'][number]>({
           ...diffClassShape,

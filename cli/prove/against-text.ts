@@ -4,6 +4,7 @@ import { classLines } from '../diff/report-text.ts';
 import type { Terminal } from '../terminal.ts';
 import { count } from '../terminal.ts';
 import type { AgainstProgram, AgainstReport } from './against.ts';
+import { framesText, longerText } from './claim.ts';
 
 export function againstLines(
   { old, new: next, unpaired, programs }: AgainstReport,
@@ -32,14 +33,16 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
       lines.push(`   confirmed by ${(confirmedBy[index] ?? []).join(', ')}`);
     }
   } else if (verdict === 'incomplete') lines.push(`  ${reason}`);
+  const longer = verdict === 'pass' ? longerText(proof) : undefined;
+  if (longer !== undefined) lines.push(`  ${longer}`);
   if (proof.notCompared.length > 0) lines.push(`  not compared: ${proof.notCompared.join(', ')}`);
   if (verdict !== 'fail') lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
   return lines;
 }
 
-function sentence({ verdict, report }: AgainstProgram): string {
+function sentence({ verdict, proof, report }: AgainstProgram): string {
   if (verdict === 'pass')
-    return 'proved equal for all packets: the same action, bytes, metadata, redirect and contents of maps';
+    return `proved equal for ${framesText(proof!)}: the same action, bytes, metadata, redirect and contents of maps`;
   if (verdict === 'incomplete') return 'not known whether all packets are treated alike';
   const classes = report?.classes ?? [];
   const what = classes.map((one) => changesOf(report!.pair, one)[0]?.what ?? one.finding.field);

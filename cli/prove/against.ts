@@ -13,6 +13,7 @@ import { createEngine } from '../engines.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import type { Terminal } from '../terminal.ts';
 import { count } from '../terminal.ts';
+import { framesText } from './claim.ts';
 import type { ProveVerdict } from './report.ts';
 
 export interface AgainstOptions {
@@ -118,13 +119,14 @@ export async function showSuspects(
 }
 
 export function verdictOf(
-  { isEqual, open, suspects }: AgainstProof,
+  proof: AgainstProof,
   report?: DiffReport,
 ): { readonly verdict: ProveVerdict; readonly reason: string } {
+  const { isEqual, open, suspects } = proof;
   const fields = (report?.classes ?? []).map(({ finding }) => finding.field);
   if (fields.length > 0)
     return { verdict: 'fail', reason: `packets are treated differently: ${fields.join(', ')}` };
-  if (isEqual) return { verdict: 'pass', reason: 'equal for all packets' };
+  if (isEqual) return { verdict: 'pass', reason: `equal for ${framesText(proof)}` };
   const [suspect] = suspects;
   if (suspect !== undefined)
     return { verdict: 'incomplete', reason: `${suspect.what} may differ, and no packet was seen to show it` };

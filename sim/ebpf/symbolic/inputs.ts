@@ -28,6 +28,11 @@ const SHORTEST_SKB = 14;
 /** As many as the length of an unknown frame has bits for. */
 const LONGEST_SKB = 0xffff;
 
+/** As many bytes as the kernel gives a program at once, and as the length of an unknown frame has bits for. */
+export function longestFrame(hook: Hook): number {
+  return hook === 'xdp' ? XDP_LINEAR_LIMIT : LONGEST_SKB;
+}
+
 /** How maps are called in the names of unknowns, where an object shares them with another one that was followed first. */
 export interface MapNaming {
   /** The number that names a map. */
@@ -115,7 +120,7 @@ export class Inputs {
   /** What is known of inputs besides, where frames may be as long as the kernel lets them. */
   unlimited(): Knowledge {
     const knowledge = new Knowledge(this.pool);
-    this.#knowInputs(knowledge, this.hook === 'xdp' ? XDP_LINEAR_LIMIT : LONGEST_SKB);
+    this.#knowInputs(knowledge, longestFrame(this.hook));
     return knowledge;
   }
 

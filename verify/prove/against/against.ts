@@ -7,13 +7,14 @@ import { HELPERS } from '../../../sim/ebpf/helpers/index.ts';
 import { Evaluator } from '../../../sim/ebpf/symbolic/evaluate.ts';
 import { DEFAULT_EXPLORE_LIMITS, explore, follow } from '../../../sim/ebpf/symbolic/explore.ts';
 import { Feasibility, type FeasibilityCounts } from '../../../sim/ebpf/symbolic/feasibility.ts';
-import { DEFAULT_LIMITS, Inputs } from '../../../sim/ebpf/symbolic/inputs.ts';
+import { DEFAULT_LIMITS, Inputs, longestFrame } from '../../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../../sim/ebpf/symbolic/path-state.ts';
 import { startSecond } from '../../../sim/ebpf/symbolic/second-run.ts';
 import { type Term, unknownsOf } from '../../../sim/ebpf/symbolic/term.ts';
 import { TermPool } from '../../../sim/ebpf/symbolic/term-pool.ts';
 import { type MachineProgram, openMachine } from '../../../sim/engines/machine-program.ts';
 import type { Stimulus } from '../../../sim/packet/packet-batch.ts';
+import type { Hook } from '../../../sim/runtime/actions.ts';
 import type { Program } from '../../../sim/runtime/program.ts';
 import type { World } from '../../../sim/runtime/world.ts';
 import type { BuildPair } from '../../diff/pair.ts';
@@ -33,8 +34,13 @@ export interface Suspect {
 }
 
 export interface AgainstProof {
-  /** Are both proved equal? Undefined: there are suspects, or something is open. */
+  /** Are both proved equal, for frames of up to `longest` bytes? Suspects, if any, are longer. */
   readonly isEqual: boolean;
+  readonly longest: number;
+  /** Of the first build: an sk_buff's bytes are taken to lie in one piece. */
+  readonly hook: Hook;
+  /** Why nothing is proved of longer frames; absent: there are none, or they were not followed. */
+  readonly longer?: string;
   readonly suspects: readonly Suspect[];
   /** Why it is not proved that nothing else differs. */
   readonly open: string | undefined;
@@ -43,6 +49,8 @@ export interface AgainstProof {
   readonly pairs: number;
   readonly notCompared: readonly string[];
   readonly assumptions: readonly string[];
+  /** Those among them that not every proof has: what was taken for granted of the maps and the calls of this pair. */
+  readonly ownAssumptions: readonly string[];
   readonly counts: FeasibilityCounts;
   readonly seconds: number;
 }
@@ -53,6 +61,8 @@ export type AgainstOptions = Pick<
 > & {
   /** What globals and read-only data of both hold, where the user says so; default: what the objects say. */
   readonly globals?: World['globals'];
+  /** Whether frames beyond the limit are followed, too; default: they are. */
+  readonly longer?: boolean;
   readonly onProgress?: (progress: { readonly paths: number; readonly pairs: number }) => void;
 };
 
@@ -65,9 +75,42 @@ const STACK = 'the outcome depends on bytes of the stack that nobody wrote';
 /** Values that are drawn for bytes which no condition asks for, before the solver is asked. */
 const DRAWS = 200;
 
-/** @throws {EngineError} where the machine cannot run one of them */
+/** Milliseconds that frames beyond the limit are followed for at the least, and as a multiple of what those within it took. */
+const LONGER_TIME = 2_000;
+const LONGER_FACTOR = 4;
+
+/**
+ * First for frames within the limit, for which most is proved; then for all that the kernel gives a program at once, as far as
+ * time allows. What only these show is suspected as well.
+ * @throws {EngineError} where the machine cannot run one of them
+ */
 export async function proveAgainst(pair: BuildPair, options: AgainstOptions): Promise<AgainstProof> {
-  return new AgainstRun(pair, options).run();
+  const { now = () => performance.now(), time = DEFAULT_TIME, limits = DEFAULT_LIMITS } = options;
+  const started = now();
+  const short = await new AgainstRun(pair, { ...options, now, time, limits }).run();
+  const longest = longestFrame(pair.old.entries[0]?.hook ?? 'xdp');
+  const spent = now() - started;
+  const left = Math.min(time - spent, LONGER_TIME + LONGER_FACTOR * spent);
+  const isOver = left <= 0 || short.suspects.length > 0 || options.stopped?.() === true;
+  if (isOver || options.longer === false || limits.longest >= longest) return short;
+  const all = await new AgainstRun(pair, {
+    ...options,
+    now,
+    time: left,
+    limits: { ...limits, longest },
+  }).run();
+  return withLonger(short, all);
+}
+
+/** What is known within the limit holds there, whatever comes of longer frames. */
+function withLonger(short: AgainstProof, all: AgainstProof): AgainstProof {
+  const counts = { ...short.counts };
+  for (const [name, value] of Object.entries(all.counts)) counts[name as keyof FeasibilityCounts] += value;
+  const effort = { counts, seconds: short.seconds + all.seconds };
+  if (all.isEqual) return { ...all, ...effort };
+  const [suspect] = all.suspects;
+  const longer = suspect === undefined ? all.open : `${suspect.what} may differ`;
+  return { ...short, ...effort, suspects: all.suspects, ...(longer === undefined ? {} : { longer }) };
 }
 
 class AgainstRun {
@@ -108,6 +151,7 @@ class AgainstRun {
     const started = this.#now();
     const { time = DEFAULT_TIME, paths, stopped = () => false } = this.#options;
     const deadline = started + time;
+    this.#feasibility.deadline = deadline;
     const limits = { ...DEFAULT_EXPLORE_LIMITS, ...(paths === undefined ? {} : { paths }), deadline };
     const isOver = (): boolean => stopped() || this.#suspects.length >= MOST_SUSPECTS;
     this.#openByVariables();
@@ -134,12 +178,15 @@ class AgainstRun {
     this.#listNotCompared();
     return {
       isEqual: this.#suspects.length === 0 && this.#open === undefined,
+      longest: this.#first.limits.longest,
+      hook: this.#first.hook,
       suspects: this.#suspects,
       open: this.#open,
       paths: count,
       pairs: this.#pairs,
       notCompared: [...this.#notCompared],
       assumptions: assumptionsOf(this.#first, this.#ended, [], []),
+      ownAssumptions: [...new Set(this.#ended.flatMap(({ assumptions }) => assumptions))],
       counts: this.#feasibility.counts,
       seconds: (this.#now() - started) / 1000,
     };

@@ -88,24 +88,28 @@ class Differences {
     }
   }
 
-  /** Bytes with their places, of which only those before a length count. */
+  /**
+   * Bytes of which only those before a length count.
+   * @param all their places, in order; those that are left out are the same in both
+   */
   bytesBefore(
     what: (at: number) => string,
     length: Term,
-    count: number,
+    all: Iterable<number>,
     a: (at: number) => Term,
     b: (at: number) => Term,
   ): void {
     const { pool } = this.#inputs;
     const least = Number(this.#knowledge.range(length).min);
-    for (let at = 0; at < count; at++) {
-      if (a(at) === b(at)) continue;
+    let done = 0;
+    for (const at of all) {
+      if (at < done || a(at) === b(at)) continue;
       let end = at + 1;
       while (end < least && end - at < 8 && a(end) !== b(end)) end++;
       const places = Array.from({ length: end - at }, (_, index) => at + index);
       const inside = end <= least ? pool.true : pool.less(pool.constant(64, at), length);
       this.words(what(at), places.map(a), places.map(b), inside);
-      at = end - 1;
+      done = end;
     }
   }
 }
@@ -123,12 +127,25 @@ function frames(found: Differences, first: Ended, second: Ended): void {
   found.bytesBefore(
     (at) => `byte ${at} of the packet`,
     long,
-    most,
+    from === to ? writtenPlaces(first, second, from, most) : range(most),
     (at) => packetByte(first.inputs, first.state, from + at),
     (at) => packetByte(second.inputs, second.state, to + at),
   );
   if (first.inputs.hook === 'xdp') metadata(found, first, second, from, to);
   else context(found, first, second);
+}
+
+/** Where either program wrote into a frame that begins at the same place in both: a long one is looked at nowhere else. */
+function writtenPlaces(first: Ended, second: Ended, from: number, most: number): number[] {
+  const written = [first, second].flatMap(({ state }) => state.packet.bytes.written());
+  return [...new Set(written)]
+    .map((at) => at - from)
+    .filter((at) => at >= 0 && at < most)
+    .sort((a, b) => a - b);
+}
+
+function* range(count: number): Generator<number> {
+  for (let at = 0; at < count; at++) yield at;
 }
 
 function metadata(found: Differences, first: Ended, second: Ended, from: number, to: number): void {
@@ -139,7 +156,7 @@ function metadata(found: Differences, first: Ended, second: Ended, from: number,
   found.bytesBefore(
     () => 'metadata',
     long,
-    Math.min(255, Number(second.state.knowledge.range(long).max)),
+    range(Math.min(255, Number(second.state.knowledge.range(long).max))),
     (at) => packetByte(first.inputs, first.state, from - 1 - at),
     (at) => packetByte(second.inputs, second.state, to - 1 - at),
   );

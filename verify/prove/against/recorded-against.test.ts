@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(endZ3);
 
 async function proved(pair: BuildPair): Promise<string> {
-  const proof = await proveAgainst(pair, { solver, time: 600_000 });
+  const proof = await proveAgainst(pair, { solver, time: 600_000, longer: false });
   const { isEqual, suspects, open, paths, pairs, notCompared, assumptions } = proof;
   const confirmed = await confirmSuspects(pair, suspects, { engine, shrinkSeconds: 600 });
   return [

@@ -1,0 +1,26 @@
+/** Of which frames a proof speaks that two builds do the same, and what it takes for granted besides: never more than it knows. */
+import type { AgainstProof } from '../../verify/prove/against/against.ts';
+import { count } from '../terminal.ts';
+
+type Claim = Pick<AgainstProof, 'hook' | 'longest' | 'longer' | 'ownAssumptions'>;
+
+/** `frames of up to 3,520 bytes`. */
+export function framesText({ hook, longest }: Pick<Claim, 'hook' | 'longest'>): string {
+  return `${hook === 'xdp' ? '' : 'linear '}frames of up to ${count(longest)} bytes`;
+}
+
+/** Why not more is known; undefined: longer frames were not asked about, or there are none. */
+export function longerText({ longer }: Pick<Claim, 'longer'>): string | undefined {
+  return longer === undefined ? undefined : `not known for longer ones: ${longer}`;
+}
+
+/** What is said of equal builds in one line: the frames, and the assumptions that not every proof has. */
+export function claimText(proof: Claim): string {
+  const longer = longerText(proof);
+  const assuming = proof.ownAssumptions.map((one) => `that ${one}`).join(', and ');
+  return [
+    `proved equal for ${framesText(proof)}`,
+    ...(longer === undefined ? [] : [` (${longer})`]),
+    ...(assuming === '' ? [] : [`, assuming ${assuming}`]),
+  ].join('');
+}
