@@ -7,6 +7,7 @@ import { casesFromCapture } from '../../corpus/cases/case.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
 import { packageFile } from '../../kernel/package-file.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
 import { mergedHints, type NamedWorld, type Program } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
@@ -23,8 +24,9 @@ import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
 import { diffToJson } from '../diff/report-json.ts';
 import { differingLines, mapLines, sameLine } from '../diff/report-text.ts';
 import { saveExamples } from '../diff/save.ts';
-import { createEngine } from '../engines.ts';
+import { createEngineAs, versionOption } from '../engines.ts';
 import { EXIT } from '../failure.ts';
+import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseCount, parseOutput, repeated } from '../input/options.ts';
@@ -41,7 +43,7 @@ import {
 } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
-import { showSuspects } from '../prove/against.ts';
+import { showSuspects, wordsOf } from '../prove/against.ts';
 import { interruptible } from '../prove/interruptible.ts';
 import { count, createTerminal, type Terminal } from '../terminal.ts';
 
@@ -51,6 +53,7 @@ const SOLVER_TIME = 3_000;
 
 interface Options extends WorldOptions {
   readonly flags: readonly string[];
+  readonly asKernel?: KernelVersion;
   readonly clang: readonly string[];
   readonly cflags: readonly string[];
   readonly runs?: number;
@@ -91,6 +94,7 @@ export function registerDiff(program: Command): void {
     .addOption(mapOption())
     .addOption(maxEntriesOption())
     .addOption(aimOption())
+    .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
     .option('--no-sweeps', 'do not sweep the words that the builds rewrite')
     .option('--no-prove', 'where nothing differs, do not try to prove that nothing can')
     .option(
@@ -193,15 +197,15 @@ async function comparePair(
   terminal: Terminal,
 ): Promise<ComparedProgram> {
   const pair = { old: old.program, new: next.program };
-  const words = { old: pair.old.commandLine ?? [], new: pair.new.commandLine ?? [] };
+  const words = wordsOf(pair, options.asKernel);
   if (isIdentical(pair)) return { name, verdict: 'identical instructions', files: [], words };
   const hints = mergedHints(old.hints ?? {}, next.hints ?? {});
   const worlds = [...new Map([...old.worlds, ...next.worlds].map((world) => [world.name, world])).values()];
   const report = await diff({
     pair,
-    engine: createEngine('wasm'),
-    vm: { kernel: runningKernel },
-    kernel: createEngine('testrun'),
+    engine: createEngineAs('wasm', options.asKernel),
+    vm: { kernel: runningKernel, ...versionOption(options.asKernel) },
+    kernel: createEngineAs('testrun', options.asKernel),
     seed,
     runs: totalPackets({
       ...(options.runs === undefined ? {} : { runs: options.runs }),
@@ -221,7 +225,7 @@ async function comparePair(
   terminal.clearProgress();
   const verdict = report.classes.length > 0 ? 'differs' : report.failure === undefined ? 'same' : 'failed';
   if (verdict === 'same' && options.prove && !signal.aborted) {
-    const proved = await proveSame(pair, worlds, signal, terminal);
+    const proved = await proveSame(pair, worlds, options.asKernel, signal, terminal);
     const differs = (proved?.report?.classes.length ?? 0) > 0;
     if (proved !== undefined && !differs)
       return { name, verdict, report, proof: proved.proof, files: [], words };
@@ -252,6 +256,7 @@ async function comparePair(
 async function proveSame(
   pair: BuildPair,
   worlds: readonly NamedWorld[],
+  asKernel: KernelVersion | undefined,
   signal: AbortSignal,
   terminal: Terminal,
 ): Promise<{ readonly proof: AgainstProof; readonly report?: DiffReport } | undefined> {
@@ -264,6 +269,7 @@ async function proveSame(
   try {
     const proof = await proveAgainst(pair, {
       solver: interruptible(solver, signal),
+      ...versionOption(asKernel),
       time: PROVE_TIME,
       stopped: () => signal.aborted,
       ...(only === undefined ? {} : { globals: only }),
@@ -272,7 +278,7 @@ async function proveSame(
     });
     terminal.clearProgress();
     if (proof.suspects.length === 0) return { proof };
-    const { report } = await showSuspects(pair, proof, signal);
+    const { report } = await showSuspects(pair, proof, asKernel, signal);
     return { proof, report };
   } catch (error) {
     if (error instanceof EngineError) return undefined;

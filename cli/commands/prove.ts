@@ -1,6 +1,7 @@
 /** `xdpsim prove`: every path of a program, its branches decided, its checksums right for all packets. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
 import type { Property } from '../../verify/prove/property.ts';
@@ -9,8 +10,9 @@ import { showRefutation } from '../../verify/prove/show-refutation.ts';
 import { endZ3 } from '../../verify/prove/z3-solver.ts';
 import { notJudged } from '../check/scope.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
-import { createEngine } from '../engines.ts';
+import { createEngineAs, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
@@ -35,6 +37,7 @@ interface Options {
   readonly maxLength: number;
   readonly solverTime: number;
   readonly maxEntries: readonly string[];
+  readonly asKernel?: KernelVersion;
   readonly off: readonly string[];
   readonly allPaths?: boolean;
   readonly json?: boolean;
@@ -68,6 +71,7 @@ export function registerProve(program: Command): void {
       5,
     )
     .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
     .option('--off <invariant>', 'leave this property out (ttl/step), or its group (reply)', repeated, [])
     .addOption(cflagsOption())
     .addOption(clangOption())
@@ -114,6 +118,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
         paths: options.paths,
         time: options.time * 1000,
         isOn,
+        ...versionOption(options.asKernel),
         stopped: () => interrupt.signal.aborted,
         onProgress: ({ paths, waiting, reached }) =>
           terminal.progress(
@@ -121,7 +126,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
               `${program.name}: ${count(paths)} paths, ${count(reached)} ways reached, ${count(waiting)} waiting`,
           ),
       });
-      const proof = await shownProof(program, proved, interrupt.signal);
+      const proof = await shownProof(program, proved, options.asKernel, interrupt.signal);
       terminal.clearProgress();
       const files = await saveRefutations(resolve(options.report ?? 'corpus/regressions'), program, proof);
       const report = reportOf(program, proof, files);
@@ -146,9 +151,14 @@ async function run(names: readonly string[], options: Options): Promise<void> {
 }
 
 /** Has machine and kernel run what refutes something, and what is to blame for it looked up. */
-async function shownProof(program: Program, proof: ProgramProof, signal: AbortSignal): Promise<ProgramProof> {
+async function shownProof(
+  program: Program,
+  proof: ProgramProof,
+  asKernel: KernelVersion | undefined,
+  signal: AbortSignal,
+): Promise<ProgramProof> {
   if (!proof.properties.some(({ status }) => status === 'refuted')) return proof;
-  const kernel = createEngine('testrun');
+  const kernel = createEngineAs('testrun', asKernel);
   const isThere = kernel.availability(program).available;
   const properties: Property[] = [];
   for (const property of proof.properties) {
@@ -156,7 +166,7 @@ async function shownProof(program: Program, proof: ProgramProof, signal: AbortSi
       signal.aborted
         ? property
         : await showRefutation(property, {
-            ...{ program, machine: createEngine('vm'), shrinkSeconds: SHRINK_SECONDS, signal },
+            ...{ program, machine: createEngineAs('vm', asKernel), shrinkSeconds: SHRINK_SECONDS, signal },
             ...(isThere ? { kernel } : {}),
           }),
     );
@@ -178,6 +188,7 @@ async function runAgainst(names: readonly string[], other: string, options: Opti
     report = await against(name, other, {
       solver: interruptible(solver, interrupt.signal),
       ...{ time: options.time, paths: options.paths, maxLength: options.maxLength },
+      asKernel: options.asKernel,
       ...{ maxEntries: options.maxEntries, report: options.report, terminal, signal: interrupt.signal },
     });
   } finally {

@@ -1,6 +1,7 @@
 /** `xdpsim diff --json`: the form that is published as docs/schema/diff.json. */
 
 import type { SourceLine } from '../../sim/ebpf/bpf-object.ts';
+import type { AlikeKernels, KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import {
   exactly,
   flag,
@@ -81,6 +82,8 @@ interface ProofJson {
   readonly equal: boolean;
   /** Where they are equal: for frames of up to so many bytes. */
   readonly maxLength?: number;
+  /** Where they are equal: on which kernels; absent: on all, as far as is known. */
+  readonly kernels?: AlikeKernels;
   /** Where they are not proved equal, or not for longer frames: why. */
   readonly reason?: string;
   /** What it takes for granted: sentences. */
@@ -121,6 +124,13 @@ const coverage: Schema<CoverageJson> = object<CoverageJson>({
   lines: pairOfNumbers,
 });
 
+/** The kernels for which builds are proved equal. */
+export const kernelsShape: Schema<AlikeKernels> = object<AlikeKernels>({
+  helpers: list(text),
+  from: optional(text as Schema<KernelVersion>),
+  before: optional(text as Schema<KernelVersion>),
+});
+
 /** The fields of one class. */
 export const diffClassShape: { readonly [Key in keyof ClassJson]: Schema<ClassJson[Key]> } = {
   field: text,
@@ -158,6 +168,7 @@ export const diffShape: Schema<DiffJson> = object<DiffJson>({
             object<ProofJson>({
               equal: flag,
               maxLength: optional(nonNegative),
+              kernels: optional(kernelsShape),
               reason: optional(text),
               assumptions: list(text),
             }),
@@ -209,6 +220,7 @@ function programToJson(program: ComparedProgram): ProgramJson {
 function proofToJson({
   isEqual,
   longest,
+  kernels,
   longer,
   open,
   suspects,
@@ -219,7 +231,7 @@ function proofToJson({
   const reason = isEqual ? longer : why;
   return {
     equal: isEqual,
-    ...(isEqual ? { maxLength: longest } : {}),
+    ...(isEqual ? { maxLength: longest, ...(kernels === undefined ? {} : { kernels }) } : {}),
     ...(reason === undefined ? {} : { reason }),
     assumptions,
   };

@@ -1,4 +1,5 @@
 /** What `prove --against --json` prints. */
+import type { AlikeKernels } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
 import {
   exactly,
@@ -11,7 +12,8 @@ import {
   type Schema,
   text,
 } from '../../sim/runtime/schema.ts';
-import { type ClassJson, classToJson, diffClassShape } from '../diff/report-json.ts';
+import type { AgainstProof } from '../../verify/prove/against/against.ts';
+import { type ClassJson, classToJson, diffClassShape, kernelsShape } from '../diff/report-json.ts';
 import type { AgainstProgram, AgainstReport } from './against.ts';
 import { framesText } from './claim.ts';
 import type { ProveVerdict } from './report.ts';
@@ -37,6 +39,8 @@ interface ProgramJson {
   readonly seconds: number;
   /** Where they are equal: for frames of up to so many bytes. */
   readonly maxLength?: number;
+  /** Where they are equal: on which kernels; absent: on all, as far as is known. */
+  readonly kernels?: AlikeKernels;
   /** Why nothing is proved of longer frames. */
   readonly longer?: string;
   readonly classes: readonly (ClassJson & { readonly confirmedBy: readonly EngineName[] })[];
@@ -88,7 +92,7 @@ function programToJson(program: AgainstProgram): ProgramJson {
     paths: proof?.paths ?? 0,
     pairs: proof?.pairs ?? 0,
     seconds: proof?.seconds ?? 0,
-    ...(proof?.isEqual === true && verdict === 'pass' ? { maxLength: proof.longest } : {}),
+    ...(proof?.isEqual === true && verdict === 'pass' ? whereEqual(proof) : {}),
     ...(proof?.longer === undefined ? {} : { longer: proof.longer }),
     classes: (report?.classes ?? []).map((one, at) => ({
       ...classToJson(report!.pair, one, files[at]),
@@ -102,6 +106,10 @@ function programToJson(program: AgainstProgram): ProgramJson {
       seconds: (counts?.solverTime ?? 0) / 1000,
     },
   };
+}
+
+function whereEqual({ longest, kernels }: AgainstProof): Pick<ProgramJson, 'maxLength' | 'kernels'> {
+  return { maxLength: longest, ...(kernels === undefined ? {} : { kernels }) };
 }
 
 const verdict: Schema<ProveVerdict> = oneOf('pass', 'fail', 'incomplete');
@@ -124,6 +132,7 @@ export const proveAgainstShape: Schema<ProveAgainstJson> = object<ProveAgainstJs
       pairs: nonNegative,
       seconds: nonNegative,
       maxLength: optional(nonNegative),
+      kernels: optional(kernelsShape),
       longer: optional(text),
       classes: list(
         object<ProgramJson['classes'][number]>({

@@ -4,7 +4,7 @@ import { classLines } from '../diff/report-text.ts';
 import type { Terminal } from '../terminal.ts';
 import { count } from '../terminal.ts';
 import type { AgainstProgram, AgainstReport } from './against.ts';
-import { framesText, longerText } from './claim.ts';
+import { framesText, kernelsText, longerText } from './claim.ts';
 
 export function againstLines(
   { old, new: next, unpaired, programs }: AgainstReport,
@@ -33,8 +33,10 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
       lines.push(`   confirmed by ${(confirmedBy[index] ?? []).join(', ')}`);
     }
   } else if (verdict === 'incomplete') lines.push(`  ${reason}`);
-  const longer = verdict === 'pass' ? longerText(proof) : undefined;
-  if (longer !== undefined) lines.push(`  ${longer}`);
+  if (verdict === 'pass') {
+    for (const line of [kernelsText(proof), longerText(proof)])
+      if (line !== undefined) lines.push(`  ${line}`);
+  }
   if (proof.notCompared.length > 0) lines.push(`  not compared: ${proof.notCompared.join(', ')}`);
   if (verdict !== 'fail') lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
   return lines;

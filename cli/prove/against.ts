@@ -1,7 +1,9 @@
 /** `xdpsim prove A --against B`: two builds of a program, equal for all packets or told apart by one. */
 import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import type { DiffReport } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
 import { type AgainstProof, proveAgainst } from '../../verify/prove/against/against.ts';
@@ -9,7 +11,7 @@ import { confirmSuspects, witnessesOf } from '../../verify/prove/against/confirm
 import { resolveBuilds } from '../diff/builds.ts';
 import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
 import { saveExamples } from '../diff/save.ts';
-import { createEngine } from '../engines.ts';
+import { createEngineAs, versionOption } from '../engines.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import type { Terminal } from '../terminal.ts';
 import { count } from '../terminal.ts';
@@ -22,6 +24,7 @@ export interface AgainstOptions {
   readonly time: number;
   readonly paths: number;
   readonly maxLength: number;
+  readonly asKernel?: KernelVersion | undefined;
   readonly maxEntries: readonly string[];
   /** Where examples are saved; undefined: nowhere. */
   readonly report: string | undefined;
@@ -78,7 +81,7 @@ async function provePair(
   options: AgainstOptions,
 ): Promise<AgainstProgram> {
   const pair: BuildPair = { old: old.program, new: next.program };
-  const words = { old: pair.old.commandLine ?? [], new: pair.new.commandLine ?? [] };
+  const words = wordsOf(pair, options.asKernel);
   const nothing = { name, report: undefined, confirmedBy: [], files: [], words };
   if (isIdentical(pair))
     return { ...nothing, verdict: 'pass', reason: 'identical instructions', proof: undefined };
@@ -87,6 +90,7 @@ async function provePair(
     solver: options.solver,
     limits: { shortest: 0, longest: options.maxLength, mostMetadata: 32 },
     paths: options.paths,
+    ...versionOption(options.asKernel),
     time: options.time * 1000,
     stopped: () => signal.aborted,
     onProgress: ({ paths, pairs }) =>
@@ -94,21 +98,29 @@ async function provePair(
   });
   terminal.clearProgress();
   if (proof.suspects.length === 0) return { ...nothing, ...verdictOf(proof), proof };
-  const shown = await showSuspects(pair, proof, signal);
+  const shown = await showSuspects(pair, proof, options.asKernel, signal);
   const files = await saveExamples(shown.report, options.report);
   return { ...nothing, ...verdictOf(proof, shown.report), proof, ...shown, files };
+}
+
+/** The words that name each build's program on a command line, and the kernel that it is run as. */
+export function wordsOf(pair: BuildPair, asKernel: KernelVersion | undefined): AgainstProgram['words'] {
+  const version = asKernel === undefined ? [] : ['--as-kernel', asKernel];
+  const wordsFor = ({ commandLine = [] }: Program): string[] => [...commandLine, ...version];
+  return { old: wordsFor(pair.old), new: wordsFor(pair.new) };
 }
 
 /** Runs what a proof suspects in both builds, in the kernel too where there is one. */
 export async function showSuspects(
   pair: BuildPair,
   { suspects }: AgainstProof,
+  asKernel: KernelVersion | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly report: DiffReport; readonly confirmedBy: readonly (readonly EngineName[])[] }> {
-  const kernel = createEngine('testrun');
+  const kernel = createEngineAs('testrun', asKernel);
   const report = await confirmSuspects(pair, suspects, {
-    engine: createEngine('wasm'),
-    vm: { kernel: runningKernel },
+    engine: createEngineAs('wasm', asKernel),
+    vm: { kernel: runningKernel, ...versionOption(asKernel) },
     kernel,
     shrinkSeconds: SHRINK_SECONDS,
     signal,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { claimText, framesText } from './claim.ts';
+import { claimText, framesText, kernelsText } from './claim.ts';
 
 it('says of which frames it is proved, and why not of others', () => {
   expect(framesText({ hook: 'xdp', longest: 3520 })).toBe('frames of up to 3,520 bytes');
@@ -7,6 +7,21 @@ it('says of which frames it is proved, and why not of others', () => {
   expect(claimText({ hook: 'xdp', longest: 128, longer: 'the time was up', ownAssumptions: [] })).toBe(
     'proved equal for frames of up to 128 bytes (not known for longer ones: the time was up)',
   );
+});
+
+it('names the kernels, where the programs call what differs between them', () => {
+  const proof = { hook: 'xdp', longest: 3520, ownAssumptions: [] } as const;
+  expect(claimText({ ...proof, kernels: { helpers: ['bpf_csum_diff'], from: '6.13' } })).toBe(
+    'proved equal for frames of up to 3,520 bytes on Linux 6.13 and newer (bpf_csum_diff differs between versions)',
+  );
+  const both = { helpers: ['bpf_csum_diff', 'bpf_redirect_map'], from: '5.14', before: '6.13' } as const;
+  expect(kernelsText({ kernels: both })).toBe(
+    'on Linux 5.14 and newer, older than 6.13 (bpf_csum_diff, bpf_redirect_map differ between versions)',
+  );
+  expect(kernelsText({ kernels: { helpers: ['bpf_csum_diff'], before: '6.13' } })).toContain(
+    'older than 6.13',
+  );
+  expect(kernelsText({})).toBeUndefined();
 });
 
 it('names what this proof takes for granted', () => {

@@ -2,11 +2,22 @@
 import type { AgainstProof } from '../../verify/prove/against/against.ts';
 import { count } from '../terminal.ts';
 
-type Claim = Pick<AgainstProof, 'hook' | 'longest' | 'longer' | 'ownAssumptions'>;
+type Claim = Pick<AgainstProof, 'hook' | 'longest' | 'kernels' | 'longer' | 'ownAssumptions'>;
 
 /** `frames of up to 3,520 bytes`. */
 export function framesText({ hook, longest }: Pick<Claim, 'hook' | 'longest'>): string {
   return `${hook === 'xdp' ? '' : 'linear '}frames of up to ${count(longest)} bytes`;
+}
+
+/** `on Linux 6.13 and newer (bpf_csum_diff differs between versions)`; undefined: on all. */
+export function kernelsText({ kernels }: Pick<Claim, 'kernels'>): string | undefined {
+  if (kernels === undefined) return undefined;
+  const { helpers, from, before } = kernels;
+  const versions =
+    from === undefined
+      ? `older than ${before}`
+      : `${from} and newer${before === undefined ? '' : `, older than ${before}`}`;
+  return `on Linux ${versions} (${helpers.join(', ')} ${helpers.length === 1 ? 'differs' : 'differ'} between versions)`;
 }
 
 /** Why not more is known; undefined: longer frames were not asked about, or there are none. */
@@ -18,8 +29,10 @@ export function longerText({ longer }: Pick<Claim, 'longer'>): string | undefine
 export function claimText(proof: Claim): string {
   const longer = longerText(proof);
   const assuming = proof.ownAssumptions.map((one) => `that ${one}`).join(', and ');
+  const kernels = kernelsText(proof);
   return [
     `proved equal for ${framesText(proof)}`,
+    ...(kernels === undefined ? [] : [` ${kernels}`]),
     ...(longer === undefined ? [] : [` (${longer})`]),
     ...(assuming === '' ? [] : [`, assuming ${assuming}`]),
   ].join('');

@@ -4,6 +4,7 @@ import { helperName, helperNumber, LAST_HELPER } from './helper-names.ts';
 import { KERNEL_FUNCTIONS } from './helpers/kernel-functions.ts';
 import { BPF_LOAD_ACQ, BPF_PSEUDO_FUNC } from './instruction.ts';
 import {
+  alikeKernels,
   BEHAVIOURS,
   behaviourOf,
   helperSince,
@@ -51,6 +52,18 @@ describe('versions of kernels', () => {
       expect(isOlder(OLDEST_KERNEL, since), since).toBe(true);
       expect(isOlder(NEWEST_KERNEL, since), since).toBe(false);
     }
+  });
+
+  it('of helpers are those of the BEHAVIOURS that are at hand', () => {
+    expect(alikeKernels(['bpf_csum_diff'])).toEqual({ helpers: ['bpf_csum_diff'], from: '6.13' });
+    expect(alikeKernels(['bpf_csum_diff'], '6.1')).toEqual({ helpers: ['bpf_csum_diff'], before: '6.13' });
+    expect(alikeKernels(['bpf_fib_lookup', 'bpf_ktime_get_ns'], '6.6')).toEqual({
+      helpers: ['bpf_fib_lookup'],
+      from: '6.5',
+      before: '6.7',
+    });
+    expect(alikeKernels(['bpf_ktime_get_ns'])).toBeUndefined();
+    for (const { helper, before } of Object.values(BEHAVIOURS)) expect(before).toContain(helper);
   });
 
   it('never go back from helper to helper: the kernel gives numbers out in order', () => {

@@ -57,65 +57,81 @@ export interface Since {
   readonly source: string;
 }
 
+/** Of one helper. */
+export interface HelperBehaviour extends Since {
+  readonly helper: string;
+}
+
 /** What helpers do otherwise. */
 export const BEHAVIOURS = {
   checksumDifferenceFolds: {
+    helper: 'bpf_csum_diff',
     since: '6.13',
     before:
       '`bpf_csum_diff()` returns a sum of 32 bits that is not folded, and -EINVAL for more than 512 bytes together. A program that folds once too little is wrong there; newer kernels hide the mistake.',
     source: 'bpf: bpf_csum_diff: Optimize and homogenize for all archs',
   },
   longMetadata: {
+    helper: 'bpf_xdp_adjust_meta',
     since: '6.8',
     before: '`bpf_xdp_adjust_meta()` allows 32 bytes of metadata in all (later: 252).',
     source: 'net, xdp: allow metadata > 32',
   },
   adjustTailGrows: {
+    helper: 'bpf_xdp_adjust_tail',
     since: '5.8',
     before: '`bpf_xdp_adjust_tail()` only shrinks frames: -EINVAL for more.',
     source: 'xdp: Allow bpf_xdp_adjust_tail() to grow packet size',
   },
   redirectMapBroadcasts: {
+    helper: 'bpf_redirect_map',
     since: '5.14',
     before: '`bpf_redirect_map()` knows neither BPF_F_BROADCAST nor BPF_F_EXCLUDE_INGRESS: XDP_ABORTED.',
     source: 'xdp: Extend xdp_redirect_map with broadcast support',
   },
   adjustRoomDecapsulates: {
+    helper: 'bpf_skb_adjust_room',
     since: '6.3',
     before: '`bpf_skb_adjust_room()` knows no BPF_F_ADJ_ROOM_DECAP_L3_*: -EINVAL.',
     source: 'net/core/filter.c, `bpf_skb_adjust_room` at v6.3',
   },
   adjustRoomEncapsulatesEthernet: {
+    helper: 'bpf_skb_adjust_room',
     since: '5.13',
     before: '`bpf_skb_adjust_room()` knows no BPF_F_ADJ_ROOM_ENCAP_L2_ETH: -EINVAL.',
     source: 'net/core/filter.c, `bpf_skb_net_grow` at v5.13',
   },
   adjustRoomKeepsChecksum: {
+    helper: 'bpf_skb_adjust_room',
     since: '5.8',
     before: '`bpf_skb_adjust_room()` knows no BPF_F_ADJ_ROOM_NO_CSUM_RESET: -EINVAL.',
     source: "bpf: Fix up bpf_skb_adjust_room helper's skb csum setting",
   },
   fibLookupSkipsNeighbours: {
+    helper: 'bpf_fib_lookup',
     since: '6.3',
     before: '`bpf_fib_lookup()` knows no BPF_FIB_LOOKUP_SKIP_NEIGH: -EINVAL.',
     source: 'bpf: add BPF_FIB_LOOKUP_SKIP_NEIGH flag to bpf_fib_lookup',
   },
   fibLookupTakesTable: {
+    helper: 'bpf_fib_lookup',
     since: '6.5',
     before: '`bpf_fib_lookup()` knows no BPF_FIB_LOOKUP_TBID: -EINVAL.',
     source: 'bpf: Add table ID to bpf_fib_lookup BPF helper',
   },
   fibLookupTellsSource: {
+    helper: 'bpf_fib_lookup',
     since: '6.7',
     before: '`bpf_fib_lookup()` knows no BPF_FIB_LOOKUP_SRC: -EINVAL.',
     source: 'bpf: Derive source IP addr via bpf_*_fib_lookup()',
   },
   fibLookupTakesMark: {
+    helper: 'bpf_fib_lookup',
     since: '6.10',
     before: '`bpf_fib_lookup()` knows no BPF_FIB_LOOKUP_MARK: -EINVAL.',
     source: 'bpf: Add support for passing mark with bpf_fib_lookup',
   },
-} as const satisfies Readonly<Record<string, Since>>;
+} as const satisfies Readonly<Record<string, HelperBehaviour>>;
 
 export type Behaviour = keyof typeof BEHAVIOURS;
 
@@ -126,6 +142,37 @@ export function behaviourOf(version: KernelVersion = NEWEST_KERNEL): KernelBehav
   return Object.fromEntries(
     Object.entries(BEHAVIOURS).map(([name, { since }]) => [name, !isOlder(version, since)]),
   ) as Record<Behaviour, boolean>;
+}
+
+/** The kernels on which helpers do what they do in one version. */
+export interface AlikeKernels {
+  /** Those of the helpers that differ between versions. */
+  readonly helpers: readonly string[];
+  /** The oldest of the kernels; absent: all older ones are alike. */
+  readonly from?: KernelVersion;
+  /** The first one that differs; absent: none does. */
+  readonly before?: KernelVersion;
+}
+
+/**
+ * @param names helpers that a program calls
+ * @returns undefined where every kernel is alike
+ */
+export function alikeKernels(
+  names: Iterable<string>,
+  version: KernelVersion = NEWEST_KERNEL,
+): AlikeKernels | undefined {
+  const called = new Set(names);
+  const rows: HelperBehaviour[] = Object.values(BEHAVIOURS).filter(({ helper }) => called.has(helper));
+  if (rows.length === 0) return undefined;
+  const inOrder = rows.map(({ since }) => since).sort((a, b) => (isOlder(a, b) ? -1 : 1));
+  const from = inOrder.findLast((since) => !isOlder(version, since));
+  const before = inOrder.find((since) => isOlder(version, since));
+  return {
+    helpers: [...new Set(rows.map(({ helper }) => helper))].sort(),
+    ...(from === undefined ? {} : { from }),
+    ...(before === undefined ? {} : { before }),
+  };
 }
 
 /** What programs may be or have. */

@@ -16,7 +16,11 @@ import { AnswerTracer } from '../../sim/ebpf/symbolic/heard-answers.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
-import { type MachineProgram, openMachine } from '../../sim/engines/machine-program.ts';
+import {
+  type MachineProgram,
+  type MachineProgramOptions,
+  openMachine,
+} from '../../sim/engines/machine-program.ts';
 import { actionName, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
@@ -52,11 +56,13 @@ const BUDGET = 8_000_000;
 /** Machines are expensive to make: one is kept for the world that states nothing. */
 export class Confirmer {
   readonly #program: Program;
+  readonly #options: MachineProgramOptions;
   #plain: { readonly opened: MachineProgram; readonly interpreter: Interpreter } | undefined;
 
   /** @param program with the one entry that is proved */
-  constructor(program: Program) {
+  constructor(program: Program, options: MachineProgramOptions = {}) {
     this.#program = program;
+    this.#options = options;
   }
 
   confirm(inputs: Inputs, state: PathState, witness: Witness): Confirmation {
@@ -145,7 +151,7 @@ export class Confirmer {
       this.#plain.opened.machine.reset();
       return this.#plain;
     }
-    const opened = openMachine(this.#program, world, {});
+    const opened = openMachine(this.#program, world, this.#options);
     const made = { opened, interpreter: new Interpreter(opened.machine, opened.wanted, BUDGET) };
     if (isPlain) this.#plain = made;
     return made;

@@ -1,5 +1,7 @@
 /** The paths of a program, each with a packet that was seen to take it, and what they say of its branches. */
+
 import { openConstants } from '../../sim/ebpf/analysis/settable-data.ts';
+import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import {
   DEFAULT_EXPLORE_LIMITS,
   type Exploration,
@@ -27,6 +29,8 @@ export interface ProveOptions {
   readonly paths?: number;
   /** Are constants that a loader may set (`const volatile`) anything? Default: they are as in the object. */
   readonly anyConstants?: boolean;
+  /** Which kernel the machine is to be; default: the newest. */
+  readonly asKernel?: KernelVersion;
   /** Milliseconds. */
   readonly time?: number;
   /** Is the property of this name wanted? Default: all are. */
@@ -85,7 +89,9 @@ const BRANCH_SHARE = 1 / 4;
  */
 export async function followPaths(program: Program, options: ProveOptions): Promise<FollowedPaths> {
   const now = options.now ?? (() => performance.now());
-  const opened = openMachine(program, worldOfPaths(program, {}), {});
+  const { asKernel } = options;
+  const machineOptions = asKernel === undefined ? {} : { asKernel };
+  const opened = openMachine(program, worldOfPaths(program, {}), machineOptions);
   const entry = opened.entries[0]!;
   const pool = new TermPool();
   const bpf = opened.machine.object.programs[entry.program]!;
@@ -97,7 +103,7 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
   const time = options.time ?? DEFAULT_TIME;
   const deadline = now() + time;
   feasibility.deadline = deadline;
-  const confirmer = new Confirmer(program);
+  const confirmer = new Confirmer(program, machineOptions);
   const paths: ProvedPath[] = [];
   const longer: ProvedPath[] = [];
   const confirmed = new Set<string>();

@@ -4,6 +4,7 @@
  */
 import { calledHelpers } from '../../../sim/ebpf/called-helpers.ts';
 import { HELPERS } from '../../../sim/ebpf/helpers/index.ts';
+import { type AlikeKernels, alikeKernels } from '../../../sim/ebpf/kernel-versions.ts';
 import { Evaluator } from '../../../sim/ebpf/symbolic/evaluate.ts';
 import { DEFAULT_EXPLORE_LIMITS, explore, follow } from '../../../sim/ebpf/symbolic/explore.ts';
 import { Feasibility, type FeasibilityCounts } from '../../../sim/ebpf/symbolic/feasibility.ts';
@@ -39,6 +40,8 @@ export interface AgainstProof {
   readonly longest: number;
   /** Of the first build: an sk_buff's bytes are taken to lie in one piece. */
   readonly hook: Hook;
+  /** For which kernels; absent: the programs call nothing that differs between versions. */
+  readonly kernels?: AlikeKernels;
   /** Why nothing is proved of longer frames; absent: there are none, or they were not followed. */
   readonly longer?: string;
   readonly suspects: readonly Suspect[];
@@ -57,7 +60,7 @@ export interface AgainstProof {
 
 export type AgainstOptions = Pick<
   ProveOptions,
-  'solver' | 'limits' | 'paths' | 'time' | 'stopped' | 'now'
+  'asKernel' | 'solver' | 'limits' | 'paths' | 'time' | 'stopped' | 'now'
 > & {
   /** What globals and read-only data of both hold, where the user says so; default: what the objects say. */
   readonly globals?: World['globals'];
@@ -120,6 +123,7 @@ class AgainstRun {
   readonly #second: Inputs;
   readonly #programs: readonly [number, number];
   readonly #feasibility: Feasibility;
+  readonly #kernels: AlikeKernels | undefined;
   readonly #suspects: Suspect[] = [];
   readonly #kinds = new Map<string, number>();
   readonly #notCompared = new Set<string>();
@@ -133,7 +137,10 @@ class AgainstRun {
     this.#now = options.now ?? (() => performance.now());
     const { globals } = options;
     const world = globals === undefined ? {} : { globals };
-    const open = (program: Program): MachineProgram => openMachine(program, worldOfPaths(program, world), {});
+    const { asKernel } = options;
+    const machineOptions = asKernel === undefined ? {} : { asKernel };
+    const open = (program: Program): MachineProgram =>
+      openMachine(program, worldOfPaths(program, world), machineOptions);
     const opened = [open(pair.old), open(pair.new)] as const;
     const pool = new TermPool();
     const limits = options.limits ?? DEFAULT_LIMITS;
@@ -144,6 +151,12 @@ class AgainstRun {
     const naming = namingAfter(a.machine, b.machine);
     const program = b.machine.object.programs[other.program]!;
     this.#second = new Inputs(pool, b.machine, other.hook, program, limits, naming);
+    const called = opened.flatMap(({ machine, entries: [entry] }) =>
+      [...calledHelpers(machine.object, [machine.object.programs[entry!.program]!.function])].map(
+        ({ name }) => name,
+      ),
+    );
+    this.#kernels = alikeKernels(called, asKernel);
     this.#feasibility = new Feasibility(options.solver, this.#now);
   }
 
@@ -180,6 +193,7 @@ class AgainstRun {
       isEqual: this.#suspects.length === 0 && this.#open === undefined,
       longest: this.#first.limits.longest,
       hook: this.#first.hook,
+      ...(this.#kernels === undefined ? {} : { kernels: this.#kernels }),
       suspects: this.#suspects,
       open: this.#open,
       paths: count,
