@@ -13,6 +13,11 @@ type LowLevel = Awaited<ReturnType<typeof import('z3-solver')['init']>>['Z3'];
 export interface Z3Options {
   /** Milliseconds for one question. */
   readonly timeout?: number;
+  /**
+   * Steps of the solver's own count for one question: the same on every machine, loaded or not, as long as `timeout` leaves
+   * enough time for them. Default: as many as the time allows.
+   */
+  readonly steps?: number;
   /** z3's general solver in place of the one for bit vectors, with another seed: for a second opinion. */
   readonly second?: boolean;
 }
@@ -20,6 +25,10 @@ export interface Z3Options {
 const DEFAULT_TIMEOUT = 10_000;
 /** Questions to one context. */
 const CONTEXT_QUESTIONS = 400;
+/** Milliseconds after which the solver is given up, besides a multiple of what it was given. */
+const PATIENCE = 20_000;
+const PATIENCE_FACTOR = 3;
+const LOST: SolverAnswer = { status: 'unknown', reason: 'the solver did not end when its time was up' };
 const SATISFIABLE = 1;
 const UNSATISFIABLE = -1;
 const UNKNOWN = 0;
@@ -32,7 +41,18 @@ const QUICK_STEPS = 100_000;
 /** What the package starts, once in a process: its threads live until `endZ3`. */
 interface Started {
   readonly Z3: LowLevel;
-  readonly em: { readonly PThread: { terminateAllThreads(): void } };
+  readonly em: { readonly PThread: Threads };
+}
+
+/** What the package's runtime has of its threads. */
+interface Threads {
+  readonly runningWorkers: readonly SolverWorker[];
+  readonly unusedWorkers: readonly SolverWorker[];
+  terminateAllThreads(): void;
+}
+
+interface SolverWorker {
+  onmessage: (event: unknown) => void;
 }
 
 let started: Promise<Started> | undefined;
@@ -60,7 +80,17 @@ export async function endZ3(): Promise<void> {
   if (started === undefined) return;
   const { em } = await started;
   started = undefined;
-  em.PThread.terminateAllThreads();
+  endThreads(em.PThread);
+}
+
+/**
+ * What a thread has said before it ended may still arrive: one that kept the time for a question tells of its end late. The
+ * package would complain of that on standard error.
+ */
+export function endThreads(threads: Threads): void {
+  const workers = [...threads.runningWorkers, ...threads.unusedWorkers];
+  threads.terminateAllThreads();
+  for (const worker of workers) worker.onmessage = () => {};
 }
 
 class Z3Solver implements Solver {
@@ -68,6 +98,8 @@ class Z3Solver implements Solver {
   readonly #options: Z3Options;
   #context: Context | undefined;
   #questions = 0;
+  /** It takes one question at a time, and did not end this one. */
+  #isLost = false;
 
   constructor(z3: LowLevel, options: Z3Options) {
     this.#z3 = z3;
@@ -75,18 +107,41 @@ class Z3Solver implements Solver {
   }
 
   async check(conditions: readonly Term[], most?: number): Promise<SolverAnswer> {
+    if (this.#isLost) return LOST;
     if (this.#context === undefined || ++this.#questions > CONTEXT_QUESTIONS) {
       this.#context?.end();
       this.#context = new Context(this.#z3);
       this.#questions = 0;
     }
-    const { timeout = DEFAULT_TIMEOUT, second = false } = this.#options;
-    return this.#context.check(
-      conditions,
-      Math.max(1, Math.ceil(Math.min(timeout, most ?? timeout))),
-      second,
-    );
+    const { timeout = DEFAULT_TIMEOUT, second = false, steps = 0 } = this.#options;
+    const milliseconds = Math.max(1, Math.ceil(Math.min(timeout, most ?? timeout)));
+    return this.#orLost(this.#context.check(conditions, { milliseconds, steps, second }), milliseconds);
   }
+
+  /** The solver ends its questions itself; whoever waits for one that it forgets would wait for ever. */
+  async #orLost(answer: Promise<SolverAnswer>, milliseconds: number): Promise<SolverAnswer> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<SolverAnswer>((resolve) => {
+      const giveUp = (): void => {
+        this.#isLost = true;
+        resolve(LOST);
+      };
+      timer = setTimeout(giveUp, PATIENCE_FACTOR * milliseconds + PATIENCE);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** For one question. */
+interface Bounds {
+  readonly milliseconds: number;
+  /** 0: any number. */
+  readonly steps: number;
+  readonly second: boolean;
 }
 
 class Context {
@@ -106,7 +161,7 @@ class Context {
     this.#z3.del_context(this.#context);
   }
 
-  async check(conditions: readonly Term[], timeout: number, second: boolean): Promise<SolverAnswer> {
+  async check(conditions: readonly Term[], { milliseconds, steps, second }: Bounds): Promise<SolverAnswer> {
     const z3 = this.#z3;
     const context = this.#context;
     const solver = second
@@ -119,18 +174,13 @@ class Context {
       this.#set(solver, { rlimit: QUICK_STEPS, ...seed });
       let answer: number = await z3.solver_check(context, solver);
       if (answer === UNKNOWN) {
-        this.#set(solver, { rlimit: 0, timeout, ...seed });
+        this.#set(solver, { rlimit: steps, timeout: milliseconds, ...seed });
         answer = await z3.solver_check(context, solver);
       }
       if (answer === SATISFIABLE) return { status: 'satisfiable', values: this.#model(solver, conditions) };
       if (answer === UNSATISFIABLE) return { status: 'unsatisfiable' };
       const reason = z3.solver_get_reason_unknown(context, solver);
-      return {
-        status: 'unknown',
-        reason: /timeout|canceled/.test(reason)
-          ? `the solver had ${timeout / 1000} s`
-          : `the solver: ${reason}`,
-      };
+      return { status: 'unknown', reason: whyUnknown(reason, milliseconds, steps) };
     } finally {
       z3.solver_dec_ref(context, solver);
     }
@@ -269,4 +319,13 @@ class Context {
         return z3.mk_sign_ext(context, width - operands[0]!.width, a);
     }
   }
+}
+
+/** @param reason the solver's own: it is canceled where its steps are used up */
+function whyUnknown(reason: string, milliseconds: number, steps: number): string {
+  if (steps > 0 && /canceled|resource limit/.test(reason))
+    return `the solver had ${steps.toLocaleString('en-US')} steps`;
+  return /timeout|canceled/.test(reason)
+    ? `the solver had ${milliseconds / 1000} s`
+    : `the solver: ${reason}`;
 }
