@@ -21,6 +21,7 @@ import { sumNotCompared } from '../not-compared.ts';
 import { Builds, without } from './builds.ts';
 import { DiffClasses } from './classes.ts';
 import type { DiffOptions, DiffReport } from './diff-report.ts';
+import { everydayWorlds } from './everyday-worlds.ts';
 import { type PairFinding, PairLook } from './look.ts';
 import { haveBoth } from './map-pairs.ts';
 import { canActOutside } from './outside.ts';
@@ -35,6 +36,8 @@ const MAX_MAP_ROUNDS = 16;
 const MAX_IDLE_ROUNDS = 3;
 /** Instructions that are spent on each build to find packets for its branches. */
 const GUIDE_EFFORT = 1_000_000;
+/** Worlds with common contents of maps that are tried for each build. */
+const MAX_EVERYDAY = 48;
 /** Of a sweep's differing packets, which are alike, so many are looked at in each batch. */
 const SWEEP_SAMPLE = 64;
 const SWEEP_BATCH = 8192;
@@ -131,6 +134,7 @@ class DiffRun {
         ...(signal === undefined ? {} : { signal }),
       });
       const programs = [this.#pair.old, this.#pair.new];
+      let everyday = MAX_EVERYDAY;
       const guidance = await withPossibleWorlds(found, { programs, worlds, kernel });
       for (const { world, stimuli } of guidance.cases) {
         if (this.#isOver()) break;
@@ -138,6 +142,10 @@ class DiffRun {
         const input = new PacketBatch(stimuli.length);
         for (const stimulus of stimuli) input.push(stimulus);
         await this.#compare(world, input);
+        for (const other of everydayWorlds(this.#pair, world)) {
+          if (this.#isOver() || everyday-- <= 0) break;
+          await this.#compare(other, input);
+        }
       }
       await this.#walk(guidance.cases.filter(({ world }) => this.#fitsBoth(world)));
       sources.push(new GuidedSource(base, program, guidance));
