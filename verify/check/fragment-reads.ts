@@ -8,6 +8,7 @@ import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
+import { MapContents } from './map-contents.ts';
 import {
   CaseRunner,
   hasContents,
@@ -17,6 +18,7 @@ import {
   type Sighting,
   simplest,
   simplestWorld,
+  traceOf,
 } from './probe.ts';
 import { pairsOf, type TransportSightings } from './transport-sightings.ts';
 import {
@@ -138,13 +140,13 @@ export class FragmentReads {
     };
     if (!(await differs(sighting.world, sighting.stimulus))) return undefined;
     const world = await simplestWorld(sighting, this.#isGiven, differs);
-    const small = await simplest(sighting.stimulus, (simpler) => differs(world, simpler));
+    const smallest = await simplest(sighting.stimulus, (simpler) => differs(world, simpler));
+    const [small, second] = await this.#inOrder(program, world, smallest, withData(smallest, header)!);
     const got = await runner.outcome(world, small);
-    const at = transportOf(small.packet, true);
-    if (got === undefined || at === undefined) return undefined;
-    const second = withData(small, header)!;
     const changed = await runner.outcome(world, second);
-    if (changed === undefined) return undefined;
+    const at = transportOf(small.packet, true);
+    if (got === undefined || changed === undefined || at === undefined) return undefined;
+    const data = second.packet.slice(at.at, at.at + header.length);
     const { hook } = program.entries[small.entry ?? 0]!;
     const isTarget = got.action === changed.action;
     const [own, others] = [got, changed].map(({ action, redirect }) =>
@@ -163,10 +165,28 @@ export class FragmentReads {
         size: 0,
         expected: 'the same for any data',
         got: `${own}, and ${others} with other data`,
-        sentence: `with ${Buffer.from(header).toString('hex')} in place of the fragment's first bytes the program ${insteadOf(hook, changed, got)}`,
+        sentence: `with ${Buffer.from(data).toString('hex')} in place of the fragment's first bytes the program ${insteadOf(hook, changed, got)}`,
       },
     };
   }
+
+  /** First the one that goes by contents which the test made up, where the other does not: how much a finding weighs shows in it. */
+  async #inOrder(
+    program: Program,
+    world: World,
+    one: Stimulus,
+    other: Stimulus,
+  ): Promise<readonly [Stimulus, Stimulus]> {
+    if (this.#isGiven || !hasContents(world) || (await goesByContents(program, world, one)))
+      return [one, other];
+    return (await goesByContents(program, world, other)) ? [other, one] : [one, other];
+  }
+}
+
+/** Does a packet come to what it does by what maps hold, and not only because they have an entry? */
+async function goesByContents(program: Program, world: World, stimulus: Stimulus): Promise<boolean> {
+  const trace = await traceOf(program, { world, stimuli: [stimulus] });
+  return trace !== undefined && new MapContents(program, world, trace).haveSay();
 }
 
 /** Do two packets, each by itself, come to other actions or targets? */
@@ -186,7 +206,7 @@ async function areTreatedApart(
 const PORTS = 4;
 
 /** The packet with other data where it has its header, or a first fragment would; undefined where it has no room for that. */
-function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined {
+export function withData(stimulus: Stimulus, header: Uint8Array): Stimulus | undefined {
   const at = transportOf(stimulus.packet, true);
   if (at === undefined || at.at + header.length > at.end) return undefined;
   const packet = stimulus.packet.slice();

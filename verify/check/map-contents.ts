@@ -162,6 +162,14 @@ export class MapContents {
     return this.#hasDecided;
   }
 
+  /**
+   * Does what became of the packet come from contents: what was returned, where it was redirected to, or any decision on the way?
+   * That there was an entry is none.
+   */
+  haveSay(): boolean {
+    return this.isReturned() || this.isRedirected() || this.hasDecided();
+  }
+
   /** Was the last helper that redirects passed a number from a map? */
   isRedirected(): boolean {
     return (this.#redirect & CONTENT) !== 0n;

@@ -107,7 +107,8 @@ async function isFromMap(
   if (invariant.startsWith('redirect/')) return contents.isRedirected();
   // Nothing was written there: whether the program lowers a TTL may be a map's to say.
   if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();
-  if (size === 0 || invariant.startsWith('fragments/') || contents.isWritten(at, at + size)) return true;
+  if (invariant.startsWith('fragments/')) return contents.haveSay();
+  if (size === 0 || contents.isWritten(at, at + size)) return true;
   const { packet } = shown.stimuli.at(-1)!;
   return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);
 }
