@@ -107,6 +107,44 @@ PROGRAM int fragment_read(CONTEXT *ctx)
 	return udp->dest == bpf_htons(53) || udp->dest == bpf_htons(123) ? DROP : PASS;
 }
 
+struct flow_ports {
+	__be32 source, destination;
+	__be16 from, to;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, struct flow_ports);
+	__type(value, __u64);
+} flows_by_port SEC(".maps");
+
+/* Flows counted by ports, which every fragment seems to have. */
+PROGRAM int fragment_counted(CONTEXT *ctx)
+{
+	struct flow_ports key = {};
+	struct packet packet;
+	__u64 one = 1, *count;
+
+	if (!parse_any_ipv4(ctx, &packet) || packet.ip->protocol != IPPROTO_UDP)
+		return PASS;
+	key.source = packet.ip->saddr;
+	key.destination = packet.ip->daddr;
+	IF_RIGHT(if (!(packet.ip->frag_off & bpf_htons(0x1fff))))
+	{
+		struct udphdr *udp = packet.l4;
+
+		key.from = udp->source;
+		key.to = udp->dest;
+	}
+	count = bpf_map_lookup_elem(&flows_by_port, &key);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&flows_by_port, &key, &one, BPF_NOEXIST);
+	return PASS;
+}
+
 /* Ports of UDP-Lite rewritten in every fragment; the first one's checksum follows. */
 PROGRAM int fragment_written(CONTEXT *ctx)
 {

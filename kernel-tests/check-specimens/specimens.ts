@@ -126,6 +126,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['esp_written', 'payload/overwritten'],
     ['udplite_address', 'checksum/udplite'],
     ['fragment_read', 'fragments/ports-read'],
+    ['fragment_counted', 'fragments/ports-read'],
     ['fragment_written', 'fragments/written'],
     ['fragment_cleared', 'fragments/cleared'],
     ['fragment_moved', 'fragments/changed'],

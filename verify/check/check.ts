@@ -24,6 +24,7 @@ import { confirmed } from './confirm.ts';
 import { judgedCopies } from './copies.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 import { findingOf, loadFindings, warningFindings } from './findings.ts';
+import { FragmentKeys } from './fragment-keys.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { grouped } from './group.ts';
 import { type GuidedRun, guidedRun } from './guided-run.ts';
@@ -38,7 +39,7 @@ import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
 import { placedFinding } from './placed-finding.ts';
-import { divergenceOf, hasValues, type Seen } from './probe.ts';
+import { divergenceOf, hasContents, hasValues, type Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
 import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
@@ -118,6 +119,7 @@ class Check {
   readonly #wraps: TtlWraps;
   readonly #transports = new TransportSightings();
   readonly #fragments: FragmentReads;
+  readonly #fragmentKeys: FragmentKeys;
   readonly #lengths: HeaderLengths;
   readonly #swapped: SwappedNumbers;
   readonly #malformed: MalformedOnly;
@@ -155,6 +157,7 @@ class Check {
     this.#garbage = new Uninitialized(program);
     this.#runs = new CheckRuns(options, this.#isOn);
     this.#fragments = new FragmentReads(options.worlds !== undefined, this.#transports);
+    this.#fragmentKeys = new FragmentKeys(options.worlds !== undefined, this.#transports);
     this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
     this.#swapped = new SwappedNumbers(program, options.worlds !== undefined);
     this.#malformed = new MalformedOnly(program);
@@ -338,7 +341,7 @@ class Check {
     const found = [
       ...(await this.#ttl.find(machine)),
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
-      await this.#fragments.find(program, machine),
+      ...(await this.#portsRead()),
       ...(await this.#lengths.find(program, machine)),
       ...(await this.#swapped.find(machine)),
       ...(await this.#malformed.find(machine)),
@@ -347,6 +350,15 @@ class Check {
       ...(await this.#helperCalls.find()),
     ];
     for (const seen of found) if (seen !== undefined) await this.#enter(seen);
+  }
+
+  /** By an action, or else by the keys of entries: what decides there is made up where a map had contents. */
+  async #portsRead(): Promise<Seen[]> {
+    const { program, machine } = this.#options;
+    const byAction = await this.#fragments.find(program, machine);
+    if (byAction !== undefined && !hasContents(byAction.world)) return [byAction];
+    const byKey = await this.#fragmentKeys.find(program, machine);
+    return [byAction, byKey].filter((seen) => seen !== undefined);
   }
 
   async #enter(seen: Seen, version?: string): Promise<void> {

@@ -19,6 +19,7 @@ import {
   V6_B,
   withChecksum,
 } from '../test-support/packets.ts';
+import { FragmentKeys } from './fragment-keys.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { HeaderLengths } from './header-lengths.ts';
 import { CaseRunner } from './probe.ts';
@@ -545,6 +546,69 @@ describe('ports of later fragments', () => {
         ? { action: XDP_DROP, violation: 'stopped' }
         : blind(one, state);
     expect(await found(stopped, [datagram(80), datagram(53)])).toBeUndefined();
+  });
+});
+
+describe('keys of entries made of ports', () => {
+  const datagram = (to: number): Uint8Array => ethernet(0x0800, ipv4(17, udp(data(8), V4_A, V4_B, to)));
+  const fragmentWord = (packet: Uint8Array): number => (packet[IP + 6]! << 8) | packet[IP + 7]!;
+  const ports = (packet: Uint8Array): number => (packet[PORTS + 1]! << 16) | packet[PORTS + 3]!;
+  /** Counts by what is given, and passes everything. */
+  const counts =
+    (key: (packet: Uint8Array) => number | undefined, value = (_: Uint8Array): number => 1): Behaviour =>
+    ({ packet }, state) => {
+      const at = key(packet);
+      if (at !== undefined) state.counts.set(at, value(packet));
+      return { action: XDP_PASS };
+    };
+
+  async function found(
+    behaviour: Behaviour,
+    world: World = WORLD,
+    isGiven = false,
+  ): Promise<Awaited<ReturnType<FragmentKeys['find']>>> {
+    const engine = fakeEngine('wasm', behaviour);
+    const sightings = new TransportSightings();
+    const packets = [datagram(80), datagram(53)];
+    await shown(engine, packets, (inside, input, report) => sightings.observe(inside, input, report), world);
+    const seen = await new FragmentKeys(isGiven, sightings).find(FAKE_PROGRAM, engine);
+    expect(engine.log.closed).toBe(engine.log.opened);
+    return seen;
+  }
+
+  it('are found where later fragments have any', async () => {
+    const seen = await found(counts(ports));
+    expect(seen?.breach).toEqual({
+      invariant: 'fragments/ports-read',
+      at: PORTS,
+      size: 0,
+      expected: 'the same key for any data',
+      got: 'another key of map counts with other data',
+      sentence:
+        "with 00010001 in place of the fragment's first bytes the program makes its entry of map counts under another key",
+    });
+    expect(fragmentWord(seen!.stimuli[0]!.packet) & 0x1fff).not.toBe(0);
+  });
+
+  it('are found where a mask lacks any bit of the offset, and an entry is made for one port alone', async () => {
+    const masked = (mask: number): Behaviour =>
+      counts((packet) => ((fragmentWord(packet) & mask) === 0 ? ports(packet) : undefined));
+    for (const mask of [0xff1f, 0x1ffe, 0x2000]) expect(await found(masked(mask))).toBeDefined();
+    for (const mask of [0x1fff, 0x3fff, 0xffff]) expect(await found(masked(mask))).toBeUndefined();
+    expect(
+      await found(counts((packet) => (packet[PORTS + 3] === 53 ? packet[IP + 15]! : undefined))),
+    ).toBeDefined();
+  });
+
+  it('are none where fragments are counted by themselves, nor where only a value holds the data', async () => {
+    const apart = (packet: Uint8Array): number => ((fragmentWord(packet) & 0x1fff) === 0 ? ports(packet) : 0);
+    expect(await found(counts(apart))).toBeUndefined();
+    expect(await found(counts((packet) => packet[IP + 15]!, ports))).toBeUndefined();
+  });
+
+  it('are shown with empty maps where these show it, and with what the user says', async () => {
+    expect((await found(counts(ports), FILLED))?.world).toEqual({});
+    expect((await found(counts(ports), FILLED, true))?.world).toEqual(FILLED);
   });
 });
 

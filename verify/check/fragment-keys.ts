@@ -1,0 +1,157 @@
+/**
+ * Does a program take the data of later fragments for ports, and make entries of maps under them? Two fragments that differ in
+ * nothing but the data where a first one has its ports must come to entries under the same keys: flows, bans and counters that
+ * nobody finds again fill the map instead.
+ */
+import type { Engine } from '../../sim/engines/engine.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { differingEntries, type MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
+import { isArray } from '../../sim/runtime/maps.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { SourcePlaceWithText } from '../outcome.ts';
+import { withData } from './fragment-reads.ts';
+import { callsAny } from './judging.ts';
+import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, sourceOf, traceOf } from './probe.ts';
+import type { OfAction, TransportSightings } from './transport-sightings.ts';
+import { isLater, LATER, LATER_WORDS, laterFragment, transportOf } from './variants.ts';
+
+const UPDATE = 'bpf_map_update_elem';
+/** Packets of a protocol that make entries by their ports: each is tried in fragments of all offsets. */
+const MAX_DECISIVE = 3;
+/** Bytes of ports. */
+const PORTS = 4;
+
+/** A map in which two packets make entries under different keys. */
+interface Apart {
+  readonly map: string;
+}
+
+export class FragmentKeys {
+  readonly #isGiven: boolean;
+  readonly #sightings: TransportSightings;
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(isGiven: boolean, sightings: TransportSightings) {
+    this.#isGiven = isGiven;
+    this.#sightings = sightings;
+  }
+
+  /** A fragment whose data goes into a key; undefined where none does. */
+  async find(program: Program, machine: Engine): Promise<Seen | undefined> {
+    if (!callsAny(program, ({ name }) => name === UPDATE)) return undefined;
+    const runner = new CaseRunner(program, machine);
+    try {
+      for (const byAction of this.#sightings.short.values()) {
+        const seen = await this.#ofKind(program, runner, [...byAction.values()].flatMap(sightingsOf));
+        if (seen !== undefined) return seen;
+      }
+      return undefined;
+    } finally {
+      await runner.close();
+    }
+  }
+
+  async #ofKind(
+    program: Program,
+    runner: CaseRunner,
+    sightings: readonly Sighting[],
+  ): Promise<Seen | undefined> {
+    let decisive = 0;
+    for (const { world, stimulus } of sightings) {
+      if (transportOf(stimulus.packet) === undefined) continue;
+      // What ports do not matter to in a whole packet, they do not matter to in a fragment.
+      if ((await keysApart(runner, world, stimulus)) === undefined) continue;
+      for (const word of decisive++ < MAX_DECISIVE ? LATER_WORDS : [LATER]) {
+        const packet = laterFragment(stimulus.packet, word);
+        if (packet === undefined) continue;
+        const seen = await this.#show(program, runner, { world, stimulus: { ...stimulus, packet } });
+        if (seen !== undefined) return seen;
+      }
+    }
+    return undefined;
+  }
+
+  /** The smallest such fragment; undefined where this one is none. */
+  async #show(program: Program, runner: CaseRunner, sighting: Sighting): Promise<Seen | undefined> {
+    const apart = async (inside: World, fragment: Stimulus): Promise<Apart | undefined> => {
+      const at = transportOf(fragment.packet, true);
+      return at === undefined || !isLater(at) ? undefined : keysApart(runner, inside, fragment);
+    };
+    const isApart = async (inside: World, one: Stimulus): Promise<boolean> =>
+      (await apart(inside, one)) !== undefined;
+    if (!(await isApart(sighting.world, sighting.stimulus))) return undefined;
+    const world = await simplestWorld(sighting, this.#isGiven, isApart);
+    const small = await simplest(sighting.stimulus, (simpler) => isApart(world, simpler));
+    const found = await apart(world, small);
+    const got = await runner.outcome(world, small);
+    const at = transportOf(small.packet, true)?.at;
+    if (found === undefined || got === undefined || at === undefined) return undefined;
+    const source = await updateIn(program, world, small);
+    return {
+      ...{ world, stimuli: [small], engine: runner.engine, got },
+      ...(source === undefined ? {} : { source }),
+      breach: {
+        ...{ invariant: 'fragments/ports-read', at, size: 0 },
+        expected: 'the same key for any data',
+        got: `another key of map ${found.map} with other data`,
+        sentence: `with ${Buffer.from(otherPorts(small, at)).toString('hex')} in place of the fragment's first bytes the program makes its entry of map ${found.map} under another key`,
+      },
+    };
+  }
+}
+
+function sightingsOf({ all, changed, unchanged }: OfAction): Sighting[] {
+  return [...new Set([...all, ...unchanged, ...changed])];
+}
+
+/** The map in which a packet makes entries under other keys, or under one where it made none, with other ports. */
+async function keysApart(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Apart | undefined> {
+  const at = transportOf(stimulus.packet, true)?.at;
+  const other = at === undefined ? undefined : withData(stimulus, otherPorts(stimulus, at));
+  if (other === undefined) return undefined;
+  const runs: (readonly MapSnapshot[])[] = [];
+  for (const one of [stimulus, other]) {
+    const ran = await runner.run(world, [one]);
+    if (ran?.maps === undefined || ran.output.status[0] !== STATUS.ran) return undefined;
+    runs.push(ran.maps);
+  }
+  const [own, others] = runs as [readonly MapSnapshot[], readonly MapSnapshot[]];
+  const map = own.find((one, index) => haveOtherKeys(one, others[index]!));
+  return map === undefined ? undefined : { map: map.definition.name };
+}
+
+/** Both ports with one bit the other way. */
+function otherPorts({ packet }: Stimulus, at: number): Uint8Array {
+  const ports = packet.slice(at, at + PORTS);
+  for (const low of [1, 3]) ports[low]! ^= 1;
+  return ports;
+}
+
+/**
+ * Has either map an entry that the other one lacks? An array has all of its entries: there it takes one in each that holds
+ * something where the other holds zeros, so that a value which only differs is none.
+ */
+function haveOtherKeys(a: MapSnapshot, b: MapSnapshot): boolean {
+  if (a.definition.keySize === 0) return false;
+  const isEmpty = (value: Uint8Array | undefined): boolean =>
+    value === undefined || (isArray(a.definition.type) && value.every((byte) => byte === 0));
+  let [more, less] = [false, false];
+  for (const { expected, got } of differingEntries(a, b)) {
+    less ||= isEmpty(got);
+    more ||= isEmpty(expected);
+  }
+  return isArray(a.definition.type) ? more && less : more || less;
+}
+
+/** The line of the last entry that was made. */
+async function updateIn(
+  program: Program,
+  world: World,
+  stimulus: Stimulus,
+): Promise<SourcePlaceWithText | undefined> {
+  const trace = await traceOf(program, { world, stimuli: [stimulus] });
+  const source = trace?.steps.findLast(({ call }) => call?.name === UPDATE)?.source;
+  return source === undefined || source.line === 0 ? undefined : sourceOf(source);
+}
