@@ -105,4 +105,25 @@ PROGRAM int head_unwritten(CONTEXT *ctx)
 	IF_RIGHT(__builtin_memset(shim + 2, 0, 16);)
 	return XDP_TX;
 }
+
+/* Metadata for TC that only IPv4 packets get. */
+PROGRAM int meta_unwritten(CONTEXT *ctx)
+{
+	struct ethhdr *eth;
+	struct iphdr *ip;
+	__u32 *class;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*class)))
+		return PASS;
+	class = (void *)(long)ctx->data_meta;
+	if ((void *)(class + 1) > (void *)(long)ctx->data)
+		return DROP;
+	IF_RIGHT(*class = 0;)
+	eth = (void *)(long)ctx->data;
+	ip = (void *)(eth + 1);
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
+		return PASS;
+	*class = ip->tos >> 2;
+	return PASS;
+}
 #endif

@@ -111,6 +111,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['stack_decides', 'uninitialized/decision'],
     ['stack_key', 'uninitialized/map'],
     ['head_unwritten', 'uninitialized/frame', XDP],
+    ['meta_unwritten', 'uninitialized/metadata', XDP],
   ),
   ...of(
     'counters',

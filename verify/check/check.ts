@@ -52,6 +52,7 @@ import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
 import { TtlWraps } from './ttl-wraps.ts';
 import { Uninitialized } from './uninitialized.ts';
+import { UnwrittenMetadata } from './unwritten-metadata.ts';
 import { ENOUGH_COVERAGE, hasReached, verdictOfCheck } from './verdict.ts';
 
 export type { CheckOptions, CheckProgress, OtherKernel } from './check-options.ts';
@@ -124,6 +125,7 @@ class Check {
   readonly #swapped: SwappedNumbers;
   readonly #malformed: MalformedOnly;
   readonly #garbage: Uninitialized;
+  readonly #metadata: UnwrittenMetadata;
   readonly #redirects: Redirects;
   readonly #helperCalls: HelperCalls;
   readonly #actions: BorrowedActions;
@@ -155,6 +157,7 @@ class Check {
     this.#ttl = new TtlSteps(program, options.worlds !== undefined);
     this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
+    this.#metadata = new UnwrittenMetadata(program);
     this.#runs = new CheckRuns(options, this.#isOn);
     this.#fragments = new FragmentReads(options.worlds !== undefined, this.#transports);
     this.#fragmentKeys = new FragmentKeys(options.worlds !== undefined, this.#transports);
@@ -264,6 +267,7 @@ class Check {
     this.#swapped.observe(world, input, own);
     this.#malformed.observe(world, input, own);
     this.#garbage.observe(world, input, own);
+    this.#metadata.observe(world, input, own);
     this.#redirects.observe(world, input, own);
     this.#helperCalls.observe(world, input, own);
     this.#actions.observe(world, input, own);
@@ -346,6 +350,7 @@ class Check {
       ...(await this.#swapped.find(machine)),
       ...(await this.#malformed.find(machine)),
       ...(await this.#garbage.find(machine)),
+      await this.#metadata.find(),
       ...(await this.#redirects.find()),
       ...(await this.#helperCalls.find()),
     ];

@@ -45,6 +45,12 @@ export const RUN_RULES: readonly Rule[] = [
     'Bytes that the program never wrote go into a map. In a key they make entries that nobody finds again; in the padding of a value they only leak, which is a warning.',
   ),
   rule(
+    'uninitialized/metadata',
+    'warning',
+    'Metadata that was never written',
+    'The room that `bpf_xdp_adjust_meta` makes in front of the frame holds what lay there, an earlier packet’s metadata say: the kernel does not clear it. With XDP_PASS the program leaves bytes of it as they were that it writes for other packets, or all of them. Right where whoever reads them looks first whether they were filled; bytes that no packet has filled are padding, and a note.',
+  ),
+  rule(
     'determinism/differs',
     'warning',
     'Two runs differ',

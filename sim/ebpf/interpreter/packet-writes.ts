@@ -9,6 +9,7 @@ import { helperAt } from '../helpers/helper-at.ts';
 import { BPF_PSEUDO_CALL, CALL, storeSize } from '../instruction.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import { sourceAt } from '../object.ts';
+import { MetadataRoom } from './metadata-room.ts';
 import type { LoadedProgram, State } from './state.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -37,6 +38,7 @@ interface Pending {
  * packet's start leaves them where they are.
  */
 export class PacketWrites implements Tracer {
+  readonly #metadata = new MetadataRoom();
   readonly #writes = new Map<number, PacketWrite>();
   /** Addresses that a helper put in front of the packet and that nothing has written yet. */
   readonly #unwritten = new Set<number>();
@@ -58,6 +60,7 @@ export class PacketWrites implements Tracer {
   before(state: State, pc: number): void {
     this.#state = state;
     this.#complete();
+    this.#metadata.before(state, pc);
     this.#step++;
     this.#follow(state.program, pc);
     this.#pending = this.#lookAt(state, pc);
@@ -66,7 +69,10 @@ export class PacketWrites implements Tracer {
   /** To be called when the run has ended, before the packet is taken away. */
   finish(): void {
     this.#complete();
-    if (this.#state !== undefined) this.#data = bounds(this.#state).start;
+    if (this.#state !== undefined) {
+      this.#data = bounds(this.#state).start;
+      this.#metadata.follow(this.#state);
+    }
     this.#state = undefined;
   }
 
@@ -93,6 +99,11 @@ export class PacketWrites implements Tracer {
       if (this.#unwritten.has(this.#data + at)) return at;
     }
     return undefined;
+  }
+
+  /** For each byte of the metadata that the run left: does it lie in room that a helper made, and has nothing written it? */
+  unwrittenMetadata(): readonly boolean[] {
+    return this.#metadata.unwritten();
   }
 
   /** The last instruction that moved the packet's start or end. */
