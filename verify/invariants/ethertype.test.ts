@@ -42,6 +42,30 @@ describe('the EtherType', () => {
     expect(verdict(tagged(0x0800, four), ethernet(0x0800, four))).toBeUndefined();
   });
 
+  it('is not the packet’s own with a part of its tags left in between', () => {
+    const two = (packet: Uint8Array, type: number): Uint8Array =>
+      ethernet(0x88a8, bytes(0, 1, u16(0x8100), 0, 5, u16(type), packet));
+    const left = (packet: Uint8Array, type: number): Uint8Array =>
+      ethernet(type, bytes(0, 5, u16(type), packet));
+    expect(verdict(two(four, 0x0800), left(four, 0x0800))).toBe(
+      'the EtherType says 0x0800 (IPv4), but the IPv4 packet begins 4 bytes further on',
+    );
+    expect(verdict(two(six, 0x86dd), left(six, 0x86dd))).toContain('the IPv6 packet begins 4 bytes');
+    // The tag is there, its type is not.
+    expect(verdict(tagged(0x0800, four), left(four, 0x0800))).toContain('4 bytes further on');
+    const routed = four.slice();
+    routed[8]!--;
+    expect(verdict(two(four, 0x0800), left(routed, 0x0800))).toContain('4 bytes further on');
+  });
+
+  it('may stand where all tags are gone, in front of another packet, and be a program’s own', () => {
+    const two = ethernet(0x88a8, bytes(0, 1, u16(0x8100), 0, 5, u16(0x0800), four));
+    expect(verdict(two, ethernet(0x0800, four))).toBeUndefined();
+    expect(verdict(two, ethernet(0x88b5, bytes(0, 5, u16(0x0800), four)))).toBeUndefined();
+    expect(verdict(ethernet(0x0800, four), ethernet(0x0800, ipv4(4, four)))).toBeUndefined();
+    expect(verdict(ethernet(0x0800, ipv4(4, four)), ethernet(0x0800, four))).toBeUndefined();
+  });
+
   it('is not changed to what does not follow', () => {
     expect(verdict(ethernet(0x0800, four), ethernet(0x8847, four))).toContain('0x8847 (MPLS)');
     expect(verdict(ethernet(0x0800, four), ethernet(0x8864, four))).toContain('PPPoE');

@@ -4,13 +4,14 @@
  * IPv4 one, or writes the number in the order of the machine. No header leads to the packet any more, so an oracle for
  * checksums alone would pass over it.
  *
- * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header, its tags, or GRE; and what is no
- * EtherType, but would be one with its bytes swapped. Not judged are EtherTypes of which this does not know what
+ * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header, its tags, or GRE; one in front of
+ * which a part of tags or labels was left behind an EtherType that names it already; and what is no EtherType, but would be one with its bytes swapped. Not judged are EtherTypes of which this does not know what
  * follows: they may be a program's own.
  */
 import { ETHERTYPE, ETHERTYPE_MIN } from '../../sim/packet/numbers.ts';
 import { TPIDS } from '../../sim/packet/vlan.ts';
 import { type LostPacket, lastTypeAt, lostPacket, read16, rightNumber } from '../oracle/announcement.ts';
+import { HEADER, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
@@ -30,6 +31,8 @@ const PPP_IPV6 = 0x0057;
 /** Bytes of an MPLS label, and labels that are followed. */
 const LABEL = 4;
 const MAX_LABELS = 4;
+/** The most bytes of tags or labels that may be left in front of a packet. */
+const MAX_GAP = 16;
 
 export const ethertype: Invariant = {
   name: 'ethertype',
@@ -38,7 +41,7 @@ export const ethertype: Invariant = {
     const swapped = judgeOrder(pair);
     if (swapped !== undefined) return swapped;
     const lost = lostPacket(pair);
-    return lost === undefined ? undefined : etherTypeBreach(lost);
+    return (lost === undefined ? undefined : etherTypeBreach(lost)) ?? judgeGap(pair);
   },
 };
 
@@ -82,6 +85,43 @@ function judgeOrder(pair: FramePair): Breach | undefined {
   const got = read16(after, afterOffset + at);
   const right = swap(got);
   return follows(pair, right, at + 2) ? swappedBreach('EtherType', at, got, right) : undefined;
+}
+
+/**
+ * A packet as it came, and between it and the EtherType that names it what is no such packet: of two tags, say, one was taken
+ * off, and the EtherType is the inner one's.
+ */
+function judgeGap(pair: FramePair): Breach | undefined {
+  const growth = pair.beforeLength - pair.afterLength;
+  return judgeGapBy(pair, pair.shift) ?? (growth === pair.shift ? undefined : judgeGapBy(pair, growth));
+}
+
+/** @param shift how many bytes further in front the packet lies than it did */
+function judgeGapBy(pair: FramePair, shift: number): Breach | undefined {
+  const { was, after, afterOffset, afterLength } = pair;
+  const kind = was.kind[0]!;
+  if (!isIp(kind)) return undefined;
+  const at = lastTypeAt(after, afterOffset, afterLength);
+  const start = was.start[0]! - shift;
+  const gap = start - at - 2;
+  const [version, type, size, addresses] = kind === HEADER.ipv4 ? [4, IPV4, 20, 12] : [6, IPV6, 40, 8];
+  if (gap <= 0 || gap > MAX_GAP || start + size > afterLength) return undefined;
+  const got = read16(after, afterOffset + at);
+  if (got !== type || after[afterOffset + at + 2]! >> 4 === version) return undefined;
+  // The version and the addresses: a TTL may have gone down.
+  if (!pair.isOld(start, start + 1, shift) || !pair.isOld(start + addresses, start + size, shift))
+    return undefined;
+  const said = `${hex(got)} (IPv${version})`;
+  return {
+    invariant: 'ethertype/stale',
+    severity: 'error',
+    at,
+    size: 2,
+    expected: 'the type of what follows',
+    got: said,
+    sentence: `the EtherType says ${said}, but the IPv${version} packet begins ${gap} bytes further on`,
+    summary: 'the EtherType does not name what follows it',
+  };
 }
 
 /** Does what this EtherType announces begin here, as far as can be told? */

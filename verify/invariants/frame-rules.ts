@@ -90,7 +90,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/stale',
     'error',
     'The EtherType does not name what follows',
-    'A tag, a label or a header was taken off or put on, and the EtherType does not say what lies behind it now: receivers take the packet for something else.',
+    'A tag, a label or a header was taken off or put on, or a part of it, and the EtherType does not say what lies behind it now: receivers take the packet for something else.',
   ),
   rule(
     'ethertype/byte-order',
