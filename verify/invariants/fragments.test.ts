@@ -67,6 +67,35 @@ describe('fragments', () => {
     );
   });
 
+  it('are none around a fragment that lies inside as a whole', () => {
+    const around = (fragment: Uint8Array, word: number): Uint8Array =>
+      ethernet(0x0800, ipv4(4, fragment.slice(14), { fragment: word, source: [192, 0, 2, 1] }));
+    const routed = (fragment: Uint8Array): Uint8Array => {
+      const copy = fragment.slice();
+      copy[22]!--;
+      return copy;
+    };
+    for (const came of [0x2000, 0x2010, 0x0010]) {
+      const fragment = packet(came);
+      for (const inside of [fragment, routed(fragment)]) {
+        expect([came, verdict(fragment, around(inside, came))]).toEqual([came, 'fragments/set']);
+        expect([came, verdict(fragment, around(inside, 0x4000))]).toEqual([came, '']);
+      }
+    }
+    const six = packet6(0x0011);
+    expect(verdict(six, ethernet(0x0800, ipv4(41, six.slice(14), { fragment: 0x0002 })))).toBe(
+      'fragments/set',
+    );
+  });
+
+  it('stay fragments where they are translated', () => {
+    const fragment4 = ethernet(0x0800, ipv4(17, data(64), { fragment: 0x2010 }));
+    const inside = bytes(17, 0, u16(0x0081), 0, 0, 0, 7, data(64));
+    const fragment6 = ethernet(0x86dd, ipv6(44, inside));
+    expect(verdict(fragment4, fragment6)).toBe('');
+    expect(verdict(fragment6, fragment4)).toBe('');
+  });
+
   it('are no ICMP errors, whatever these are about', () => {
     const BACK = { source: V4_B, destination: V4_A };
     const error = (about: Uint8Array, fragment: number): Uint8Array =>

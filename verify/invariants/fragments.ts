@@ -1,7 +1,7 @@
 /**
  * Fragments stay what they are: a program that cannot send a second packet can neither cut a datagram into fragments
  * nor put one together, so fragment offset and "more fragments" of a packet of the same length stay as they came. An ICMP
- * error that it makes is whole.
+ * error that it makes is whole, and so is what it puts into a tunnel, whatever the packet inside is a part of.
  *
  * The usual defect is a flag written in the wrong byte order: 0x4000 ("don't fragment") without `bpf_htons` is a
  * fragment at offset 512.
@@ -11,6 +11,9 @@ import type { FramePair } from '../oracle/frame-pair.ts';
 import { MATCH } from '../oracle/header-list.ts';
 import { errorAbout } from './answers.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
+
+/** Bytes of the least IP header that can be put in front. */
+const IPV4_SIZE = 20;
 
 export const fragments: Invariant = {
   name: 'fragments',
@@ -35,6 +38,7 @@ function fragmentWord(pair: FramePair, row: number): Breach | undefined {
   }
   const now = is.fragment[row]!;
   if (now !== 0 && errorAbout(pair, row) >= 0) return markedError(pair, row, now);
+  if (isAroundFragment(pair, row)) return copiedOut(pair, row, now);
   if (match === MATCH.none) {
     // A header in front of a whole packet has no reason to be a fragment.
     if (now === 0 || was.count === 0 || was.fragment[0] !== 0 || !pair.isWritten(row)) return undefined;
@@ -52,6 +56,41 @@ function markedError(pair: FramePair, row: number, now: number): Breach {
     ...breach(pair, row, 'set', 0, now),
     sentence: `the ICMP error is a new packet, and is marked as ${named(now)}`,
     summary: 'an ICMP error is marked as a fragment',
+  };
+}
+
+/** Is it a new header that is marked as a fragment, and holds the fragment that came as a whole? */
+function isAroundFragment(pair: FramePair, row: number): boolean {
+  const { was, is } = pair;
+  if (is.fragment[row] === 0 || was.count === 0 || was.fragment[0] === 0) return false;
+  const growth = pair.afterLength - pair.beforeLength;
+  return growth >= IPV4_SIZE && pair.isWritten(row) && isKeptInside(pair, row);
+}
+
+/**
+ * Does the packet that came lie behind this header? Nothing was translated then. Behind a later fragment's no header is looked
+ * for, and the new one may be taken for the old one: version and addresses tell, since a TTL may have gone down.
+ */
+function isKeptInside(pair: FramePair, row: number): boolean {
+  const { was, is } = pair;
+  for (let inner = row + 1; inner < is.count; inner++)
+    if (is.match[inner] === 0 && (is.flags[inner]! & HEADER_FLAG.quoted) === 0) return true;
+  const start = is.headerEnd[row]!;
+  const shift = was.start[0]! - start;
+  const [addresses, size] = was.kind[0] === HEADER.ipv4 ? [12, IPV4_SIZE] : [8, 40];
+  if (start + size > pair.afterLength) return false;
+  return pair.isOld(start, start + 1, shift) && pair.isOld(start + addresses, start + size, shift);
+}
+
+/**
+ * The fragment inside is one, and a whole packet to the tunnel (RFC 2003 §3.1): marked alike, its far end puts together what are
+ * packets of their own, headers and all, and with the same identification those of different datagrams.
+ */
+function copiedOut(pair: FramePair, row: number, now: number): Breach {
+  return {
+    ...breach(pair, row, 'set', 0, now),
+    sentence: `the new ${headerOf(pair, row).label} header holds a whole packet, and is marked as ${named(now)} as the one inside is`,
+    summary: 'a new header is marked as a fragment as the packet inside is',
   };
 }
 

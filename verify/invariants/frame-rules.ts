@@ -60,7 +60,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'fragments/set',
     'error',
     'A whole packet marked as a fragment',
-    'The usual cause is "don’t fragment" in the wrong byte order: 0x4000 without `bpf_htons` is a fragment at offset 512. An ICMP error is a packet of its own, and whole even where it is about a fragment (RFC 791 §3.2): it does not take the field over from the packet that it quotes.',
+    'The usual cause is "don’t fragment" in the wrong byte order: 0x4000 without `bpf_htons` is a fragment at offset 512. An ICMP error is a packet of its own, and whole even where it is about a fragment (RFC 791 §3.2): it does not take the field over from the packet that it quotes. Nor does a new header take it over from the fragment that it carries (RFC 2003 §3.1): the tunnel’s end would put together what are packets of their own.',
   ),
   rule(
     'fragments/cleared',
