@@ -35,6 +35,8 @@ int room_encap(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	ip.tot_len = bpf_htons(bpf_ntohs(ip.tot_len) + sizeof(ip));
 	ip.ihl = 5;
+	/* A fragment inside is a whole packet to the tunnel. */
+	ip.frag_off &= bpf_htons(0x4000);
 	ip.protocol = IPPROTO_IPIP;
 	ip.check = 0;
 	ip.check = header_checksum(&ip);
