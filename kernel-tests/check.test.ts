@@ -37,6 +37,8 @@ const IN_SUITE: ReadonlySet<string> = new Set([
   'ttl_expired',
   'redirect_slot',
   'ttl_step',
+  'no_neighbour',
+  'not_cleared',
   'stack_sent',
   'head_unwritten',
   'counter_plain',

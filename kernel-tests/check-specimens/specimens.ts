@@ -106,6 +106,15 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['redirect_ignored', 'redirect/no-target', { ...XDP, world: PORTS }],
   ),
   ...of(
+    'lookups',
+    ['mac_left', 'lookup/mac-left'],
+    ['source_mac_left', 'lookup/source-mac-left'],
+    ['no_neighbour', 'lookup/no-neighbour'],
+    ['other_family', 'lookup/family'],
+    ['length_swapped', 'lookup/byte-order'],
+    ['not_cleared', 'lookup/not-cleared'],
+  ),
+  ...of(
     'garbage',
     ['stack_sent', 'uninitialized/frame'],
     ['stack_decides', 'uninitialized/decision'],

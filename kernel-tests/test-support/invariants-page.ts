@@ -46,8 +46,6 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'action/xdp-numbers':
     'A filter of XDP whose section and context were made those of TC, and whose actions were left.',
   'redirect/absent-device': 'Any program whose target is none of the devices that `--world` describes.',
-  'lookup/byte-order':
-    'A router that copies the total length of the header to `tot_len`, without `bpf_ntohs`.',
   'reply/to-zero': '',
   'reply/group-source-mac': '',
   'reply/own-mac':

@@ -14,8 +14,18 @@ export const BPF_FIB_LKUP_RET_NO_NEIGH = 7;
 export const BPF_FIB_LKUP_RET_FRAG_NEEDED = 8;
 export const BPF_FIB_LKUP_RET_NO_SRC_ADDR = 9;
 
+/** Table main alone is asked. */
+export const BPF_FIB_LOOKUP_DIRECT = 1;
 /** The device that is asked about is that of egress. */
 export const BPF_FIB_LOOKUP_OUTPUT = 2;
+/** Nobody asks for MAC addresses, and none are written. */
+export const BPF_FIB_LOOKUP_SKIP_NEIGH = 4;
+/** The parameters name a table. */
+export const BPF_FIB_LOOKUP_TBID = 8;
+/** The source address is asked for. */
+export const BPF_FIB_LOOKUP_SRC = 16;
+/** The parameters have a mark, for routing rules, of which a world has none. */
+export const BPF_FIB_LOOKUP_MARK = 32;
 
 /** Offsets in `struct bpf_fib_lookup` (include/uapi/linux/bpf.h). */
 export const FIB_PARAMETER = {

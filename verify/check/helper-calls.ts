@@ -13,14 +13,26 @@ import type { BatchReport } from '../batch-report.ts';
 import { read16 } from '../oracle/announcement.ts';
 import type { CallFault, CallRemark, TracedRun } from './call-remark.ts';
 import { callsAny } from './judging.ts';
+import { FIB_LOOKUP } from './looked-up.ts';
+import { lookupFamilies } from './lookup-family.ts';
+import { lookupGarbage } from './lookup-garbage.ts';
+import { lookupMacs } from './lookup-macs.ts';
 import { lookupOrders } from './lookup-order.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
 import { pseudoHeaderFlags } from './pseudo-header-flag.ts';
 import { isRetyped, staleProtocol, vlanProtocols } from './skb-protocol.ts';
 
 /** Helpers whose arguments are looked at. */
-const JUDGED: ReadonlySet<string> = new Set(['bpf_l4_csum_replace', 'bpf_fib_lookup', 'bpf_skb_vlan_push']);
-const JUDGES = [pseudoHeaderFlags, lookupOrders, staleProtocol, vlanProtocols] as const;
+const JUDGED: ReadonlySet<string> = new Set(['bpf_l4_csum_replace', FIB_LOOKUP, 'bpf_skb_vlan_push']);
+const JUDGES = [
+  pseudoHeaderFlags,
+  lookupOrders,
+  lookupFamilies,
+  lookupMacs,
+  lookupGarbage,
+  staleProtocol,
+  vlanProtocols,
+] as const;
 /** Packets of each kind that are looked at, and how many of them may have the same length. */
 const KEPT = 12;
 const KEPT_OF_LENGTH = 3;

@@ -8,4 +8,34 @@ export const LOOKUP_RULES: readonly Rule[] = [
     'A parameter of bpf_fib_lookup in the wrong byte order',
     'In `struct bpf_fib_lookup`, addresses and ports are in network order, `tot_len` is in host order. With `tot_len` as the header has it, without `bpf_ntohs`, nearly every packet is found too long (BPF_FIB_LKUP_RET_FRAG_NEEDED), and some that are too long pass. Reported where several packets show it, and none comes with a value that is right.',
   ),
+  rule(
+    'lookup/family',
+    'error',
+    'A route looked up for an address of the other family',
+    'The parameters of `bpf_fib_lookup` hold an address of the packet, and `family` is not that address’s: 2 (AF_INET) belongs to IPv4, 10 (AF_INET6) to IPv6. The kernel takes the bytes for an address of the family that it is told, and finds the route of something else, or none. Reported where several packets show it.',
+  ),
+  rule(
+    'lookup/not-cleared',
+    'error',
+    'Parameters of bpf_fib_lookup that the program never wrote',
+    'The kernel reads protocol, ports, length, device and TOS of `struct bpf_fib_lookup` as well as the addresses. Where rules or several next hops decide by them, packets of one flow go whatever way bytes of the stack say. Clear the structure first.',
+  ),
+  rule(
+    'lookup/mac-left',
+    'error',
+    'A routed frame with the destination MAC address that it came with',
+    '`bpf_fib_lookup` gave the next hop’s MAC address, and the frame is redirected to the device of the route without it: it still bears this host’s address, and no neighbour takes it. Copy `dmac` into the frame, or let `bpf_redirect_neigh` write it. Other addresses than these are not judged: a program may have them from elsewhere.',
+  ),
+  rule(
+    'lookup/source-mac-left',
+    'error',
+    'A routed frame with the source MAC address that it came with',
+    'The frame has the next hop’s MAC address, and bears the address of the host that it came from as its source: switches on the way learn that this host is here, and send what is meant for it to the wrong place. Copy `smac` into the frame.',
+  ),
+  rule(
+    'lookup/no-neighbour',
+    'error',
+    'A routed frame with MAC addresses that the lookup did not fill in',
+    'With BPF_FIB_LKUP_RET_NO_NEIGH there is a route, but the kernel does not know the next hop’s MAC address, and fills none in; nor does it with BPF_FIB_LOOKUP_SKIP_NEIGH, or where a lookup fails. A frame that is redirected all the same goes to address 0, or to the one that it came to: nobody takes it. Pass it to the stack, which asks for the neighbour, or use `bpf_redirect_neigh`.',
+  ),
 ];

@@ -4,7 +4,12 @@ import {
   AF_INET,
   AF_INET6,
   BPF_FIB_LKUP_RET_NO_NEIGH,
+  BPF_FIB_LOOKUP_DIRECT,
+  BPF_FIB_LOOKUP_MARK,
   BPF_FIB_LOOKUP_OUTPUT,
+  BPF_FIB_LOOKUP_SKIP_NEIGH,
+  BPF_FIB_LOOKUP_SRC,
+  BPF_FIB_LOOKUP_TBID,
   FIB_PARAMETER,
   type FibLookup,
 } from '../../runtime/fib.ts';
@@ -15,13 +20,6 @@ import { CONTEXT_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const PARAMETERS_SIZE = 64;
-
-const BPF_FIB_LOOKUP_DIRECT = 1;
-const BPF_FIB_LOOKUP_SKIP_NEIGH = 4;
-const BPF_FIB_LOOKUP_TBID = 8;
-const BPF_FIB_LOOKUP_SRC = 16;
-/** For routing rules, of which a world has none. */
-const BPF_FIB_LOOKUP_MARK = 32;
 
 /** What a world's routing tables can answer. */
 const MODELLED =

@@ -55,6 +55,10 @@ export interface TracedCall {
   readonly arguments: readonly bigint[];
   /** What it was given to read, as it was before the call: the first memory whose size is an argument, too. */
   readonly given: Uint8Array | undefined;
+  /** Where in `given` bytes of the stack are that the program never wrote: they are whatever was there before. */
+  readonly unwritten: readonly number[];
+  /** The same memory when the call came back: what the helper has written there, too. */
+  readonly handedBack: Uint8Array | undefined;
   /** r0; undefined where the call did not come back. */
   readonly result: bigint | undefined;
 }
@@ -101,7 +105,12 @@ interface Pending {
   readonly instruction: number;
   readonly frame: number;
   readonly store: { readonly address: number; readonly size: number; readonly place: string } | undefined;
-  readonly call: Omit<TracedCall, 'result'> | undefined;
+  readonly call: PendingCall | undefined;
+}
+
+interface PendingCall extends Omit<TracedCall, 'result' | 'handedBack'> {
+  /** Where `given` is. */
+  readonly givenAt: number;
 }
 
 /** A step is complete when the next one begins: only then is known what it did. */
@@ -184,9 +193,15 @@ class Recorder {
               place: store.place,
               bytes: state.machine.memory.read(store.address, store.size),
             },
-      call: call === undefined ? undefined : { ...call, result: bitsOf(state, 0) },
+      call: call === undefined ? undefined : completed(call, state),
     });
   }
+}
+
+function completed({ givenAt, ...call }: PendingCall, state: State): TracedCall {
+  const { given } = call;
+  const handedBack = given && state.machine.memory.read(givenAt, given.length);
+  return { ...call, handedBack, result: bitsOf(state, 0) };
 }
 
 function kindOf(state: State, tag: number): string {
@@ -257,11 +272,27 @@ function callAt(state: State, pc: number): Pending['call'] {
   for (let register = 1; register <= taken && state.tag[register] !== 0; register++) {
     values.push(bitsOf(state, register));
   }
+  const given = signature === undefined ? undefined : memoryGiven(state, signature, values);
   return {
     name: name ?? `#${number}`,
     arguments: values,
-    given: signature === undefined ? undefined : memoryGiven(state, signature, values),
+    given: given?.bytes,
+    unwritten: given === undefined ? [] : unwrittenOf(state, given),
+    givenAt: given?.address ?? 0,
   };
+}
+
+function unwrittenOf({ provenance, tag }: State, { register, address, bytes }: Given): number[] {
+  const region = tag[register]!;
+  if (region < STACK_REGION || region > LAST_STACK_REGION) return [];
+  return [...bytes.keys()].filter((index) => !provenance.isWritten(address - STACK_BASE + index, 1));
+}
+
+/** Memory that a call is given, and the register that points to it. */
+interface Given {
+  readonly register: number;
+  readonly address: number;
+  readonly bytes: Uint8Array;
 }
 
 const READ: ReadonlySet<ArgumentType> = new Set<ArgumentType>(['memory', 'memory_or_null', 'memory_inout']);
@@ -270,13 +301,13 @@ function memoryGiven(
   { machine: { memory } }: State,
   { arguments: types }: Helper,
   values: readonly bigint[],
-): Uint8Array | undefined {
+): Given | undefined {
   const at = types.findIndex((type, index) => READ.has(type) && isSize(types[index + 1]));
   if (at < 0 || at + 1 >= values.length) return undefined;
   const [address, size] = [Number(values[at]), Number(values[at + 1])];
   // What the verifier forbids may point anywhere.
   if (address === 0 || address + size > memory.end) return undefined;
-  return memory.read(address, size);
+  return { register: at + 1, address, bytes: memory.read(address, size) };
 }
 
 function isSize(type: ArgumentType | undefined): boolean {
