@@ -113,12 +113,14 @@ function judgeEach(
       output.offset[packet]!,
       output.length[packet]!,
     );
-    if (!isChanged) continue;
-    if (pair.cameBroken && frames.length > 0) judgement.enterUnjudged(CAME_BROKEN);
+    if (!isChanged && !pair.isHeaderless) continue;
+    if (isChanged && pair.cameBroken && frames.length > 0) judgement.enterUnjudged(CAME_BROKEN);
     for (let at = 0; at < frames.length; at++) {
+      if (!isChanged && frames[at]!.isOfAnyFrame !== true) continue;
       const breach = frames[at]!.judge(pair, passage);
       if (breach !== undefined) judgement.enterBreach(breach, packet);
     }
+    if (!isChanged) continue;
     const fault = judge.judgePair(pair);
     if (judge.removed) judgement.removals++;
     if (judge.unjudged !== undefined) judgement.enterUnjudged(judge.unjudged);

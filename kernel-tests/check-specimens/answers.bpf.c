@@ -52,7 +52,7 @@ PROGRAM int echo_group(CONTEXT *ctx)
 		return PASS;
 #ifndef FAULTY
 	if ((packet.ip->daddr & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) || packet.ip->daddr == 0xffffffff ||
-	    packet.ip->daddr == 0)
+	    packet.ip->daddr == 0 || !is_host(packet.ip->saddr))
 		return PASS;
 #endif
 	address = packet.ip->daddr;
@@ -77,7 +77,7 @@ PROGRAM int echo_unset(CONTEXT *ctx)
 	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP))
 		return PASS;
 	udp = packet.l4;
-	from = packet.ip->saddr;
+	from = packet.ip->saddr; IF_RIGHT(if (!is_host(from)) return PASS;)
 	to = packet.ip->daddr;
 	if (udp->dest != bpf_htons(7) || to == 0 || to == 0xffffffff || (to & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000))
 		return PASS;

@@ -63,3 +63,9 @@ INLINE void lower_ttl(struct iphdr *ip, __u8 by)
 	ip->ttl -= by;
 	ip->check = update(ip->check, from, *(__u16 *)&ip->ttl);
 }
+
+/* Can a host have this address, so that it may be answered? */
+INLINE int is_host(__be32 address)
+{
+	return address != 0 && address != 0xffffffff && (address & bpf_htonl(0xf0000000)) != bpf_htonl(0xe0000000);
+}

@@ -56,6 +56,15 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'A program that answers every packet to a host with “unreachable”, and does not look at its protocol.',
   'reply/reset-answered':
     'A program that answers every TCP segment with a reset, and does not look at its flags.',
+  'reply/error-to-destination':
+    'A program that answers with “unreachable”, and copies the addresses of the packet as they are.',
+  'reply/to-group':
+    'An echo responder that swaps the addresses of every packet, and does not look at its source.',
+  'reply/to-unspecified': 'A responder to neighbour solicitations that answers every source.',
+  'reply/to-itself': 'A responder that writes `saddr = daddr; daddr = saddr`.',
+  'reply/same-macs': 'A responder that does the same with MAC addresses.',
+  'reply/askers-mac':
+    'An ARP responder that writes the addresses of the reply, and no source into the frame.',
   'load/refused-constant':
     'Any program that looks at the packet without a bounds check, or calls what its kind cannot, behind `if (enabled)`.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',

@@ -11,6 +11,7 @@ import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invarian
 import { laterFragments } from '../invariants/later-fragments.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
+import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import { unanswerable } from '../invariants/unanswerable.ts';
@@ -22,9 +23,19 @@ export type IsOn = (id: string) => boolean;
 export function checkJudging(program: Program, isOn: IsOn): Judging {
   const on = (breach: Breach | undefined): Breach | undefined =>
     breach !== undefined && isOn(breach.invariant) ? breach : undefined;
-  const all = [...INVARIANTS, laterFragments, transports, ttl, reply, unanswerable, broken];
+  const all = [
+    ...INVARIANTS,
+    laterFragments,
+    transports,
+    ttl,
+    reply,
+    replyTarget,
+    sameMacs,
+    unanswerable,
+    broken,
+  ];
   const frames: Invariant[] = all.map((one) => ({
-    name: one.name,
+    ...one,
     judge: (pair, passage) => on(one.judge(pair, passage)),
   }));
   const outcomes: OutcomeInvariant[] = [action, redirectTarget(callsRedirect(program))].map((one) => ({

@@ -38,7 +38,8 @@ export async function placedFinding(
     };
   if (worlds !== undefined || program.definition !== undefined) return placed;
   const isMadeUp = hasContents(divergence.case.world);
-  if (ZEROS.has(placed.invariant) && !isMadeUp && !(await isConstant(program, divergence)))
+  const isZero = ZEROS.has(placed.invariant) && divergence.finding.breach?.got === '0';
+  if (isZero && !isMadeUp && !(await isConstant(program, divergence)))
     return { ...placed, severity: 'warning' };
   if (READY_MADE.test(finding.invariant) && (await isReadyMade(program, divergence)))
     return {
@@ -105,6 +106,8 @@ async function isFromMap(
   if (invariant === 'redirect/no-target' && contents.isReturned()) return true;
   if (invariant === 'redirect/refused') return contents.areRedirectFlags();
   if (invariant.startsWith('redirect/')) return contents.isRedirected();
+  // Which address the packet has twice is no matter, unless a map names one of the two.
+  if (invariant === 'reply/to-itself') return contents.isWritten(at - size, at + size);
   // Nothing was written there: whether the program lowers a TTL may be a map's to say.
   if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();
   if (invariant.startsWith('fragments/')) return contents.haveSay();

@@ -27,11 +27,18 @@ const ICMP_HEADER = 8;
 const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
 
 /**
- * Did the program make an ICMP error of the packet that came? Errors that came are passed on with what they quote.
+ * Did the program make an ICMP error of the packet that came, and does it go to where that came from? Errors that came are
+ * passed on with what they quote.
  * @param row an IP header of the frame that left
  * @returns the header that the error quotes, as it came; -1: it is no such error
  */
 export function errorAbout(pair: FramePair, row: number): number {
+  const about = quotedBy(pair, row);
+  return about >= 0 && goesToSource(pair, row, about) ? about : -1;
+}
+
+/** The same, wherever the error goes. */
+export function quotedBy(pair: FramePair, row: number): number {
   const { was, is, after, afterOffset, afterLength } = pair;
   const kind = is.kind[row]!;
   const isV4 = kind === HEADER.ipv4;
@@ -42,10 +49,6 @@ export function errorAbout(pair: FramePair, row: number): number {
   const quoted = message + ICMP_HEADER;
   if (quoted + (isV4 ? 20 : 40) > afterLength) return -1;
   if (!(isV4 ? ERRORS4 : ERRORS6).has(after[afterOffset + message]!)) return -1;
-  // It goes to where what it quotes came from.
-  const [at, size] = addressesOf(kind);
-  const destination = afterOffset + is.start[row]! + at + size;
-  if (!sameBytes(after, destination, after, afterOffset + quoted + at, size)) return -1;
   let about = -1;
   for (let other = was.count - 1; other >= 0; other--) {
     if (was.kind[other] !== kind || !isQuotedAt(pair, other, quoted)) continue;
@@ -97,7 +100,14 @@ export function goesBack(pair: FramePair, row: number, came: number): boolean {
   const [at, size] = addressesOf(is.kind[row]!);
   const now = afterOffset + is.start[row]! + at;
   const then = beforeOffset + was.start[came]! + at;
-  return sameBytes(after, now + size, before, then, size) && !sameBytes(after, now, before, then, size);
+  return goesToSource(pair, row, came) && !sameBytes(after, now, before, then, size);
+}
+
+function goesToSource(pair: FramePair, row: number, came: number): boolean {
+  const { is, was, before, beforeOffset, after, afterOffset } = pair;
+  const [at, size] = addressesOf(is.kind[row]!);
+  const now = afterOffset + is.start[row]! + at + size;
+  return sameBytes(after, now, before, beforeOffset + was.start[came]! + at, size);
 }
 
 /** Is its source the destination that the packet came with? */
@@ -106,6 +116,18 @@ export function comesFromDestination(pair: FramePair, row: number, came: number)
   const [at, size] = addressesOf(is.kind[row]!);
   const now = afterOffset + is.start[row]! + at;
   return sameBytes(after, now, before, beforeOffset + was.start[came]! + at + size, size);
+}
+
+/** Multicast, and the limited broadcast; of IPv6, multicast. */
+export function isGroup(bytes: Uint8Array, at: number, size: number): boolean {
+  if (size === 16) return bytes[at] === 0xff;
+  return (bytes[at]! & 0xf0) === 0xe0 || isFilled(bytes, at, size, 0xff);
+}
+
+/** Have all of these bytes one value? */
+export function isFilled(bytes: Uint8Array, at: number, size: number, value: number): boolean {
+  for (let index = 0; index < size; index++) if (bytes[at + index] !== value) return false;
+  return true;
 }
 
 /** Are the bytes of two arenas the same? For addresses: short ones. */

@@ -49,6 +49,8 @@ export interface Passage {
 export interface Invariant {
   /** The first half of its identifiers. */
   readonly name: string;
+  /** Is it about frames of any kind, those without an IP header, too? Default: no. */
+  readonly isOfAnyFrame?: true;
   /** The outermost breach; undefined where the invariant holds or cannot be judged. */
   judge(pair: FramePair, passage: Readonly<Passage>): Breach | undefined;
 }

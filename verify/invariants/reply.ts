@@ -15,6 +15,8 @@ import {
   comesFromDestination,
   errorAbout,
   goesBack,
+  isFilled,
+  isGroup,
   outermostIp,
   sameBytes,
 } from './answers.ts';
@@ -143,15 +145,4 @@ function ownMac(pair: FramePair, row: number): Breach {
     sentence: 'the packet goes back to its sender, in a frame to the MAC address that it came to',
     summary: 'a reply to the MAC address that the packet came to',
   };
-}
-
-/** Multicast, and the limited broadcast; of IPv6, multicast. */
-function isGroup(bytes: Uint8Array, at: number, size: number): boolean {
-  if (size === 16) return bytes[at] === 0xff;
-  return (bytes[at]! & 0xf0) === 0xe0 || isFilled(bytes, at, size, 0xff);
-}
-
-function isFilled(bytes: Uint8Array, at: number, size: number, value: number): boolean {
-  for (let index = 0; index < size; index++) if (bytes[at + index] !== value) return false;
-  return true;
 }

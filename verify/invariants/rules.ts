@@ -6,6 +6,7 @@ import { LOOKUP_RULES } from './lookup-rules.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
 import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
+import { REPLY_TARGET_RULES } from './reply-target.ts';
 import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
 import { TRANSPORT_RULES } from './transports.ts';
@@ -20,6 +21,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...PROTOCOL_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,
+  ...REPLY_TARGET_RULES,
   ...UNANSWERABLE_RULES,
 ];
 

@@ -102,10 +102,17 @@ function isReset(pair: FramePair, row: number): boolean {
   const now = afterOffset + is.start[row + 1]!;
   const then = beforeOffset + was.start[came + 1]!;
   if ((after[now + FLAGS_AT]! & before[then + FLAGS_AT]! & RST) === 0) return false;
+  return answersSegment(pair, row, came) && !sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3);
+}
+
+/** Does a TCP segment go back to the socket that one came from? @param row its IP header, as `came` is that of the other */
+export function answersSegment(pair: FramePair, row: number, came: number): boolean {
+  const { is, was, before, beforeOffset, after, afterOffset } = pair;
+  if (!holdsTcp(is, row + 1) || !holdsTcp(was, came + 1)) return false;
   if (!goesBack(pair, row, came) || !comesFromDestination(pair, row, came)) return false;
-  const arePortsSwapped =
-    sameBytes(after, now, before, then + 2, 2) && sameBytes(after, now + 2, before, then, 2);
-  return arePortsSwapped && !sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3);
+  const now = afterOffset + is.start[row + 1]!;
+  const then = beforeOffset + was.start[came + 1]!;
+  return sameBytes(after, now, before, then + 2, 2) && sameBytes(after, now + 2, before, then, 2);
 }
 
 function holdsTcp(list: FramePair['is'], row: number): boolean {

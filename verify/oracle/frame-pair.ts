@@ -27,6 +27,8 @@ export class FramePair {
   shift = 0;
   /** Did the frame come with lengths that contradict each other, or with a header that is not all there? */
   cameBroken = false;
+  /** Where `set` found nothing to judge: did the frame leave otherwise than it came all the same? */
+  isHeaderless = false;
   /** From this row on, headers of the frame that left are read otherwise than they came: see `exposeMisnamed`. */
   private misnamed = Number.POSITIVE_INFINITY;
   private beforeView = new DataView(this.before.buffer);
@@ -46,10 +48,13 @@ export class FramePair {
     afterLength: number,
   ): boolean {
     this.look(before, after);
+    this.isHeaderless = false;
     if (beforeLength === afterLength && this.isUnchanged(beforeOffset, afterOffset, beforeLength)) {
       return false;
     }
-    return this.setAny(before, beforeOffset, beforeLength, after, afterOffset, afterLength);
+    const hasHeader = this.setAny(before, beforeOffset, beforeLength, after, afterOffset, afterLength);
+    this.isHeaderless = !hasHeader;
+    return hasHeader;
   }
 
   /** Like `set`, also of a frame that left as it came. */
