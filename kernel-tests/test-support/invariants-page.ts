@@ -65,6 +65,9 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'reply/same-macs': 'A responder that does the same with MAC addresses.',
   'reply/askers-mac':
     'An ARP responder that writes the addresses of the reply, and no source into the frame.',
+  'reply/syn-not-acknowledged': 'A SYN proxy that copies the SYN’s number to `ack_seq`, and adds nothing.',
+  'reply/reset-number': 'A program that answers every TCP segment with a reset whose number is 0.',
+  'lengths/options': 'A SYN proxy that gives the maximum segment size with the length of its value, 2.',
   'load/refused-constant':
     'Any program that looks at the packet without a bounds check, or calls what its kind cannot, behind `if (enabled)`.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',

@@ -9,9 +9,11 @@ import { broken } from '../invariants/broken.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
 import { laterFragments } from '../invariants/later-fragments.ts';
+import { options } from '../invariants/options.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
 import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
+import { tcpAnswer } from '../invariants/tcp-answer.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import { unanswerable } from '../invariants/unanswerable.ts';
@@ -32,6 +34,8 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     replyTarget,
     sameMacs,
     unanswerable,
+    tcpAnswer,
+    options,
     broken,
   ];
   const frames: Invariant[] = all.map((one) => ({

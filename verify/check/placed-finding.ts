@@ -18,7 +18,7 @@ const DEPENDS_ON_CONTENTS =
 const READY_MADE = /^(checksum|lengths)\//;
 
 /** Fields that are 0, which a map or a variable may hold until somebody fills it in. */
-const ZEROS: ReadonlySet<string> = new Set(['reply/zero-source', 'ttl/zero']);
+const ZEROS: ReadonlySet<string> = new Set(['reply/zero-source', 'ttl/zero', 'reply/reset-number']);
 
 /** With the line that decided, and no error where it took a map's contents that the test made up. */
 export async function placedFinding(

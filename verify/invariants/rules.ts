@@ -9,6 +9,7 @@ import { REPLY_RULES } from './reply.ts';
 import { REPLY_TARGET_RULES } from './reply-target.ts';
 import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
+import { TCP_ANSWER_RULES } from './tcp-answer.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
 import { UNANSWERABLE_RULES } from './unanswerable.ts';
@@ -23,6 +24,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...REPLY_RULES,
   ...REPLY_TARGET_RULES,
   ...UNANSWERABLE_RULES,
+  ...TCP_ANSWER_RULES,
 ];
 
 export const RULES: readonly Rule[] = [
