@@ -163,6 +163,8 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['icmp6_pseudo_left', 'checksum/not-updated'],
     ['all_zero_message', 'checksum/all-zero-message'],
     ['ttl_carry', 'checksum/carry-lost'],
+    ['zero_left_alone', 'checksum/zero-left-alone'],
+    ['change_not_made', 'checksum/change-not-made'],
   ),
   ...of(
     'tunnels',

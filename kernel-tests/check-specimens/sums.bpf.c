@@ -208,3 +208,38 @@ PROGRAM int ttl_carry(CONTEXT *ctx)
 	packet.ip->ttl--;
 	return PASS;
 }
+
+/* A sum of 0, which only UDP takes for none, is left as it is. */
+PROGRAM int zero_left_alone(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct tcphdr *tcp;
+	__u16 from, to = bpf_htons(8443);
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_TCP))
+		return PASS;
+	tcp = packet.l4;
+	if ((void *)(tcp + 1) > packet.end || packet.length < sizeof(*tcp))
+		return PASS;
+	from = tcp->dest;
+	tcp->dest = to;
+	IF_FAULTY(if (tcp->check == 0) return PASS;)
+	tcp->check = update(tcp->check, from, to);
+	return PASS;
+}
+
+/* The checksum goes up for a TTL that goes down; the TTL stays. */
+PROGRAM int change_not_made(CONTEXT *ctx)
+{
+	struct packet packet;
+	__u32 check;
+
+	if (!parse_ipv4(ctx, &packet, 0))
+		return PASS;
+	if (packet.ip->ttl <= 1)
+		return PASS;
+	check = packet.ip->check + bpf_htons(0x0100);
+	packet.ip->check = check + (check >= 0xffff);
+	IF_RIGHT(packet.ip->ttl--;)
+	return PASS;
+}

@@ -7,6 +7,7 @@ import type { CheckOptions } from './check-options.ts';
 import { ConstantValues } from './constant-values.ts';
 import type { CheckFinding } from './finding.ts';
 import { KeyBytes } from './key-bytes.ts';
+import { lineLeavingZero } from './left-alone.ts';
 import { MapContents } from './map-contents.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
@@ -25,10 +26,9 @@ export async function placedFinding(
   { program, worlds }: Pick<CheckOptions, 'program' | 'worlds'>,
   finding: CheckFinding,
 ): Promise<CheckFinding> {
-  const { divergence, source } = finding;
+  const { divergence } = finding;
   if (divergence === undefined) return finding;
-  const decides = /^(action|redirect|uninitialized)\//.test(finding.invariant);
-  const line = source === undefined && decides ? await decidingLine(program, divergence.case) : undefined;
+  const line = await betterLine(program, finding, divergence);
   const placed = line === undefined ? finding : { ...finding, source: line };
   if (divergence.isByGuess === true && divergence.severity !== 'info')
     return {
@@ -54,6 +54,17 @@ export async function placedFinding(
     severity: 'info',
     summary: `${placed.summary} (with contents of maps that the test made up)`,
   };
+}
+
+/** The line to blame where the last write to the bytes in question is not it, or where there is none. */
+async function betterLine(
+  program: Program,
+  { invariant, source }: CheckFinding,
+  divergence: Divergence,
+): Promise<CheckFinding['source']> {
+  if (invariant === 'checksum/zero-left-alone') return lineLeavingZero(program, divergence);
+  const decides = /^(action|redirect|uninitialized)\//.test(invariant);
+  return source === undefined && decides ? decidingLine(program, divergence.case) : undefined;
 }
 
 /** Are the bytes in question the program's own constants, and none that a map or a variable holds? */

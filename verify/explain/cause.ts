@@ -10,6 +10,7 @@ export type CauseId =
   | 'udp none updated'
   | 'udp none carried to ipv6'
   | 'udp checksum removed over ipv6'
+  | 'zero left alone'
   | 'not updated'
   | 'never computed'
   | 'ttl wrapped'
@@ -35,6 +36,7 @@ export type CauseId =
   | 'wrong place'
   | 'change left out'
   | 'change counted twice'
+  | 'change not made'
   | 'later fragment'
   | 'unknown';
 

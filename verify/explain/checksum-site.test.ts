@@ -145,11 +145,33 @@ describe('the words of a checksum', () => {
           ? ethernet(0x0800, ipv4(1, icmp(type, 0, [0, 0, 0, 0], quoted)))
           : ethernet(0x86dd, ipv6(58, icmpv6(type, [0, 0, 0, 0], ipv6(17, udp(data(8), V6_A, V6_B)))));
       const isQuoted = groups(packet, protocol === 1 ? 'icmp' : 'icmpv6').some((name) =>
-        name.startsWith('quoted packet'),
+        name.startsWith('quoted '),
       );
       if (isQuoted !== errors.includes(type)) wrong.push(type);
     }
     expect(wrong).toEqual([]);
+  });
+
+  it('of a quoted packet are its fields', () => {
+    const names = groups(
+      ethernet(0x0800, ipv4(1, icmp(3, 0, [0, 0, 0, 0], ipv4(17, udp(data(8)))))),
+      'icmp',
+    ).filter((name) => name.startsWith('quoted '));
+    expect(names).toEqual([
+      'quoted version, ihl and TOS',
+      'quoted total length',
+      'quoted identification',
+      'quoted fragment word',
+      'quoted TTL and protocol',
+      'quoted header checksum',
+      'quoted source address ×2',
+      'quoted destination address ×2',
+      'quoted source port',
+      'quoted destination port',
+      'quoted data',
+      'quoted checksum',
+      'quoted data ×4',
+    ]);
   });
 
   it('have their values and places, the field left out and an odd byte in front', () => {

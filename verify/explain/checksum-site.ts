@@ -174,7 +174,8 @@ const IPV4_GROUPS = [
   'destination address',
 ] as const;
 
-function groupOf({ layer, packet, start, end }: ChecksumSite, offset: number): string {
+function groupOf(site: ChecksumSite, offset: number): string {
+  const { layer, packet, start, end } = site;
   const word = offset >> 1;
   switch (layer) {
     case 'ipv4':
@@ -183,7 +184,7 @@ function groupOf({ layer, packet, start, end }: ChecksumSite, offset: number): s
     case 'icmpv6':
       if (word === 0) return 'type and code';
       if (word < 4) return 'rest of header';
-      return isIcmpError(layer, packet[start]!) ? 'quoted packet' : 'payload';
+      return isIcmpError(layer, packet[start]!) ? `${QUOTED}${quotedGroup(site, offset - 8)}` : 'payload';
     case 'udp':
       return (['source port', 'destination port', 'length'] as const)[word] ?? 'payload';
     default: {
@@ -199,6 +200,28 @@ function groupOf({ layer, packet, start, end }: ChecksumSite, offset: number): s
     }
   }
 }
+
+/** What the groups of the packet in an ICMP error begin with. */
+export const QUOTED = 'quoted ';
+
+/** Each field that translators change is a group of its own: one may be forgotten in the outer sum, and the others not. */
+function quotedGroup({ packet, start }: ChecksumSite, offset: number): string {
+  const header = start + 8;
+  const isV4 = packet[header]! >> 4 === 4;
+  if (!isV4 && packet[header]! >> 4 !== 6) return 'packet';
+  const size = isV4 ? (packet[header]! & 0x0f) * 4 : 40;
+  if (offset >= size) return quotedTransport(packet[header + (isV4 ? 9 : 6)]!, offset - size);
+  if (isV4) return (offset === 10 ? 'header checksum' : IPV4_GROUPS[offset >> 1]) ?? 'options';
+  return offset < 8 ? 'header' : offset < 24 ? 'source address' : 'destination address';
+}
+
+function quotedTransport(protocol: number, offset: number): string {
+  if (offset === CHECKSUM_OFFSETS[protocol]) return 'checksum';
+  return offset === 0 ? 'source port' : offset === 2 ? 'destination port' : 'data';
+}
+
+/** Where TCP and UDP have theirs. */
+const CHECKSUM_OFFSETS: Readonly<Record<number, number>> = { 6: 16, 17: 6 };
 
 function isIcmpError(layer: 'icmp' | 'icmpv6', type: number): boolean {
   return layer === 'icmp'

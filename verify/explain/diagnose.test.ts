@@ -296,6 +296,58 @@ describe('diagnoseChecksum recognises', () => {
     expect(id(error, outer, 'ipv4', 1)).toBe('not updated');
   });
 
+  it('a quoted address left out of the outer sum of an ICMP error', () => {
+    const error = ethernet(0x0800, ipv4(1, icmp(11, 0, [0, 0, 0, 0], segment.slice(IP, IP + 28))));
+    const inner = edit(error, [L4 + 8 + 12, 10, 9, 9, 9]);
+    // The header checksum of the quoted packet follows, and the outer sum hears of that alone.
+    const repaired = bytes(
+      inner.subarray(0, L4 + 8),
+      withChecksum(inner.subarray(L4 + 8, L4 + 28), 10),
+      inner.subarray(L4 + 28),
+    );
+    const header = L4 + 8 + 10;
+    const heard = not(
+      slowSum([
+        ...u16(not(word(error, L4 + 2))),
+        ...u16(not(word(error, header))),
+        ...u16(word(repaired, header)),
+      ]),
+    );
+    const cause = diagnoseChecksum(error, edit(repaired, [L4 + 2, ...u16(heard)]), 'icmp');
+    expect(cause).toMatchObject({
+      id: 'change left out',
+      sentence: 'the change of quoted source address was not carried into the checksum',
+    });
+  });
+
+  it('a checksum of 0 taken for none, which only UDP has', () => {
+    const open = edit(segment, [L4 + 16, 0, 0], [L4 + 20, 0, 0]);
+    const filler = not(slowSum([...pseudo(6, 40), ...open.subarray(L4)]));
+    const zero = edit(open, [L4 + 20, ...u16(filler)]);
+    expect(id(zero, edit(zero, [L4 + 2, 0, 99]), 'tcp')).toBe('zero left alone');
+    // One that had a sum, and kept it, was forgotten.
+    expect(id(segment, edit(segment, [L4 + 2, 0, 99]), 'tcp')).toBe('not updated');
+    const other = { came: segment, left: edit(segment, [L4 + 2, 0, 99]) };
+    expect(diagnoseChecksum(zero, edit(zero, [L4 + 2, 0, 99]), 'tcp', 0, [other])?.id).toBe('not updated');
+  });
+
+  it('an update for a TTL one lower that was not lowered', () => {
+    const sums = [3, 80, 200].map((last) => {
+      const came = ethernet(0x0800, ipv4(17, udp(data(8)), { destination: [10, 9, last, last] }));
+      return { came, left: edit(came, [IP + 10, ...u16((word(came, IP + 10) + 0x0100) % 0xffff)]) };
+    });
+    const [shown, ...others] = sums;
+    const cause = diagnoseChecksum(shown!.came, shown!.left, 'ipv4', 0, others);
+    expect(cause).toMatchObject({ id: 'change not made', packets: 3, of: 3 });
+    // Lowered, and updated twice for it, is another mistake.
+    const lowered = edit(
+      datagram,
+      [IP + 8, 63],
+      [IP + 10, ...u16((word(datagram, IP + 10) + 0x0200) % 0xffff)],
+    );
+    expect(id(datagram, lowered, 'ipv4')).not.toBe('change not made');
+  });
+
   it('an early return before the IP checksum', () => {
     const cause = diagnoseChecksum(datagram, edit(datagram, [IP + 8, 63]), 'ipv4');
     expect(cause?.id).toBe('not updated');

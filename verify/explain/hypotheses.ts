@@ -2,7 +2,7 @@
 
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import type { Cause, CauseId, ChangedWord, ChecksumEvidence } from './cause.ts';
-import type { ChecksumSite } from './checksum-site.ts';
+import { type ChecksumSite, QUOTED } from './checksum-site.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
 
 /** Undefined: it does not explain this packet. Several causes of one kind may, of which others show which one it is. */
@@ -32,6 +32,11 @@ function isRight({ recomputed, updated }: ChecksumEvidence, value: number): bool
 /** "source address and TTL and protocol" */
 function groupsOf({ changes }: ChecksumEvidence): string[] {
   return [...new Set(changes.map(({ group }) => group))];
+}
+
+/** Without the fields of a quoted packet by name: where nothing was updated, none of them was forgotten more than the others. */
+function shortened(groups: readonly string[]): string[] {
+  return [...new Set(groups.map((group) => (group.startsWith(QUOTED) ? `${QUOTED}packet` : group)))];
 }
 
 function list(words: readonly string[]): string {
@@ -120,11 +125,11 @@ const notUpdated: Hypothesis = (evidence) => {
   const what =
     grown !== 0
       ? `${Math.abs(grown) === 1 ? '1 byte was' : `${Math.abs(grown)} bytes were`} ${grown > 0 ? 'added' : 'taken away'}`
-      : `${list(groups)} changed`;
+      : `${list(shortened(groups))} changed`;
   const hint =
     after.layer === 'ipv4'
       ? ' (an early return before the header checksum?)'
-      : groups.every((group) => group === 'quoted packet')
+      : groups.every((group) => group.startsWith(QUOTED))
         ? ' (the packet quoted in the ICMP error is covered by it, too)'
         : changes.every(({ at }) => at < 0)
           ? ' (the pseudo-header is covered by it, too)'
@@ -135,6 +140,22 @@ const notUpdated: Hypothesis = (evidence) => {
     remedy: 'it were updated at all',
   };
 };
+
+/** 0 is "none" to UDP alone: programs, and a flag of `bpf_l4_csum_replace`, that leave it alone do so of every protocol. */
+const zeroLeftAlone: Hypothesis = (evidence) => {
+  const { before, after, updated } = evidence;
+  if (before === undefined || before.got !== 0 || after.got !== 0 || updated === undefined) return undefined;
+  const name = WITHOUT_NONE[after.layer];
+  if (name === undefined || sameOnes(updated, 0)) return undefined;
+  return {
+    id: 'zero left alone',
+    sentence: `${list(groupsOf(evidence))} changed, but a checksum of 0x0000 was taken for none and left alone, as UDP has it and ${name} has not`,
+    remedy: `BPF_F_MARK_MANGLED_0, or a test for 0, were kept for UDP`,
+  };
+};
+
+/** Protocols with an own checksum that programs update, in which 0 is a sum like any other. */
+const WITHOUT_NONE: Readonly<Record<string, string>> = { tcp: 'TCP', icmp: 'ICMP', icmpv6: 'ICMPv6' };
 
 /** A header of the program's own, with nothing in the field; UDP over IPv4 may do without. */
 const neverComputed: Hypothesis = ({ before, after }) =>
@@ -156,6 +177,21 @@ const ttlWrapped: Hypothesis = ({ after, changes, updated }) => {
     id: 'ttl wrapped',
     sentence: 'the TTL went from 0 to 255, and the checksum was updated for one step down',
     remedy: 'packets with TTL 0 and 1 were not lowered, but dropped or left to the stack',
+  };
+};
+
+/** The high byte of a word less by one: what an update for a step down adds to the checksum. */
+const ONE_STEP = 0x0100;
+
+/** An update for a step down of a TTL that was not lowered. */
+const stepNotMade: Hypothesis = ({ before, after, changes, updated }) => {
+  if (before === undefined || updated === undefined || after.layer !== 'ipv4') return undefined;
+  if (changes.some(({ group }) => group === 'TTL and protocol')) return undefined;
+  if (!sameOnes(add(updated, ONE_STEP), after.got)) return undefined;
+  return {
+    id: 'change not made',
+    sentence: 'the checksum was updated for a TTL one lower, and the TTL was not lowered',
+    remedy: 'the TTL were lowered, too',
   };
 };
 
@@ -680,6 +716,7 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   udpNone,
   wrongZero,
   rightAnyway,
+  zeroLeftAlone,
   notUpdated,
   neverComputed,
   ttlWrapped,
@@ -699,6 +736,7 @@ export const HYPOTHESES: readonly Hypothesis[] = [
   someChanges('change left out', 0),
   someChanges('change counted twice', 2),
   halfChange,
+  stepNotMade,
   tailLeftOut,
   oddByte,
   ihlNotMultiplied,

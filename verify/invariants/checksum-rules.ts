@@ -31,6 +31,10 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
     'The UDP checksum removed over IPv6',
     '0 in place of the checksum is illegal over IPv6 (RFC 8200 §8.1), tunnels apart (RFC 6935).',
   ],
+  'zero left alone': [
+    'A checksum of 0 taken for none',
+    '0 says “no checksum” in UDP alone (RFC 768): in TCP, ICMP and ICMPv6 it is a sum like any other, which one packet in 65,536 has, and has to be updated. A program that tests for 0 before it updates, or passes BPF_F_MARK_MANGLED_0 to `bpf_l4_csum_replace`, which then does nothing where the field is 0, must know that it is UDP.',
+  ],
   'not updated': [
     'The checksum was not updated',
     'Something that the checksum covers changed (an address in the pseudo-header, a port, a length, payload), and the checksum stayed as it was.',
@@ -41,7 +45,7 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   ],
   'folded once': [
     'Folded only once',
-    'The first fold may leave a carry: a sum needs two folds to come below 0x10000. One packet in some 10,000 gets a wrong checksum.',
+    'The first fold may leave a carry: a sum needs two folds to come below 0x10000. Of a sum of few 16-bit words, one packet in thousands gets a wrong checksum; of 32-bit words, as `bpf_csum_diff` sums them, every other one may.',
   ],
   'fold forgotten': [
     'Not folded at all',
@@ -120,6 +124,10 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   'change counted twice': [
     'A change was counted twice',
     'The checksum was updated for one of the changes two times.',
+  ],
+  'change not made': [
+    'An update for a change that was not made',
+    'The checksum was updated for a TTL that is one lower, and the TTL in the header is what it was.',
   ],
   'later fragment': [
     'A later fragment changed as if it had a header',
