@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts';
 import type { Judging, Oracle } from './judging.ts';
 import { isAccepted } from './kernel-verdict.ts';
 import { KernelWitness } from './kernel-witness.ts';
+import { withNeighbours } from './neighbours.ts';
 import { originOf } from './origin.ts';
 import type { Outcome } from './outcome.ts';
 import type { Divergence } from './report.ts';
@@ -62,8 +63,9 @@ async function withOrigin(small: Investigation, program: Program): Promise<Inves
 }
 
 async function smallest(found: Found, options: InvestigateOptions): Promise<Investigation> {
-  const { finding, case: shown, savedIn } = found;
-  if (savedIn !== undefined) return { finding, case: shown, state: 'saved' };
+  if (found.savedIn !== undefined) return { finding: found.finding, case: found.case, state: 'saved' };
+  // Before it is made small: a smaller packet has to show the same cause, and no coincidence.
+  const { finding, case: shown } = await withNeighbours(found, options);
   if (options.shrink === false) return { finding, case: shown, state: 'found' };
   const { program, oracle, onSmaller } = options;
   const engines = options.engines.filter((engine) => finding.engines.includes(engine.name));

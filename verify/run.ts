@@ -17,6 +17,7 @@ import type { Guidance } from './guide/guide.ts';
 import { guidedCases } from './guide/guided-run.ts';
 import { type Investigation, investigate } from './investigate.ts';
 import type { Judging, Oracle } from './judging.ts';
+import { withNeighbours } from './neighbours.ts';
 import type { Divergence, ProgramReport, Saved } from './report.ts';
 import type { Found } from './segment.ts';
 import type { ShrinkOptions } from './shrink.ts';
@@ -128,7 +129,10 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
         : { shrink: { ...shrink, ...(signal === undefined ? {} : { signal }) } }),
       ...(options.witness === undefined ? {} : { witness: options.witness }),
     });
-  const look: Parameters<typeof collector.take>[1] = async (found, onSmaller) => {
+  const look: Parameters<typeof collector.take>[1] = async (met, onSmaller) => {
+    // What is known of a line is known by its cause.
+    const found =
+      places === undefined ? met : await withNeighbours(met, { ...options, engines: runner.engines });
     const isKnown = (await places?.isKnown(found)) === true;
     const small = await lookAt(found, isKnown, onSmaller);
     return !isKnown && places?.hasStrayed(found, small) === true ? lookAt(found, true, onSmaller) : small;

@@ -25,6 +25,8 @@ export interface Found {
   readonly seen: Divergence['seen'];
   /** Set where it takes a program that the test put into a slot, and where a loader may put something else (`slot-owner.ts`). */
   readonly isByGuess?: true;
+  /** Set where packets around it have been looked at, which tell its cause from a coincidence (`neighbours.ts`). */
+  readonly hasNeighbours?: true;
   /** The file of an earlier run in which this divergence lies already, and small. */
   readonly savedIn?: string;
 }
