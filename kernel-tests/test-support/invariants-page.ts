@@ -30,6 +30,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'The program of `ttl/wrapped` where it updates the checksum as the kernel’s `ip_decrease_ttl` does.',
   'checksum/pseudo-header-flag':
     'A NAT that passes the size alone, 4, to `bpf_l4_csum_replace` for an address.',
+  'uninitialized/passed':
+    'A program that hands a structure with padding to `bpf_perf_event_output`, without having cleared it.',
   'checksum/dccp': '',
   'checksum/gre': '',
   'checksum/igmp': '',

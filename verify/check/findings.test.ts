@@ -105,7 +105,7 @@ describe('a warning', () => {
       ),
     ).toEqual([
       {
-        ...{ invariant: 'uninitialized/map', severity: 'warning', summary: 'fake: reads its stack' },
+        ...{ invariant: 'uninitialized/passed', severity: 'warning', summary: 'fake: reads its stack' },
         ...{ confirmedBy: ['vm'], source },
       },
       {

@@ -81,6 +81,6 @@ export function warningFindings(
 
 /** Kinds of warnings (`OutcomeNote.warning`), and what they break. */
 const WARNINGS: Readonly<Record<string, string>> = {
-  'unwritten-stack': 'uninitialized/map',
+  'unwritten-stack': 'uninitialized/passed',
   'leaked-address': 'determinism/differs',
 };

@@ -31,6 +31,14 @@ describe('findings of one line', () => {
     expect(shown([found('checksum/unknown', 7), found('checksum/sctp', 7)])).toHaveLength(2);
   });
 
+  it('are one where what a checksum sums was never written, whatever its numbers look like', () => {
+    const two = [found('checksum/wrong-place', 7), found('uninitialized/frame', 7)];
+    expect(shown(two)).toEqual(['uninitialized/frame + checksum/wrong-place']);
+    expect(shown([found('checksum/wrong-place', 7), found('uninitialized/frame', 8)])).toHaveLength(2);
+    expect(shown([found('checksum/wrong-place'), found('uninitialized/frame')])).toHaveLength(2);
+    expect(shown([found('ttl/expired', 7), found('uninitialized/frame', 7)])).toHaveLength(2);
+  });
+
   it('are one where a line writes into later fragments, whether or not a sum shows it', () => {
     const two = ['fragments/written', 'checksum/later-fragment'];
     expect(shown(two.map((id) => found(id, 7)))).toEqual(['checksum/later-fragment + fragments/written']);

@@ -33,12 +33,16 @@ export interface Group {
 export function groupsOf(findings: readonly CheckFinding[]): Group[] {
   const causes = new Map<string | undefined, string>();
   const intoFragments = new Set<string | undefined>();
+  const garbage = new Set(findings.filter(isGarbage).map(placeOf));
   for (const one of findings) {
     if (isKnownCause(one)) causes.set(lineOf(one), causeOf(one)!);
     if (one.invariant === INTO_FRAGMENT) intoFragments.add(causeOf(one));
   }
   const keyOf = (one: CheckFinding): string | undefined => {
     const cause = causeOf(one);
+    // A sum over bytes that nobody wrote is wrong for that reason, whatever its numbers look like.
+    const isSummed = one.invariant.startsWith('checksum/') && garbage.has(placeOf(one));
+    if (isSummed || isGarbage(one)) return placeOf(one) === undefined ? cause : `${placeOf(one)} garbage`;
     // What none of the usual mistakes explains is explained where its line makes one of them.
     if (one.invariant === 'checksum/unknown') return causes.get(lineOf(one)) ?? cause;
     // Written into the same data, whether or not the sum stays what it was.
@@ -98,14 +102,24 @@ function together(
   return [...groups.values()].map((members) => members.sort((a, b) => weakness(a) - weakness(b)));
 }
 
-/** Errors before warnings, and in the order of the register: a known cause before an unknown one. */
-function weakness({ severity, invariant }: CheckFinding): number {
+/** Errors before warnings, and in the order of the register: a known cause before an unknown one. Garbage explains what it is in. */
+function weakness(finding: CheckFinding): number {
+  const { severity, invariant } = finding;
+  if (isGarbage(finding)) return -1;
   return SEVERITIES.indexOf(severity) * RULES.length + (ORDER.get(invariant) ?? 0);
 }
 
-function lineOf({ source, severity, invariant }: CheckFinding): string | undefined {
-  if (source === undefined || severity === 'info' || !BY_WRITING.test(invariant)) return undefined;
-  return `${source.file}:${source.line}`;
+function lineOf(finding: CheckFinding): string | undefined {
+  return finding.severity === 'info' || !isByWriting(finding) ? undefined : placeOf(finding);
+}
+
+function placeOf({ source }: CheckFinding): string | undefined {
+  return source === undefined ? undefined : `${source.file}:${source.line}`;
+}
+
+/** Are bytes that nobody wrote in the frame? */
+function isGarbage({ invariant, severity }: CheckFinding): boolean {
+  return invariant === 'uninitialized/frame' && severity === 'error';
 }
 
 function isKnownCause(finding: CheckFinding): boolean {

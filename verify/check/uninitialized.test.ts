@@ -111,6 +111,42 @@ describe('bytes of the stack that were never written', () => {
     expect(seen?.severity).toBeUndefined();
   });
 
+  it('leave in a checksum, to which nothing but ones is the same as nothing but zeros', async () => {
+    const summing = (written: string): Program => ({
+      ...READS_STACK,
+      entries: [{ function: 'main', hook: 'xdp' }],
+      object: writeElf({
+        main: `r7 = *(u32 *)(r1 + 0)
+          r8 = *(u32 *)(r1 + 4)
+          r0 = r7
+          r0 += 42
+          if r0 > r8 goto pass
+          ${written}
+          r1 = 0
+          r2 = 0
+          r3 = r10
+          r3 += -4
+          r4 = 4
+          r5 = 1
+          call bpf_csum_diff
+          r1 = r0
+          r1 >>= 16
+          r0 += r1
+          *(u16 *)(r7 + 40) = r0
+          pass:
+          r0 = 2
+          exit`,
+      }),
+    });
+    const [seen, ...others] = await foundIn(summing('r0 = 0'), [data(60)]);
+    expect(others).toEqual([]);
+    expect(seen?.breach).toMatchObject({ invariant: 'uninitialized/frame', at: 40 });
+    expect(seen?.breach.sentence).toBe(
+      '2 bytes of the frame, from byte 40 on, depend on what the stack held before',
+    );
+    expect(await foundIn(summing('*(u32 *)(r10 - 4) = 7'), [data(60)])).toEqual([]);
+  });
+
   it('do not leave in a frame that is dropped', async () => {
     expect(await found(written(XDP_DROP))).toEqual([]);
   });

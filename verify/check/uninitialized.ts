@@ -31,6 +31,8 @@ type Fills = readonly [StackFill, StackFill];
 
 /** Every bit differs between the two. */
 const EVERY_BIT: Fills = [0x00, 0xff];
+/** To a checksum, these two are the same number (RFC 1071: 0x0000 and 0xffff are both zero), and these are not. */
+const OTHER_SUM: Fills = [0x00, 0x5a];
 /**
  * Packets that are kept: some of each action, change of length and kind; those that leave as they came, and those that meet
  * filled maps, apart from others.
@@ -203,7 +205,8 @@ export class Uninitialized {
     }
     const [a, b] = runs as [(typeof runs)[0], (typeof runs)[0]];
     return (
-      differenceOf(a.got, b.got, this.#hook(stimulus.entry ?? 0)) ?? mapDifference(a.maps, b.maps, b.got)
+      differenceOf(a.got, b.got, this.#hook(stimulus.entry ?? 0), fills) ??
+      mapDifference(a.maps, b.maps, b.got)
     );
   }
 
@@ -259,6 +262,7 @@ export class Uninitialized {
 /** What the stack may hold on a packet: anything else, and what the program's own conditions ask for. */
 function* pairsOf(others: StackFills, sighting: Sighting): Generator<Fills, void, void> {
   yield EVERY_BIT;
+  yield OTHER_SUM;
   for (const fill of others.of(sighting)) yield [EVERY_BIT[0], fill];
 }
 
@@ -275,7 +279,7 @@ interface Difference {
   readonly severity?: Severity;
 }
 
-function differenceOf(a: Outcome, b: Outcome, hook: Hook): Difference | undefined {
+function differenceOf(a: Outcome, b: Outcome, hook: Hook, fills: Fills): Difference | undefined {
   if (a.action !== b.action || a.redirect !== b.redirect) {
     const either = [a, b].map(({ action }) => actionName(hook, action)).join(' or ');
     return {
@@ -309,8 +313,13 @@ function differenceOf(a: Outcome, b: Outcome, hook: Hook): Difference | undefine
     at,
     size: end - at,
     text: 'whatever the stack held',
-    sentence: `${end - at} bytes of the frame, from byte ${at} on, are what the stack held before`,
+    sentence: `${end - at} bytes of the frame, from byte ${at} on, ${areCopied(b.packet.subarray(at, end), fills[1]) ? 'are' : 'depend on'} what the stack held before`,
   };
+}
+
+/** A sum over what the stack held is something else. */
+function areCopied(bytes: Uint8Array, fill: StackFill): boolean {
+  return typeof fill === 'bigint' || bytes.every((byte) => byte === fill);
 }
 
 function mapDifference(a: Maps, b: Maps, got: Outcome): Difference | undefined {

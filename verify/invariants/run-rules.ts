@@ -51,6 +51,12 @@ export const RUN_RULES: readonly Rule[] = [
     'The room that `bpf_xdp_adjust_meta` makes in front of the frame holds what lay there, an earlier packet’s metadata say: the kernel does not clear it. With XDP_PASS the program leaves bytes of it as they were that it writes for other packets, or all of them. Right where whoever reads them looks first whether they were filled; bytes that no packet has filled are padding, and a note.',
   ),
   rule(
+    'uninitialized/passed',
+    'warning',
+    'Uninitialised bytes handed on',
+    'Bytes of the stack that the program never wrote are handed to a helper, and no packet was found for which that makes a difference: they may go to user space, or into a sum whose result nobody uses.',
+  ),
+  rule(
     'determinism/differs',
     'warning',
     'Two runs differ',
