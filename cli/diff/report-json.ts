@@ -21,7 +21,7 @@ import type { DecidingPlace } from '../../verify/diff/decide.ts';
 import { type Change, changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
-import type { AgainstProof } from '../../verify/prove/against/against.ts';
+import { type AgainstProof, whyNotEqual } from '../../verify/prove/against/against.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
 
 interface LineJson {
@@ -217,18 +217,9 @@ function programToJson(program: ComparedProgram): ProgramJson {
   };
 }
 
-function proofToJson({
-  isEqual,
-  longest,
-  kernels,
-  longer,
-  open,
-  suspects,
-  assumptions,
-}: AgainstProof): NonNullable<ProgramJson['proof']> {
-  const [suspect] = suspects;
-  const why = suspect === undefined ? open : `${suspect.what} may differ`;
-  const reason = isEqual ? longer : why;
+function proofToJson(proof: AgainstProof): NonNullable<ProgramJson['proof']> {
+  const { isEqual, longest, kernels, longer, assumptions } = proof;
+  const reason = isEqual ? longer : whyNotEqual(proof);
   return {
     equal: isEqual,
     ...(isEqual ? { maxLength: longest, ...(kernels === undefined ? {} : { kernels }) } : {}),

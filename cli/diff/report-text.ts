@@ -8,6 +8,7 @@ import { changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
 import { commandText } from '../../verify/explain/command.ts';
 import { besideLines } from '../../verify/explain/explain.ts';
+import { whyNotEqual } from '../../verify/prove/against/against.ts';
 import { claimText } from '../prove/claim.ts';
 import { count, type Terminal } from '../terminal.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
@@ -47,9 +48,7 @@ export function sameLine({ old, new: next, programs }: Compared, seed: string): 
 function provedText({ name, proof }: ComparedProgram): string[] {
   if (proof === undefined) return [];
   if (proof.isEqual) return [`${name} ${claimText(proof)} (xdpsim prove --against names all assumptions)`];
-  const [suspect] = proof.suspects;
-  const why = suspect === undefined ? (proof.open ?? 'it is open') : `${suspect.what} may differ`;
-  return [`${name} not proved equal: ${why}`];
+  return [`${name} not proved equal: ${whyNotEqual(proof) ?? 'it is open'}`];
 }
 
 function sweptText(programs: readonly ComparedProgram[]): string {

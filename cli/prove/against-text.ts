@@ -45,6 +45,8 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
 function sentence({ verdict, proof, report }: AgainstProgram): string {
   if (verdict === 'pass')
     return `proved equal for ${framesText(proof!)}: the same action, bytes, metadata, redirect and contents of maps`;
+  if (verdict === 'incomplete' && proof?.unseen !== undefined)
+    return 'packets are treated differently, in what no run shows';
   if (verdict === 'incomplete') return 'not known whether all packets are treated alike';
   const classes = report?.classes ?? [];
   const what = classes.map((one) => changesOf(report!.pair, one)[0]?.what ?? one.finding.field);

@@ -6,7 +6,7 @@ import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { DiffReport } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
-import { type AgainstProof, proveAgainst } from '../../verify/prove/against/against.ts';
+import { type AgainstProof, proveAgainst, whyNotEqual } from '../../verify/prove/against/against.ts';
 import { confirmSuspects, witnessesOf } from '../../verify/prove/against/confirm-suspects.ts';
 import { resolveBuilds } from '../diff/builds.ts';
 import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
@@ -134,13 +134,14 @@ export function verdictOf(
   proof: AgainstProof,
   report?: DiffReport,
 ): { readonly verdict: ProveVerdict; readonly reason: string } {
-  const { isEqual, open, suspects } = proof;
   const fields = (report?.classes ?? []).map(({ finding }) => finding.field);
   if (fields.length > 0)
     return { verdict: 'fail', reason: `packets are treated differently: ${fields.join(', ')}` };
-  if (isEqual) return { verdict: 'pass', reason: `equal for ${framesText(proof)}` };
-  const [suspect] = suspects;
-  if (suspect !== undefined)
-    return { verdict: 'incomplete', reason: `${suspect.what} may differ, and no packet was seen to show it` };
-  return { verdict: 'incomplete', reason: open ?? 'it is not known whether they are equal' };
+  if (proof.isEqual) return { verdict: 'pass', reason: `equal for ${framesText(proof)}` };
+  const reason = whyNotEqual(proof) ?? 'it is not known whether they are equal';
+  const isSuspected = proof.unseen === undefined && proof.suspects.length > 0;
+  return {
+    verdict: 'incomplete',
+    reason: isSuspected ? `${reason}, and no packet was seen to show it` : reason,
+  };
 }

@@ -55,7 +55,7 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     maps: ['USER_RINGBUF'],
     note: '0: user space has handed nothing over, so the callback never runs',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'outside' },
     symbolic: 'any value',
     run: (machine, _map, _callback, _context, flags) =>
       (flags & ~WAKEUP_FLAGS) !== 0 || machine.high(3) !== 0 ? -EINVAL : 0,

@@ -43,7 +43,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     returns: 'int',
     maps: ['PERF_EVENT_ARRAY'],
     rules: { hooks: 'both', license: 'gpl', packetAccess: false },
-    effects: { ...NO_EFFECTS, packet: 'read' },
+    effects: { ...NO_EFFECTS, packet: 'read', leaves: 'outside' },
     symbolic: 'any value',
     run: (machine, _context, map, flags) => perfEventOutput(machine, map, flags),
   },
@@ -54,7 +54,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     returns: 'int',
     maps: RINGS,
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'outside' },
     symbolic: 'any value',
     run: (machine, map, data, size, flags) =>
       (flags & ~WAKEUP_FLAGS) !== 0 || machine.high(3) !== 0
@@ -79,7 +79,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['sample', 'anything'],
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases pointer' },
+    effects: { ...NO_EFFECTS, obligation: 'releases pointer', leaves: 'outside' },
     symbolic: 'any value',
     run: (machine, sample) => {
       ringOf(machine, sample)?.commit(sample, false);
@@ -92,7 +92,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     arguments: ['sample', 'anything'],
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases pointer' },
+    effects: { ...NO_EFFECTS, obligation: 'releases pointer', leaves: 'outside' },
     symbolic: 'any value',
     run: (machine, sample) => {
       ringOf(machine, sample)?.commit(sample, true);

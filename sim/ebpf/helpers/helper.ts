@@ -55,6 +55,13 @@ export type Obligation =
   | 'locks'
   | 'unlocks';
 
+/**
+ * What outlives a call unseen: with the frame, and lost with it, what the kernel knows of its checksum and its segments (`frame`),
+ * its `tunnel`, its `socket`; an event, a signal, a value that is no map's of the run (`outside`); a line (`trace`), which runs show; a `copy` of the frame, and of all
+ * that is known of it, that goes out at once.
+ */
+export type Leaves = 'frame' | 'tunnel' | 'socket' | 'outside' | 'trace' | 'copy';
+
 /** What a call does besides returning, and writing the memory that its arguments say it writes. */
 export interface HelperEffects {
   /**
@@ -66,8 +73,13 @@ export interface HelperEffects {
   readonly dependsOn: readonly Influence[];
   /** May it send the frame to another device, at once or by the action that follows? */
   readonly redirects: boolean;
-  /** Does it do something at once that no outcome of the run shows: send a copy of the frame, a signal? Default: no. */
-  readonly actsOutside?: boolean;
+  /**
+   * On what does it leave something that neither frame, context nor maps show? Default: on nothing. Helpers whose effect is stated for
+   * symbolic readers note it there.
+   */
+  readonly leaves?: Leaves;
+  /** It leaves nothing where this argument is 0; absent: it always does. */
+  readonly leavesUnlessZero?: number;
   /** Do metadata grow by its second argument, negated, where it returns 0? Default: no. */
   readonly adjustsMetadata?: boolean;
   /** Does it go on in another program, where it succeeds? Default: no. */

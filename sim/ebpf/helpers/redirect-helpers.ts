@@ -143,7 +143,7 @@ export const REDIRECT_HELPERS: readonly Helper[] = [
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, packet: 'moved', dependsOn: ['network'], redirects: true, actsOutside: true },
+    effects: { ...NO_EFFECTS, packet: 'moved', dependsOn: ['network'], redirects: true, leaves: 'copy' },
     symbolic: 'any value',
     run: (machine, _context, ifindex, flags) => {
       if ((flags & ~BPF_F_INGRESS) !== 0 || machine.high(2) !== 0) return -EINVAL;

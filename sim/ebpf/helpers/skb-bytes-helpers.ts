@@ -58,7 +58,7 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
     arguments: ['context', 'anything', 'memory', 'size', 'anything'],
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, packet: 'moved' },
+    effects: { ...NO_EFFECTS, packet: 'moved', leaves: 'frame' },
     symbolic: 'exact',
     run: (machine, _context, offset, from, size, flags) => {
       if ((flags & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)) !== 0 || machine.high(4) !== 0) {

@@ -115,7 +115,7 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     arguments: ['context', 'anything', 'anything', 'anything', 'anything'],
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, packet: 'moved' },
+    effects: { ...NO_EFFECTS, packet: 'moved', leaves: 'frame' },
     symbolic: 'exact',
     run: (machine, _context, offset, from, to, flags) => l4Replace(machine, offset, from, to, flags),
   },
@@ -125,7 +125,7 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     arguments: ['context', 'anything'],
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'frame' },
     symbolic: 'exact',
     // Only a sum that the hardware took could be updated.
     run: () => -ENOTSUPP,
@@ -136,7 +136,7 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     arguments: ['context', 'anything'],
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, packet: 'read' },
+    effects: { ...NO_EFFECTS, packet: 'read', leaves: 'frame' },
     symbolic: 'exact',
     run: (machine, _context, level) => {
       if (machine.high(1) !== 0 || level < 0 || level > BPF_CSUM_LEVEL_RESET) return -EINVAL;

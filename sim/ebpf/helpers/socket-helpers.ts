@@ -104,7 +104,7 @@ export const SOCKET_HELPERS: readonly Helper[] = [
     returns: 'int',
     note: '`-EOPNOTSUPP`: as in a test run, frames come by no ingress of a device',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'socket' },
     symbolic: 'any value',
     // A test run is no ingress of a device (`skb_at_tc_ingress`).
     run: (machine, _context, _socket, flags) =>

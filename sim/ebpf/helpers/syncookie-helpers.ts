@@ -146,7 +146,7 @@ export const SYNCOOKIE_HELPERS: readonly Helper[] = [
     returns: 'int',
     note: 'errors as in the kernel: the queue of no listener is full',
     rules: { hooks: 'both', license: 'gpl', packetAccess: true },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'outside' },
     symbolic: 'any value',
     run: generateCookie,
   },

@@ -37,7 +37,7 @@ export const TRACE_HELPERS: readonly Helper[] = [
     variadic: true,
     returns: 'int',
     rules: { hooks: 'both', license: 'gpl', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'trace' },
     symbolic: 'any value',
     run: (machine, format, size, c, d, e) => {
       const text = formatAt(machine, format, size);
@@ -54,7 +54,7 @@ export const TRACE_HELPERS: readonly Helper[] = [
     arguments: ['memory', 'size', 'memory_or_null', 'size_or_zero'],
     returns: 'int',
     rules: { hooks: 'both', license: 'gpl', packetAccess: false },
-    effects: NO_EFFECTS,
+    effects: { ...NO_EFFECTS, leaves: 'trace' },
     symbolic: 'any value',
     run: (machine, format, size, data, bytes) =>
       print(machine, formatArray(machine, formatAt(machine, format, size), data, bytes)),

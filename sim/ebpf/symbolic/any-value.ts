@@ -11,6 +11,7 @@ import {
   readString,
   writeBytes,
 } from './access.ts';
+import { noteAct } from './acts.ts';
 import { contextByte } from './context-fields.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
@@ -123,6 +124,7 @@ export function anyValue(
     written.push(bytes);
     through.push(index);
   }
+  leave(state, helper, args, question);
   if (helper.effects.packet === 'moved') state.packet.generation++;
   if (helper.effects.redirects) state.redirect = pool.unknown(32, `${name}.target`);
   state.answers = [
@@ -140,6 +142,26 @@ export function anyValue(
     },
   ];
   return result;
+}
+
+/** Notes what a call leaves that no outcome shows: the same as whoever asks the same. */
+function leave(
+  state: PathState,
+  { name, effects }: Helper,
+  args: readonly Value[],
+  { shape, numbers, read }: Question,
+): void {
+  const { leaves, leavesUnlessZero } = effects;
+  if (leaves === undefined) return;
+  const given = leavesUnlessZero === undefined ? undefined : args[leavesUnlessZero]!.term;
+  if (given !== undefined && state.knowledge.only(given) === 0n) return;
+  noteAct(
+    state,
+    given === undefined ? name : `${name} (with flags)`,
+    leaves,
+    [...numbers, ...read.flat()],
+    shape,
+  );
 }
 
 /** Arguments that point to memory: their index, the pointer, and what the helper does there. */
@@ -169,17 +191,36 @@ function questionOf(inputs: Inputs, state: PathState, helper: Helper, args: read
   const numbers = args.flatMap(({ term, region }) => (region === undefined ? [term] : []));
   if (helper.effects.packet !== 'untouched')
     numbers.push(state.pool.subtract(state.packet.end, state.packet.data));
-  const kinds = args.map(({ region }) =>
-    region?.kind === 'map' ? `map ${inputs.mapNumber(region.map)}` : (region?.kind ?? 'number'),
-  );
+  const kinds = args.map(({ region }) => kindOf(inputs, region));
   // What lies behind addresses nobody compares: such a question is no other program's.
   if (holds) kinds.push(`addresses ${inputs.isSecond ? 'second' : 'first'}`);
-  if (helper.effects.redirects) {
+  if (helper.effects.redirects || takesFrameAlong(state, helper, args)) {
     const { fields, terms } = sentNow(inputs, state);
     kinds.push(fields);
     numbers.push(...terms);
   }
   return { shape: [...kinds, ...read.map(({ length }) => length)].join(), numbers, read };
+}
+
+/** Does an event take bytes of the frame along (BPF_F_CTXLEN_MASK)? */
+function takesFrameAlong(state: PathState, { name }: Helper, args: readonly Value[]): boolean {
+  if (name !== 'bpf_perf_event_output') return false;
+  const { pool, knowledge } = state;
+  return knowledge.only(pool.extract(args[2]!.term, 32, 20)) !== 0n;
+}
+
+/** What an argument is, so that no other one is the same. */
+function kindOf(inputs: Inputs, region: Value['region']): string {
+  switch (region?.kind) {
+    case 'map':
+      return `map ${inputs.mapNumber(region.map)}`;
+    case 'opaque':
+      return `${region.what} from ${region.from}`;
+    case 'kernel variable':
+      return `variable ${inputs.machine.variables[region.variable]!.name}`;
+    default:
+      return region?.kind ?? 'number';
+  }
 }
 
 /** What a helper that sends the frame at once sends: its bytes, and fields of the context that were written. */

@@ -2,6 +2,7 @@
 import { TC_ACT_REDIRECT, TC_ACT_SHOT, XDP_ABORTED, XDP_REDIRECT } from '../../runtime/actions.ts';
 import { ENOTSUPP } from '../../runtime/errno.ts';
 import { blockPointer, readBytes } from './access.ts';
+import { noteAct } from './acts.ts';
 import { findInner, holdsMaps } from './inner-maps.ts';
 import type { Inputs } from './inputs.ts';
 import { deleteEntry, findEntry, redirectTarget, updateEntry } from './map-entries.ts';
@@ -181,5 +182,9 @@ export const EXACT_HELPERS: Readonly<Record<string, SymbolicHelper>> = {
   bpf_redirect_peer: redirectPeer,
   bpf_redirect_neigh: redirectNeighbour,
   bpf_redirect_map: redirectMap,
-  bpf_csum_update: (_inputs, state) => errno(state, -ENOTSUPP),
+  bpf_csum_update: (_inputs, state, [, sum]) => {
+    // Of a frame whose checksum the device has computed, it is changed.
+    noteAct(state, 'bpf_csum_update', 'frame', [state.pool.extract(sum!.term, 0, 32)]);
+    return errno(state, -ENOTSUPP);
+  },
 };

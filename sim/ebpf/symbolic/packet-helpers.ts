@@ -3,6 +3,7 @@ import { EACCES, EFAULT, EINVAL, ENOMEM } from '../../runtime/errno.ts';
 import { PACKET_BASE, XDP_FRAME_SIZE, XDP_HEADROOM, XDP_LINEAR_LIMIT } from '../memory.ts';
 import { ETHERNET_HEADER, MAX_METADATA, OLD_MAX_METADATA } from '../packet-area.ts';
 import { packetByte, readBytes, writeBytes } from './access.ts';
+import { noteAct } from './acts.ts';
 import { checksumAdd, fold16, not32 } from './exact-helpers.ts';
 import type { Inputs } from './inputs.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
@@ -178,6 +179,17 @@ const skbStore: SymbolicHelper = (inputs, state, [, offset, from, length, flags]
   if (state.decide(pool.extract(at, 31, 1)) || isBeyond(state, to, size)) return result(state, -EFAULT);
   const start = Number(state.number(to));
   const bytes = readBytes(inputs, state, from!, size);
+  // BPF_F_RECOMPUTE_CSUM.
+  const recomputes = pool.extract(flags!.term, 0, 1);
+  if (state.knowledge.only(recomputes) !== 0n) {
+    const before = bytesAt(inputs, state, to, size);
+    noteAct(state, 'bpf_skb_store_bytes (BPF_F_RECOMPUTE_CSUM)', 'frame', [
+      recomputes,
+      at,
+      ...before,
+      ...bytes,
+    ]);
+  }
   for (const [index, byte] of bytes.entries()) packet.bytes.setByte(start + index, byte);
   if (forgets) forgetHash(state);
   packet.generation++;
@@ -241,6 +253,10 @@ const l3Replace: SymbolicHelper = (inputs, state, [, offset, from, to, flags]) =
   return result(state, 0);
 };
 
+const BPF_F_PSEUDO_HDR = 0x10n;
+const BPF_F_IPV6 = 0x80n;
+/** With these, what the device has computed over the frame changes along, and what is left to it (`skb->csum`). */
+const DEVICE_FLAGS = BPF_F_PSEUDO_HDR | BPF_F_IPV6;
 const BPF_F_MARK_MANGLED_0 = 0x20n;
 const BPF_F_MARK_ENFORCE = 0x40n;
 const L4_FLAGS = 0xffn;
@@ -271,6 +287,11 @@ const l4Replace: SymbolicHelper = (inputs, state, [, offset, from, to, flags]) =
   else changed = replace4(state, sum, from!.term, to!.term);
   // One question more, and two simple formulas instead of one that no solver likes.
   if (keepsZero && state.decide(pool.equal(changed, zero))) changed = pool.constant(16, 0xffff);
+  if ((given & DEVICE_FLAGS) !== 0n) {
+    const numbers = [pool.constant(64, given), from!.term, to!.term];
+    const flag = (given & BPF_F_PSEUDO_HDR) === 0n ? 'BPF_F_IPV6' : 'BPF_F_PSEUDO_HDR';
+    noteAct(state, `bpf_l4_csum_replace (${flag})`, 'frame', numbers);
+  }
   packet.bytes.store(pool, Number(state.number(field)), changed);
   packet.generation++;
   return result(state, 0);

@@ -6,6 +6,7 @@
  * ask before it changes anything.
  */
 import type { Hook } from '../../runtime/actions.ts';
+import type { Act } from './acts.ts';
 import { type Constraint, Knowledge, type Origin } from './knowledge.ts';
 import { PathMemory } from './path-memory.ts';
 import type { Value } from './path-value.ts';
@@ -184,6 +185,8 @@ export class PathState {
   readonly blocks: Block[];
   entries: readonly MapEntryState[];
   answers: readonly Answer[];
+  /** What it did that nothing else here shows, in this order. */
+  acts: readonly Act[];
   /** What helpers answered a program before this one, on the same inputs. */
   foretold: readonly Answer[] | undefined;
   decisions: Decision | undefined;
@@ -249,6 +252,7 @@ export class PathState {
       this.blocks = [];
       this.entries = [];
       this.answers = [];
+      this.acts = [];
       this.assumptions = [];
       this.networkOffset = from.pool.constant(64, 14);
       return;
@@ -266,6 +270,7 @@ export class PathState {
     this.blocks = from.blocks.map((one) => ({ ...one, memory: one.memory.copy() }));
     this.entries = from.entries;
     this.answers = from.answers;
+    this.acts = from.acts;
     this.foretold = from.foretold;
     this.decisions = from.decisions;
     this.steps = from.steps;

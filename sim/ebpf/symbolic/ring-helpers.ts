@@ -12,6 +12,7 @@ import {
   RINGBUF_HEADER,
 } from '../maps/ring-buffer-map.ts';
 import { addBlock, blockPointer, readBytes } from './access.ts';
+import { noteAct } from './acts.ts';
 import type { Inputs } from './inputs.ts';
 import { nextAnswerName, noteAnswer } from './note-answer.ts';
 import { PathMemory } from './path-memory.ts';
@@ -69,6 +70,7 @@ const reserve: SymbolicHelper = (inputs, state, [map, size, flags]) => {
     return pool.constant(64, 0);
   }
   const name = nextAnswerName(inputs, state, RESERVE);
+  noteAct(state, RESERVE, 'outside', [pool.constant(64, bytes)], `of ${inputs.mapNumber(ring)}`);
   const block = addBlock(state, {
     what: 'sample',
     map: -1,
@@ -90,8 +92,11 @@ const output: SymbolicHelper = (inputs, state, [map, data, size, flags]) => {
   const others = pool.and(flags!.term, pool.constant(64, ~WAKEUP_FLAGS));
   if (!state.decide(pool.equal(others, pool.constant(64, 0)))) return pool.constant(64, -EINVAL);
   const bytes = Number(state.number(size!.term));
-  if (bytes > 0) readBytes(inputs, state, data!, bytes);
-  return pool.constant(64, put(inputs, state, ring, pool.constant(64, bytes)) ? 0 : -EAGAIN);
+  const record = bytes > 0 ? readBytes(inputs, state, data!, bytes) : [];
+  if (!put(inputs, state, ring, pool.constant(64, bytes))) return pool.constant(64, -EAGAIN);
+  const shape = `${bytes} bytes to ${inputs.mapNumber(ring)}`;
+  noteAct(state, 'bpf_ringbuf_output', 'outside', [flags!.term, ...record], shape);
+  return pool.constant(64, 0);
 };
 
 const query: SymbolicHelper = (inputs, state, [map, what]) => {
@@ -107,12 +112,26 @@ const query: SymbolicHelper = (inputs, state, [map, what]) => {
   return pool.constant(64, 0);
 };
 
-const nothing: SymbolicHelper = () => undefined;
+/** A record that goes out, with what the path has written there: the rest is what older records have left. */
+const submit: SymbolicHelper = (_inputs, state, [record, flags]) => {
+  const { pool } = state;
+  if (record!.region?.kind !== 'block') throw new NotFollowed('a record that nobody knows');
+  const { memory } = state.blocks[record!.region.block]!;
+  const places = memory.written();
+  const bytes = places.map((at) => memory.byte(pool, at)!);
+  noteAct(state, 'bpf_ringbuf_submit', 'outside', [flags!.term, ...bytes], `bytes ${places.join(' ')}`);
+  return undefined;
+};
+
+const discard: SymbolicHelper = (_inputs, state, [, flags]) => {
+  noteAct(state, 'bpf_ringbuf_discard', 'outside', [flags!.term]);
+  return undefined;
+};
 
 export const RING_HELPERS: Readonly<Record<string, SymbolicHelper>> = {
   bpf_ringbuf_reserve: reserve,
   bpf_ringbuf_output: output,
   bpf_ringbuf_query: query,
-  bpf_ringbuf_submit: nothing,
-  bpf_ringbuf_discard: nothing,
+  bpf_ringbuf_submit: submit,
+  bpf_ringbuf_discard: discard,
 };

@@ -3,6 +3,7 @@ import { EACCES, EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { packetByte } from './access.ts';
+import { noteAct } from './acts.ts';
 import { anyValue } from './any-value.ts';
 import { contextWord } from './context-fields.ts';
 import type { Inputs } from './inputs.ts';
@@ -57,7 +58,10 @@ const checksumLevel: SymbolicHelper = (_inputs, state, [, level]) => {
   const { pool } = state;
   if (state.decide(pool.less(pool.constant(64, BPF_CSUM_LEVEL_RESET), level!.term)))
     return result(state, -EINVAL);
-  return result(state, state.number(level!.term) === BPF_CSUM_LEVEL_QUERY ? -EACCES : 0);
+  const wanted = state.number(level!.term);
+  if (wanted === BPF_CSUM_LEVEL_QUERY) return result(state, -EACCES);
+  noteAct(state, 'bpf_csum_level (a change)', 'frame', [pool.constant(64, wanted)]);
+  return result(state, 0);
 };
 
 const BPF_SKB_CLOCK_REALTIME = 0;

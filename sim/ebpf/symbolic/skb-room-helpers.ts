@@ -13,8 +13,10 @@ import {
   ROOM,
 } from '../helpers/skb-change-helpers.ts';
 import { packetByte } from './access.ts';
+import { noteAct } from './acts.ts';
 import type { Inputs } from './inputs.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
+import type { Value } from './path-value.ts';
 import { is, isGso, isZero, moveFront, protocol, result, setBounds, setProtocol } from './skb-bounds.ts';
 import { forgetHash } from './skb-meta-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
@@ -68,7 +70,20 @@ const changeHead: SymbolicHelper = (inputs, state, [, length, flags]) => {
   return result(state, 0);
 };
 
-const adjustRoom: SymbolicHelper = (inputs, state, [, difference, mode, given]) => {
+/** Room that was made or taken away: of the flags, the kernel keeps what the frame alone does not show. */
+const adjustRoom: SymbolicHelper = (inputs, state, args) => {
+  const answer = madeRoom(inputs, state, args);
+  if (state.knowledge.only(answer) === 0n)
+    noteAct(state, 'bpf_skb_adjust_room', 'frame', numbersOf(state, args));
+  return answer;
+};
+
+/** The numbers behind the context, of which the first two have 32 bits. */
+function numbersOf({ pool }: PathState, [, difference, mode, flags]: readonly Value[]): Term[] {
+  return [pool.extract(difference!.term, 0, 32), pool.extract(mode!.term, 0, 32), flags!.term];
+}
+
+const madeRoom = (inputs: Inputs, state: PathState, [, difference, mode, given]: readonly Value[]): Term => {
   const { pool, packet } = state;
   const by = state.int(difference!.term);
   const where = state.int(mode!.term);
@@ -151,6 +166,7 @@ const changeProtocol: SymbolicHelper = (inputs, state, [, wanted, flags]) => {
   } else return result(state, -ENOTSUPP);
   setProtocol(state, to);
   forgetHash(state);
+  noteAct(state, 'bpf_skb_change_proto', 'frame', [to]);
   return result(state, 0);
 };
 

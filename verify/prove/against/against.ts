@@ -3,7 +3,6 @@
  * held against each other. Where they may differ, an input is made that both are to run.
  */
 import { calledHelpers } from '../../../sim/ebpf/called-helpers.ts';
-import { HELPERS } from '../../../sim/ebpf/helpers/index.ts';
 import { type AlikeKernels, alikeKernels } from '../../../sim/ebpf/kernel-versions.ts';
 import { Evaluator } from '../../../sim/ebpf/symbolic/evaluate.ts';
 import { DEFAULT_EXPLORE_LIMITS, explore, follow } from '../../../sim/ebpf/symbolic/explore.ts';
@@ -45,6 +44,8 @@ export interface AgainstProof {
   /** Why nothing is proved of longer frames; absent: there are none, or they were not followed. */
   readonly longer?: string;
   readonly suspects: readonly Suspect[];
+  /** In what they differ, though no run may show it: "differs for every packet of a path: flags of the redirect". */
+  readonly unseen: string | undefined;
   /** Why it is not proved that nothing else differs. */
   readonly open: string | undefined;
   /** Paths of the first, and pairs of paths whose conditions meet. */
@@ -68,6 +69,13 @@ export type AgainstOptions = Pick<
   readonly longer?: boolean;
   readonly onProgress?: (progress: { readonly paths: number; readonly pairs: number }) => void;
 };
+
+/** Why two builds are not proved equal, or in what they differ though no run shows it; undefined where nothing is known. */
+export function whyNotEqual({ unseen, suspects, open }: AgainstProof): string | undefined {
+  if (unseen !== undefined) return `${unseen}; no run shows it`;
+  const [suspect] = suspects;
+  return suspect === undefined ? open : `${suspect.what} may differ`;
+}
 
 const DEFAULT_TIME = 60_000;
 /** Inputs that are to be run, and those of one kind of difference. */
@@ -111,9 +119,21 @@ function withLonger(short: AgainstProof, all: AgainstProof): AgainstProof {
   for (const [name, value] of Object.entries(all.counts)) counts[name as keyof FeasibilityCounts] += value;
   const effort = { counts, seconds: short.seconds + all.seconds };
   if (all.isEqual) return { ...all, ...effort };
-  const [suspect] = all.suspects;
-  const longer = suspect === undefined ? all.open : `${suspect.what} may differ`;
+  const longer = whyNotEqual(all);
   return { ...short, ...effort, suspects: all.suspects, ...(longer === undefined ? {} : { longer }) };
+}
+
+/** Is it certain that packets take a path through both, whatever helpers answer only one of them? */
+function isTaken({ constraints, values }: PathState): boolean {
+  return values !== undefined && constraints.every(({ condition }) => !hasOwn(condition));
+}
+
+function hasOwn(condition: Term): boolean {
+  return [...unknownsOf(condition)].some(({ name }) => /^second\.|^global\.own/.test(name));
+}
+
+function onlyOfFrame(condition: Term): boolean {
+  return [...unknownsOf(condition)].every(({ name }) => /^(p\d+|length|metadata|ifindex)$/.test(name));
 }
 
 class AgainstRun {
@@ -129,6 +149,7 @@ class AgainstRun {
   readonly #notCompared = new Set<string>();
   readonly #ended: PathState[] = [];
   #open: string | undefined;
+  #unseen: string | undefined;
   #pairs = 0;
   #random = 1;
 
@@ -188,13 +209,13 @@ class AgainstRun {
       },
     });
     if (cut !== undefined) this.#open ??= `not every path was followed: ${cut}`;
-    this.#listNotCompared();
     return {
-      isEqual: this.#suspects.length === 0 && this.#open === undefined,
+      isEqual: this.#suspects.length === 0 && this.#open === undefined && this.#unseen === undefined,
       longest: this.#first.limits.longest,
       hook: this.#first.hook,
       ...(this.#kernels === undefined ? {} : { kernels: this.#kernels }),
       suspects: this.#suspects,
+      unseen: this.#unseen,
       open: this.#open,
       paths: count,
       pairs: this.#pairs,
@@ -222,12 +243,13 @@ class AgainstRun {
       this.#open ??= `the ends of two paths were not compared: ${error.message}`;
       return;
     }
-    this.#openByCalls(first.state, state);
-    for (const { what, condition } of differences) {
+    for (const { what, condition, unseen } of differences) {
       if (isUnwritten(condition)) {
         this.#open ??= STACK;
         continue;
       }
+      // A run may show it all the same: what is recorded of one is more than what a frame shows.
+      if (unseen !== undefined) await this.#noteUnseen(state, what, condition, unseen === 'certain');
       const kind = this.#kinds.get(what) ?? 0;
       if (kind >= MOST_OF_A_KIND || this.#suspects.length >= MOST_SUSPECTS) continue;
       const child = this.#drawn(state, condition) ?? (await follow(state, condition, this.#feasibility));
@@ -241,6 +263,16 @@ class AgainstRun {
       this.#kinds.set(what, kind + 1);
       this.#suspects.push({ what, ...made });
     }
+  }
+
+  /** What no run would show is said without a packet. */
+  async #noteUnseen(state: PathState, what: string, condition: Term, isCertain: boolean): Promise<void> {
+    const child = this.#drawn(state, condition) ?? (await follow(state, condition, this.#feasibility));
+    if (child === undefined) return;
+    if (!isCertain || child.values === undefined || !isTaken(state)) this.#open ??= `may differ: ${what}`;
+    else if (condition === state.pool.true) this.#unseen ??= `differs for every packet of a path: ${what}`;
+    else if (onlyOfFrame(condition)) this.#unseen ??= `differs for some packets of a path: ${what}`;
+    else this.#open ??= `may differ: ${what}`;
   }
 
   /** Most packets of a path show a fault in a checksum, and the solver takes long to see it. */
@@ -280,34 +312,6 @@ class AgainstRun {
         ];
         if (Buffer.compare(a, b) !== 0)
           this.#open ??= `${name}: ${variable} starts with other values in one build`;
-      }
-    }
-  }
-
-  /**
-   * Calls that only one of the builds makes may have effects that nobody sees here; those that ask for the time have none, and
-   * those that send something do.
-   */
-  #openByCalls(first: PathState, second: PathState): void {
-    const [mine, theirs] = [first, second].map(({ answers }) => new Set(answers.map(({ name }) => name)));
-    for (const { helper, name } of [...first.answers, ...second.answers]) {
-      if (mine!.has(name) && theirs!.has(name)) continue;
-      const record = [...HELPERS.values()].find((one) => one.name === helper);
-      if (record === undefined) continue;
-      const { dependsOn, actsOutside = false } = record.effects;
-      if (dependsOn.length === 0 || actsOutside)
-        this.#open ??= `the builds call ${helper} with other arguments`;
-    }
-  }
-
-  #listNotCompared(): void {
-    for (const { machine } of [this.#first, this.#second]) {
-      for (const { name } of calledHelpers(machine.object)) {
-        if (name === 'bpf_trace_printk' || name === 'bpf_trace_vprintk') this.#notCompared.add('trace lines');
-      }
-      for (const { name, definition } of machine.maps) {
-        if (definition.type === 'RINGBUF' || definition.type === 'PERF_EVENT_ARRAY')
-          this.#notCompared.add(`events in map ${name}`);
       }
     }
   }

@@ -6,6 +6,7 @@ import type { Knowledge } from '../../../sim/ebpf/symbolic/knowledge.ts';
 import type { PathState } from '../../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../../sim/ebpf/symbolic/term.ts';
 import { DELIVERY, deliveryOf } from '../../../sim/runtime/delivery.ts';
+import { actDifferences } from './act-differences.ts';
 
 /** A path that has ended, and the inputs of its program. */
 export interface Ended {
@@ -18,6 +19,8 @@ export interface OutcomeDifference {
   readonly what: string;
   /** When they differ. */
   readonly condition: Term;
+  /** Would no run show it? `doubtful`: nor is it certain that they differ then. Absent: a run would. */
+  readonly unseen?: 'certain' | 'doubtful';
 }
 
 /** Nothing can be said about what follows. */
@@ -48,6 +51,13 @@ export function outcomeDifferences(first: Ended, second: Ended): OutcomeDifferen
   if (delivery === undefined || delivery === DELIVERY.redirected) targets(found, first, second);
   maps(found, first, second);
   variables(found, first, second);
+  for (const { what, condition, isCertain, isSeen } of actDifferences(
+    pool,
+    first.state.acts,
+    second.state.acts,
+    delivery === DELIVERY.dropped,
+  ))
+    found.add(what, condition, isCertain ? (isSeen ? undefined : 'certain') : 'doubtful');
   return found.all;
 }
 
@@ -67,13 +77,20 @@ class Differences {
     return only === undefined ? undefined : Number(only);
   }
 
-  add(what: string, condition: Term): void {
+  add(what: string, condition: Term, unseen?: OutcomeDifference['unseen']): void {
     const settled = this.#knowledge.settle(condition);
-    if (!isConst(settled) || settled.value === 1n) this.all.push({ what, condition });
+    if (isConst(settled) && settled.value === 0n) return;
+    this.all.push({ what, condition, ...(unseen === undefined ? {} : { unseen }) });
   }
 
   /** Terms of the same width in pairs, put together where they lie side by side, so that halves of one word meet. */
-  words(what: string, a: readonly Term[], b: readonly Term[], inside: Term = this.#inputs.pool.true): void {
+  words(
+    what: string,
+    a: readonly Term[],
+    b: readonly Term[],
+    inside: Term = this.#inputs.pool.true,
+    unseen?: OutcomeDifference['unseen'],
+  ): void {
     const { pool } = this.#inputs;
     for (let at = 0; at < a.length; ) {
       if (a[at] === b[at]) {
@@ -83,7 +100,7 @@ class Differences {
       let end = at + 1;
       while (end < a.length && end - at < 8 && a[end] !== b[end]) end++;
       const [one, other] = [pool.concat(a.slice(at, end)), pool.concat(b.slice(at, end))];
-      this.add(what, pool.and(inside, pool.not(pool.equal(one, other))));
+      this.add(what, pool.and(inside, pool.not(pool.equal(one, other))), unseen);
       at = end;
     }
   }
@@ -162,14 +179,23 @@ function metadata(found: Differences, first: Ended, second: Ended, from: number,
   );
 }
 
+/** Fields of the `__sk_buff` that outcomes of runs show. */
+const SHOWN_FIELDS = /^(mark|priority|cb\b|tstamp$)/;
+
 function context(found: Differences, first: Ended, second: Ended): void {
+  const { pool } = first.inputs;
+  const [network, other] = [first.state.networkOffset, second.state.networkOffset];
+  found.words('where the network header is taken to be', [network], [other], pool.true, 'certain');
+  const isForgotten = [first, second].map(({ state }) => state.hash === 'forgotten');
+  if (isForgotten[0] !== isForgotten[1]) found.add('__sk_buff.hash', pool.true, 'certain');
   const written = new Set([...first.state.context.written(), ...second.state.context.written()]);
   const fields = new Set([...written].map((at) => at & ~3));
   for (const field of fields) {
     const [a, b] = [first, second].map(({ inputs, state }) =>
       [3, 2, 1, 0].map((index) => contextByte(inputs, state, field + index)),
     );
-    found.words(`__sk_buff.${first.inputs.layout.field(field)}`, a!, b!);
+    const name = first.inputs.layout.field(field);
+    found.words(`__sk_buff.${name}`, a!, b!, pool.true, SHOWN_FIELDS.test(name) ? undefined : 'certain');
   }
 }
 
@@ -180,7 +206,8 @@ function targets(found: Differences, first: Ended, second: Ended): void {
   if (isKnown && first.state.via?.what !== second.state.via?.what)
     throw new NotCompared('one redirects to a device, the other to something else of the same number');
   const [flags, others] = [first.state.via?.flags, second.state.via?.flags];
-  if (flags !== undefined && others !== undefined) found.words('flags of the redirect', [flags], [others]);
+  if (flags !== undefined && others !== undefined)
+    found.words('flags of the redirect', [flags], [others], first.inputs.pool.true, 'certain');
   if (a === undefined || b === undefined) found.add('the target of the redirect', first.inputs.pool.true);
   else found.words('the target of the redirect', [a], [b]);
 }
@@ -231,8 +258,9 @@ function maps(found: Differences, first: Ended, second: Ended): void {
     const other = second.inputs.mapOf(number);
     const mine = first.state.pushed.get(number) ?? [];
     const yours = other === undefined ? [] : (second.state.pushed.get(other) ?? []);
-    if (mine.length !== yours.length) found.add('what is put into a queue', pool.true);
-    else found.words('what is put into a queue', mine.flat(), yours.flat());
+    const what = 'what is put into a queue';
+    if (mine.length !== yours.length) found.add(what, pool.true, 'certain');
+    else found.words(what, mine.flat(), yours.flat(), pool.true, 'certain');
   }
 }
 
