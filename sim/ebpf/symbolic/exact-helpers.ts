@@ -112,10 +112,11 @@ const redirectNeighbour: SymbolicHelper = (inputs, state, [ifindex, next, size, 
   const { pool } = state;
   const length = state.int(size!.term);
   // Where the next hop is stated, all of it has to be there.
-  if (next!.region !== undefined) readBytes(inputs, state, next!, length);
+  const bytes = next!.region === undefined ? [] : readBytes(inputs, state, next!, length);
   if ((length !== 0 && length < NEIGHBOUR_SIZE) || !isZero(state, flags!.term))
     return refuse(state, 'bpf_redirect_neigh', TC_ACT_SHOT);
-  const via = { what: 'neighbour', flags: undefined } as const;
+  const known = bytes.length === 0 ? {} : { next: bytes.slice(0, NEIGHBOUR_SIZE) };
+  const via = { what: 'neighbour', flags: undefined, ...known } as const;
   return send(state, pool.extract(ifindex!.term, 0, 32), TC_ACT_REDIRECT, via);
 };
 

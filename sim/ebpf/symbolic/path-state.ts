@@ -201,7 +201,12 @@ export class PathState {
   redirect: Term | undefined;
   /** What `redirect` is the number of, and the flags that decide where at the device the frame goes. */
   via:
-    | { readonly what: 'device' | 'peer' | 'neighbour' | 'CPU' | 'socket'; readonly flags: Term | undefined }
+    | {
+        readonly what: 'device' | 'peer' | 'neighbour' | 'CPU' | 'socket';
+        readonly flags: Term | undefined;
+        /** Bytes of the neighbour's parameters; absent: the routing table says who is next. */
+        readonly next?: readonly Term[];
+      }
     | undefined;
   /** What the last redirect returned where its helper did not know the flags, and why. */
   refusal: { readonly returned: number; readonly reason: string } | undefined;

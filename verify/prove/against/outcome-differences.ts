@@ -208,8 +208,37 @@ function targets(found: Differences, first: Ended, second: Ended): void {
   const [flags, others] = [first.state.via?.flags, second.state.via?.flags];
   if (flags !== undefined && others !== undefined)
     found.words('flags of the redirect', [flags], [others], first.inputs.pool.true, 'certain');
+  if (first.state.via?.what === 'neighbour' && second.state.via?.what === 'neighbour')
+    nextHops(found, first, second);
   if (a === undefined || b === undefined) found.add('the target of the redirect', first.inputs.pool.true);
   else found.words('the target of the redirect', [a], [b]);
+}
+
+const FAMILY_SIZE = 4;
+/** Families, and the bytes of their addresses: of any other one the kernel drops the frame. */
+const ADDRESS_SIZES = [
+  [2, 4],
+  [10, 16],
+] as const;
+
+/** Of `struct bpf_redir_neigh`, what the kernel looks at. */
+function nextHops(found: Differences, first: Ended, second: Ended): void {
+  const { pool } = first.inputs;
+  const what = 'the next hop of the redirect';
+  const [one, other] = [first.state.via?.next, second.state.via?.next];
+  if (one === undefined && other === undefined) return;
+  if (one === undefined || other === undefined) {
+    found.add(what, pool.true, 'certain');
+    return;
+  }
+  const familyOf = (bytes: readonly Term[]): Term => pool.concat(bytes.slice(0, FAMILY_SIZE).reverse());
+  const family = familyOf(one);
+  found.words(what, [family], [familyOf(other)], pool.true, 'certain');
+  for (const [number, size] of ADDRESS_SIZES) {
+    const isFamily = pool.equal(family, pool.constant(8 * FAMILY_SIZE, number));
+    const [from, to] = [FAMILY_SIZE, FAMILY_SIZE + size];
+    found.words(what, one.slice(from, to), other.slice(from, to), isFamily, 'certain');
+  }
 }
 
 /** Entries that either path has asked for: those of the first come first in the second, in the same order. */

@@ -126,6 +126,20 @@ const ROOM = (flags: number): string => `r1 = r6
   call bpf_skb_adjust_room`;
 const LEVEL = (level: number): string => `r1 = r6\nr2 = ${level}\ncall bpf_csum_level`;
 const ADDED = (sum: number): string => `r1 = r6\nr2 = ${sum}\ncall bpf_csum_update`;
+/** A redirect to a neighbour: its family, and words of its address. */
+const NEXT = (family: number, word: number, last: number): string => `*(u32 *)(r10 - 24) = ${family}
+  *(u32 *)(r10 - 20) = ${word}
+  *(u32 *)(r10 - 16) = 0
+  *(u32 *)(r10 - 12) = 0
+  *(u32 *)(r10 - 8) = ${last}
+  r1 = 3
+  r2 = r10
+  r2 += -24
+  r3 = 20
+  r4 = 0
+  call bpf_redirect_neigh
+  exit`;
+const NEXT_BY_ROUTE = 'r1 = 3\nr2 = 0\nr3 = 0\nr4 = 0\ncall bpf_redirect_neigh\nexit';
 const flows = { maps: [testMap('flows', 'HASH')] };
 const jobs = { maps: [testMap('jobs', 'QUEUE')] };
 const data = (...limit: readonly number[]): Omit<Asking, 'text'> => ({
@@ -504,6 +518,16 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     is: 'equal',
     old: skb(ADDED(5), KEYED(1)),
     new: skb(KEYED(1), ADDED(5)),
+  },
+  'the next hop of a redirect': { is: 'open', old: tc(NEXT(2, 1, 0)), new: tc(NEXT(2, 2, 0)) },
+  'the family of the next hop': { is: 'open', old: tc(NEXT(2, 1, 0)), new: tc(NEXT(10, 1, 0)) },
+  'whether a next hop is named': { is: 'open', old: tc(NEXT(2, 1, 0)), new: tc(NEXT_BY_ROUTE) },
+  'the end of an IPv6 next hop': { is: 'open', old: tc(NEXT(10, 1, 1)), new: tc(NEXT(10, 1, 2)) },
+  'what lies behind an IPv4 next hop': { is: 'equal', old: tc(NEXT(2, 1, 1)), new: tc(NEXT(2, 1, 2)) },
+  'next hops that are the same': {
+    is: 'equal',
+    old: tc(NEXT(10, 1, 1)),
+    new: tc(`r7 = 5\n${NEXT(10, 1, 1)}`),
   },
   'a field that no engine gives a frame': {
     is: 'open',
