@@ -39,7 +39,9 @@ async function found(macs: string): Promise<(readonly [string, string])[]> {
     witness: createVmEngine(),
     ...{ seed: 'own-mac', runs: 300, effort: 100_000, shrinkSeconds: 600, sweeps: false },
   });
-  return findings.map(({ invariant, severity }) => [invariant, severity] as const);
+  return findings
+    .filter(({ invariant }) => invariant.endsWith('mac'))
+    .map(({ invariant, severity }) => [invariant, severity] as const);
 }
 
 const TO = (last: number): string =>
