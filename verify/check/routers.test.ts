@@ -37,6 +37,8 @@ const FORWARD = `r1 = *(u16 *)(r10 - 6)
   *(u16 *)(r7 + 4) = r1
   r1 = *(u32 *)(r10 - 12)
   *(u32 *)(r7 + 6) = r1
+  r1 = *(u16 *)(r10 - 8)
+  *(u16 *)(r7 + 10) = r1
   r1 = *(u32 *)(r10 - 56)
   r2 = 0
   call bpf_redirect
@@ -525,7 +527,7 @@ describe('a packet that a proof found', () => {
 
   it('has the words swept that it shows to be rewritten', async () => {
     const { sweeps } = await checked(router(RANGES), { ...proved, sweeps: true });
-    expect(sweeps).toEqual({ words: 3, packets: 3 * 65_536, left: 0 });
+    expect(sweeps).toEqual({ words: 4, packets: 4 * 65_536, left: 0 });
   });
 });
 
