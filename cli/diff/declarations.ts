@@ -1,4 +1,4 @@
-/** Which maps two builds declare differently: packets need not show it. */
+/** Which maps and variables two builds declare differently: packets need not show it. */
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Build } from './builds.ts';
@@ -14,14 +14,23 @@ const PARTS: readonly (readonly [name: string, of: (map: BpfMap) => string | num
   ['pinning', ({ pinning }) => pinning],
 ];
 
-/** A sentence for each map that both builds have, and declare differently: "map st: max_entries 8192 → 4096". */
+/**
+ * A sentence for each map and variable that both builds have, and declare differently: "map st: max_entries 8192 → 4096",
+ * "variable seen: 4 → 8 bytes". What of such a variable is not compared, a proof says.
+ */
 export function changedDeclarations(old: Build, next: Build): string[] {
   const others = mapsOf(next);
-  return [...mapsOf(old)].flatMap(([name, map]) => {
+  const maps = [...mapsOf(old)].flatMap(([name, map]) => {
     const other = others.get(name);
     const changes = other === undefined ? [] : changesBetween(map, other);
     return changes.length === 0 ? [] : [`map ${name}: ${changes.join(', ')}`];
   });
+  const sizes = variablesOf(next);
+  const variables = [...variablesOf(old)].flatMap(([name, size]) => {
+    const other = sizes.get(name);
+    return other === undefined || other === size ? [] : [`variable ${name}: ${size} → ${other} bytes`];
+  });
+  return [...maps, ...variables];
 }
 
 function changesBetween(map: BpfMap, other: BpfMap): string[] {
@@ -29,6 +38,16 @@ function changesBetween(map: BpfMap, other: BpfMap): string[] {
     const [a, b] = [of(map), of(other)];
     return a === b ? [] : [`${part} ${a} → ${b}`];
   });
+}
+
+/** Bytes of each variable that programs may write. */
+function variablesOf({ programs }: Build): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { program } of programs) {
+    for (const { global } of program.object === undefined ? [] : loadObject(program.object).maps)
+      if (global?.readOnly === false) for (const [name, { size }] of global.variables) sizes.set(name, size);
+  }
+  return sizes;
 }
 
 /** Without sections of variables, which are compared variable by variable. */

@@ -584,11 +584,18 @@ describe('variables', () => {
     }
   });
 
-  it('that one alone has, or has of another size, are not compared', () => {
-    expect(found(NONE, sets(1, 12, byte(5)), { maps })).toEqual([]);
+  it('that one alone has, or has of another size, are said to differ once one sets them', () => {
+    const what = (...all: ReturnType<typeof found>): string[] => all.map((one) => one.what);
+    expect(what(...found(NONE, sets(1, 12, byte(5)), { maps }))).toEqual(['variable d (only one has it)']);
     const wider = [OLD[0]!, OLD[1]!, section('.data', false, { a: [0, 8] })];
-    expect(found(sets(2, 0, byte(5)), NONE, { maps: [OLD, wider] })).toEqual([]);
-    expect(found(sets(2, 0, byte(5)), NONE, { maps: [OLD, [FLOWS]] })).toEqual([]);
+    expect(what(...found(sets(2, 0, byte(5)), NONE, { maps: [OLD, wider] }))).toEqual([
+      'variable a (declared differently)',
+    ]);
+    expect(what(...found(sets(2, 0, byte(5)), NONE, { maps: [OLD, [FLOWS]] }))).toEqual([
+      'variable a (only one has it)',
+    ]);
+    expect(found(NONE, NONE, { maps: [OLD, wider] })).toEqual([]);
+    expect(found(NONE, NONE, { maps: [OLD, [FLOWS]] })).toEqual([]);
   });
 });
 

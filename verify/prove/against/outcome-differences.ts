@@ -51,6 +51,7 @@ export function outcomeDifferences(first: Ended, second: Ended): OutcomeDifferen
   if (delivery === undefined || delivery === DELIVERY.redirected) targets(found, first, second);
   maps(found, first, second);
   variables(found, first, second);
+  storages(found, first, second);
   for (const { what, condition, isCertain, isSeen } of actDifferences(
     pool,
     first.state.acts,
@@ -310,12 +311,14 @@ function variables(found: Differences, first: Ended, second: Ended): void {
     if (global === undefined || global.readOnly) continue;
     const other = second.inputs.mapOf(map);
     const theirs = other === undefined ? undefined : second.inputs.machine.object.maps[other]!.global;
-    if (other === undefined || theirs === undefined) continue;
-    const [mine, yours] = [blockOf(first, map), blockOf(second, other)];
-    if (mine === undefined && yours === undefined) continue;
+    const [mine, yours] = [blockOf(first, map), other === undefined ? undefined : blockOf(second, other)];
     for (const [variable, { offset, size }] of global.variables) {
-      const same = theirs.variables.get(variable);
-      if (same?.size !== size) continue;
+      const same = theirs?.variables.get(variable);
+      if (other === undefined || same?.size !== size) {
+        unmatched(found, first, map, variable, same !== undefined);
+        continue;
+      }
+      if (mine === undefined && yours === undefined) continue;
       const places = Array.from({ length: size }, (_, at) => at);
       found.words(
         `${name}: ${variable}`,
@@ -324,7 +327,58 @@ function variables(found: Differences, first: Ended, second: Ended): void {
       );
     }
   }
+  onlyInSecond(found, first, second);
 }
+
+/** Variables of the second program that the first one has none of, or of another size. */
+function onlyInSecond(found: Differences, first: Ended, second: Ended): void {
+  for (const [map, { global }] of second.inputs.machine.object.maps.entries()) {
+    if (global === undefined || global.readOnly) continue;
+    const theirs = first.inputs.machine.object.maps[second.inputs.mapNumber(map)]?.global;
+    for (const [variable, { size }] of global.variables) {
+      const same = theirs?.variables.get(variable);
+      if (same?.size !== size) unmatched(found, second, map, variable, same !== undefined);
+    }
+  }
+}
+
+/** What only one program keeps is read by nobody who knows both, and a run has nothing to hold it against. */
+function unmatched(found: Differences, own: Ended, map: number, variable: string, isThere: boolean): void {
+  const { global } = own.inputs.machine.object.maps[map]!;
+  const { offset, size } = global!.variables.get(variable)!;
+  const block = blockOf(own, map);
+  if (block === undefined) return;
+  const isSet = Array.from({ length: size }, (_, at) => offset + at).some(
+    (at) => globalNow(own, map, block, at) !== own.inputs.globalByte(map, at),
+  );
+  const why = isThere ? 'declared differently' : 'only one has it';
+  if (isSet) found.add(`variable ${variable} (${why})`, own.inputs.pool.true, 'certain');
+}
+
+/** Values that belong to sockets, tasks and the like, or to another CPU: by the answers of the helpers that led there. */
+function storages(found: Differences, first: Ended, second: Ended): void {
+  const names = new Set(
+    [first, second].flatMap(({ state }) => state.blocks.filter(isStorage).map(({ name }) => name!)),
+  );
+  for (const name of names) {
+    const [mine, yours] = [first, second].map(({ state }) =>
+      state.blocks.findIndex((one) => one.name === name),
+    );
+    const size = Math.max(first.state.blocks[mine!]?.size ?? 0, second.state.blocks[yours!]?.size ?? 0);
+    const places = Array.from({ length: size }, (_, at) => at);
+    const bytesOf = ({ inputs, state }: Ended, block: number): Term[] =>
+      places.map((at) =>
+        block < 0 ? inputs.pool.unknown(8, `${name}.${at}`) : blockByte(inputs, state, block, at),
+      );
+    found.words(`a value that ${name.split('.')[0]} found`, bytesOf(first, mine!), bytesOf(second, yours!));
+  }
+}
+
+function isStorage({ name, memory }: PathState['blocks'][number]): boolean {
+  return name !== undefined && STORAGE.test(name) && memory.written().length > 0;
+}
+
+const STORAGE = /^(second\.)?bpf_(\w+_storage_get|map_lookup_percpu_elem)\b/;
 
 function blockOf({ state }: Ended, map: number): number | undefined {
   const block = state.blocks.findIndex((one) => one.what === 'globals' && one.map === map);

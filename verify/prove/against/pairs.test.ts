@@ -35,6 +35,22 @@ const xdp = (text: string, more: Omit<Asking, 'text'> = {}): Asking => ({ text, 
 const tc = (text: string, more: Omit<Asking, 'text'> = {}): Asking => ({ text, hook: 'tc-ingress', ...more });
 const returns = (action: number): string => `r0 = ${action}\nexit`;
 
+/** Adds to a variable, which lies first in its section. */
+const COUNTED = (type: 'u32' | 'u64', by: number): string =>
+  `r1 = map[.data]+0\nr2 = *(${type} *)(r1 + 0)\nr2 += ${by}\n*(${type} *)(r1 + 0) = r2\nr0 = 2\nexit`;
+const CPUS = { maps: [testMap('cpus', 'PERCPU_ARRAY')] };
+const ON_CPU = (value: number): string => `*(u32 *)(r10 - 8) = 0
+  r1 = map[cpus]
+  r2 = r10
+  r2 += -8
+  r3 = 0
+  call bpf_map_lookup_percpu_elem
+  if r0 == 0 goto out
+  *(u32 *)(r0 + 0) = ${value}
+  out:
+  r0 = 2
+  exit`;
+
 const KEY = '*(u64 *)(r10 - 8) = 3';
 const LOOKUP = `r1 = map[flows]
   r2 = r10
@@ -388,6 +404,36 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     is: 'equal',
     old: xdp('call bpf_ktime_get_ns\nr0 = 2\nexit'),
     new: xdp(returns(2)),
+  },
+  'a variable that only the first has': {
+    is: 'open',
+    old: xdp(COUNTED('u32', 1), { data: { '.data': { seen: [0, 0, 0, 0] } } }),
+    new: xdp(returns(2), { data: { '.data': { other: [0, 0, 0, 0] } } }),
+  },
+  'a variable that only the second has': {
+    is: 'open',
+    old: xdp(returns(2)),
+    new: xdp(COUNTED('u32', 1), { data: { '.data': { seen: [0, 0, 0, 0] } } }),
+  },
+  'a variable of another size': {
+    is: 'open',
+    old: xdp(COUNTED('u32', 1), { data: { '.data': { seen: [0, 0, 0, 0] } } }),
+    new: xdp(COUNTED('u64', 2), { data: { '.data': { seen: [0, 0, 0, 0, 0, 0, 0, 0] } } }),
+  },
+  'variables that only one has, and nobody writes': {
+    is: 'equal',
+    old: xdp(COUNTED('u32', 1), { data: { '.data': { seen: [0, 0, 0, 0], mine: [1, 0, 0, 0] } } }),
+    new: xdp(COUNTED('u32', 1), { data: { '.data': { seen: [0, 0, 0, 0], yours: [2, 0] } } }),
+  },
+  'a value of another CPU': {
+    is: 'different',
+    old: xdp(ON_CPU(1), CPUS),
+    new: xdp(ON_CPU(2), CPUS),
+  },
+  'the same value of another CPU': {
+    is: 'equal',
+    old: xdp(ON_CPU(1), CPUS),
+    new: xdp(ON_CPU(1).replace('= 1', '= 1\nr5 = 7'), CPUS),
   },
   'a call that may do something': {
     is: 'different',
