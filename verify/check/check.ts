@@ -309,8 +309,9 @@ class Check {
     this.#looked += words.length;
     if (this.#options.sweeps === false) return;
     this.#runs.budget.allot(share);
-    await this.#sweep(words, machine);
+    // First: these are few, and sweeps take all the time that they are given.
     await this.#mapWords(words, machine);
+    await this.#sweep(words, machine);
   }
 
   async #sweep(words: readonly Rewritten[], machine: Engine): Promise<void> {
