@@ -8,6 +8,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { EngineSide } from '../engine-side.ts';
 import { data, ethernet, ipv4, ipv6, slowSum, tcp, udp, V6_A, V6_B } from '../test-support/packets.ts';
 import { HelperCalls } from './helper-calls.ts';
+import { ChecksumRepair } from './sweep-packets.ts';
 
 const TCP = [1, 2, 3, 4].map((length) => ethernet(0x0800, ipv4(6, tcp(data(length * 50)))));
 const UDP = ethernet(0x0800, ipv4(17, udp(data(100))));
@@ -84,6 +85,28 @@ describe('BPF_F_PSEUDO_HDR', () => {
 
   it('is too much for a port', async () => {
     expect(await found(frame(port(0x12)))).toEqual(['checksum/pseudo-header-flag: BPF_F_PSEUDO_HDR']);
+  });
+
+  it('is seen, though many packets came before that keep their port', async () => {
+    // The new port is the first word of the sequence number: of most packets, the one that they have.
+    const own = (flags: number): string =>
+      frame(`${address(0x14)}\n${port(flags)}`)
+        .replaceAll('*(u16 *)(r10 - 8) = 0x901f', 'r8 = *(u16 *)(r7 + 38)\n*(u16 *)(r10 - 8) = r8')
+        .replaceAll('r4 = 36895', 'r4 = r8');
+    const withSequence = (length: number, word: number): Uint8Array => {
+      const segment = tcp(data(length));
+      new DataView(segment.buffer, segment.byteOffset).setUint16(4, word);
+      const packet = ethernet(0x0800, ipv4(6, segment));
+      new ChecksumRepair().apply(packet, 0, packet.length, 38, word, -1);
+      return packet;
+    };
+    const same = Array.from({ length: 40 }, (_, index) => withSequence(2 * index, 80));
+    const packets = [...same, withSequence(20, 8080)];
+    expect(await found(own(0x12), 'tc-ingress', same)).toEqual([]);
+    expect(await found(own(0x12), 'tc-ingress', packets)).toEqual([
+      'checksum/pseudo-header-flag: BPF_F_PSEUDO_HDR',
+    ]);
+    expect(await found(own(2), 'tc-ingress', packets)).toEqual([]);
   });
 
   describe('of a translator from IPv6 to IPv4', () => {

@@ -36,6 +36,10 @@ const JUDGES = [
 /** Packets of each kind that are looked at, and how many of them may have the same length. */
 const KEPT = 12;
 const KEPT_OF_LENGTH = 3;
+/** Beyond these: packets in which other words were rewritten than in those that are kept, as many of each. */
+const KEPT_OF_PLACES = 2;
+/** Of a frame, what may be headers: more need not be compared. */
+const MAX_HEADERS = 96;
 /** Of packets that left changed, and of those that left as they came. */
 const MAX_KEPT = 240;
 const TYPE_AT = 12;
@@ -50,6 +54,8 @@ export class HelperCalls {
   readonly #isGiven: boolean;
   readonly #calls: boolean;
   readonly #kept = new Map<string, Sighting[]>();
+  /** How many were kept for the words that were rewritten in them. */
+  readonly #places = new Map<string, number>();
   readonly #counts = { changed: 0, same: 0 };
 
   /** @param isGiven has the user said what the worlds are? */
@@ -76,20 +82,34 @@ export class HelperCalls {
       if (!this.#calls && !isRetyping) continue;
       const isChanged = Buffer.compare(came, left) !== 0;
       const key = `${entry} ${action} ${isChanged} ${isRetyping} ${protocolOf(came)}`;
-      this.#keep(key, isChanged ? 'changed' : 'same', came.length, () => ({
-        world,
-        stimulus: input.stimulus(packet),
-      }));
+      const sighting = (): Sighting => ({ world, stimulus: input.stimulus(packet) });
+      if (this.#keep(key, isChanged ? 'changed' : 'same', came.length, sighting) || !isChanged) continue;
+      this.#keepOfPlaces(`${key} ${placesChanged(came, left)}`, key, sighting);
     }
   }
 
-  #keep(key: string, kind: 'changed' | 'same', length: number, sighting: () => Sighting): void {
+  /** @returns whether it is one of those that are kept */
+  #keep(key: string, kind: 'changed' | 'same', length: number, sighting: () => Sighting): boolean {
     const kept = this.#kept.get(key) ?? [];
-    if (kept.length >= KEPT || this.#counts[kind] >= MAX_KEPT) return;
-    if (kept.filter(({ stimulus }) => stimulus.packet.length === length).length >= KEPT_OF_LENGTH) return;
+    if (kept.length >= KEPT || this.#counts[kind] >= MAX_KEPT) return false;
+    if (kept.filter(({ stimulus }) => stimulus.packet.length === length).length >= KEPT_OF_LENGTH)
+      return false;
     kept.push(sighting());
     this.#kept.set(key, kept);
     this.#counts[kind]++;
+    return true;
+  }
+
+  /**
+   * A call that changes nothing shows nothing: a port that a map holds is 0 until contents are tried that come late, when enough
+   * packets are kept in which only an address changed.
+   */
+  #keepOfPlaces(places: string, key: string, sighting: () => Sighting): void {
+    const count = this.#places.get(places) ?? 0;
+    if (count >= KEPT_OF_PLACES || this.#counts.changed >= MAX_KEPT) return;
+    this.#places.set(places, count + 1);
+    this.#kept.set(key, [...(this.#kept.get(key) ?? []), sighting()]);
+    this.#counts.changed++;
   }
 
   /** One for each call, and each rule. */
@@ -148,6 +168,16 @@ function protocolOf(frame: Uint8Array): string {
   const type = read16(frame, TYPE_AT);
   const at = PROTOCOL_AT.get(type);
   return at === undefined ? 'other' : `${type} ${frame[at]}`;
+}
+
+/** Which words of the headers left as others than they came. */
+function placesChanged(came: Uint8Array, left: Uint8Array): string {
+  const size = Math.min(came.length, left.length, MAX_HEADERS);
+  const places: number[] = [];
+  for (let at = 0; at < size; at += 2) {
+    if (came[at] !== left[at] || came[at + 1] !== left[at + 1]) places.push(at);
+  }
+  return `${left.length - came.length} ${places.join()}`;
 }
 
 interface Looked {
