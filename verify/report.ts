@@ -95,6 +95,8 @@ export interface Divergence {
   readonly finding: Finding;
   /** Set where it takes a program that the test put into a slot, and where a loader may put something else. */
   readonly isByGuess?: true;
+  /** The kernel that the machine was when it showed it, where that is another than what the run asks for: "6.1". */
+  readonly asKernel?: string;
   /** What the interpreter, who has no part in it, makes of the packet; absent where nobody asked or it could not run. */
   readonly witness?: Outcome;
   /** Where it was first seen. */

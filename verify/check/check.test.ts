@@ -141,6 +141,29 @@ describe('other kernels', () => {
     expect(verdict).toBe('fail');
   });
 
+  it('are named with all that is wrong as one of them alone, and with nothing else', async () => {
+    const breaks = fakeEngine('wasm', ({ packet }) => {
+      const left = packet.slice();
+      if (left.length > 25) left[24]! ^= 0x55;
+      return { action: 2, packet: left };
+    });
+    const versions = [{ version: '6.1', machine: breaks }];
+    const differs = await checked(specimen('answers', 'unknown_action'), { versions });
+    const sums = differs.findings.filter(({ invariant }) => invariant.startsWith('checksum/'));
+    expect(sums.length).toBeGreaterThan(0);
+    for (const { summary, divergence, confirmedBy } of sums) {
+      expect(summary.endsWith(' (as Linux 6.1)')).toBe(true);
+      expect(divergence?.asKernel).toBe('6.1');
+      expect(confirmedBy).toEqual(['wasm']);
+    }
+    const same = await checked(specimen('redirects', 'redirect_zero'), { versions: [old] });
+    expect(same.findings.length).toBeGreaterThan(0);
+    for (const { summary, divergence } of same.findings) {
+      expect(summary).not.toContain('as Linux');
+      expect(divergence?.asKernel).toBeUndefined();
+    }
+  });
+
   it('are not asked where none is named, and are the same where nothing depends on them', async () => {
     expect(ids(await checked(specimen('versions', 'sum_unfolded')))).not.toContain('kernel-version/differs');
     expect(ids(await checked(specimen('answers', 'unknown_action'), { versions: [old] }))).toEqual(

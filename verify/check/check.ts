@@ -144,6 +144,8 @@ class Check {
   /** Of packets that became longer or shorter, how many have been varied. */
   #varied = 0;
   #swept: SweepReport = { words: 0, packets: 0, left: 0 };
+  /** What ran as other kernels, and as which. */
+  readonly #ofKernels = new Map<ProgramReport, string>();
   proof: ProofAid | undefined;
   /** Packets of its paths that have not run. */
   #pathCases: readonly SavedCase[] = [];
@@ -370,11 +372,10 @@ class Check {
   async #enter(seen: Seen, version?: string): Promise<void> {
     if (!this.#isOn(seen.breach.invariant)) return;
     const { program, seed, save } = this.#options;
-    const divergence = await divergenceOf(program, seed, seen);
+    const divergence = asOf(await divergenceOf(program, seed, seen), version);
     const saved = save === undefined ? {} : await save(divergence);
     const finding = await placedFinding(this.#options, findingOf({ ...divergence, ...saved }));
-    const summary = version === undefined ? finding.summary : `${finding.summary} (as Linux ${version})`;
-    this.#made.push({ ...finding, summary, confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
+    this.#made.push({ ...withKernel(finding), confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
   }
 
   async #copies(): Promise<void> {
@@ -402,7 +403,9 @@ class Check {
         continue;
       }
       const words = this.#rewritten.words;
+      const before = this.#runs.reports.length;
       if (this.#options.sweeps !== false) await this.#runs.sweep(words, other);
+      for (const one of [report, ...this.#runs.reports.slice(before)]) this.#ofKernels.set(one, version);
       const seen = await kernelDifference(program, version, machine, other, words, signal);
       if (seen !== undefined) await this.#enter(seen, version);
     }
@@ -469,7 +472,9 @@ class Check {
       ...loadFindings(this.#options.program, this.#runs.reports[0]!),
       ...warningFindings(this.#options.program, this.report().warnings, this.#made),
     ];
-    const divergences = this.#runs.reports.flatMap((report) => report.divergences);
+    const divergences = this.#runs.reports.flatMap((report) =>
+      report.divergences.map((one) => asOf(one, this.#ofKernels.get(report))),
+    );
     for (const one of divergences) if (one.isByGuess !== true) await this.#collect(one, findings);
     for (const made of this.#made) if (!findings.some((one) => isSame(one, made))) findings.push(made);
     // Last: a note is not to stand for an error.
@@ -479,8 +484,8 @@ class Check {
 
   /** Adds what is new. */
   async #collect(divergence: Divergence, findings: CheckFinding[]): Promise<void> {
-    const { program, machine, kernel, witness } = this.#options;
-    const finding = await placedFinding(this.#options, findingOf(divergence));
+    const { program, machine, kernel, witness, versions = [] } = this.#options;
+    const finding = withKernel(await placedFinding(this.#options, findingOf(divergence)));
     if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) return;
     if (finding.invariant === 'reply/own-mac' && (await isMacChosen(program, divergence))) return;
     // The machine shows a packet for what the verifier only says.
@@ -488,10 +493,25 @@ class Check {
       ({ invariant, divergence: shown }) => invariant === 'load/refused' && shown === undefined,
     );
     if (finding.invariant === 'load/refused' && refused >= 0) findings.splice(refused, 1);
-    const engines = [machine, witness, ...(kernel === undefined ? [] : [kernel])];
+    const own = [machine, witness, ...(kernel === undefined ? [] : [kernel])];
+    // Nobody else is the other kernel.
+    const others = versions.filter(({ version }) => version === divergence.asKernel);
+    const engines = others.length === 0 ? own : others.map((one) => one.machine);
     const oracle = checkJudging(program, this.#isOn);
     findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
   }
+}
+
+function asOf(divergence: Divergence, version: string | undefined): Divergence {
+  return version === undefined ? divergence : { ...divergence, asKernel: version };
+}
+
+/** Says as which kernel it was seen, where that is not the newest. */
+function withKernel(finding: CheckFinding): CheckFinding {
+  const version = finding.divergence?.asKernel;
+  return version === undefined
+    ? finding
+    : { ...finding, summary: `${finding.summary} (as Linux ${version})` };
 }
 
 /**

@@ -95,6 +95,14 @@ describe('the command that runs the case alone', () => {
     );
   });
 
+  it('has the kernel that showed it, and so has the one that repeats it', () => {
+    const shown = { ...of(at(7), 'case.pcapng'), asKernel: '6.1' };
+    const { alone, repeat } = commandsOf(OBJECT, shown, RUN);
+    expect(alone).toContain(' --as-kernel 6.1 --packet case.pcapng');
+    expect(repeat).toContain(' --as-kernel 6.1 ');
+    expect(commandsOf(OBJECT, of(at(7), 'case.pcapng'), RUN).alone).not.toContain('--as-kernel');
+  });
+
   it('is for objects only', () => {
     expect(commandsOf(MODEL, of(at(7), 'case.pcapng'), RUN).alone).toBeUndefined();
   });

@@ -38,7 +38,8 @@ export function commandsOf(program: Program, divergence: Divergence, run: RunOpt
   const { seen, file } = divergence;
   const named = program.commandLine ?? [program.name];
   const engines = run.engines.join(',');
-  const asKernel = run.asKernel === undefined ? [] : ['--as-kernel', run.asKernel];
+  const version = divergence.asKernel ?? run.asKernel;
+  const asKernel = version === undefined ? [] : ['--as-kernel', version];
   const isCheck = run.command === 'check';
   const repeat = commandText(
     run.command ?? 'verify',
