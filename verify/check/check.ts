@@ -375,7 +375,7 @@ class Check {
     const divergence = asOf(await divergenceOf(program, seed, seen), version);
     const saved = save === undefined ? {} : await save(divergence);
     const finding = await placedFinding(this.#options, findingOf({ ...divergence, ...saved }));
-    this.#made.push({ ...withKernel(finding), confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
+    this.#made.push({ ...finding, confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
   }
 
   async #copies(): Promise<void> {
@@ -485,7 +485,7 @@ class Check {
   /** Adds what is new. */
   async #collect(divergence: Divergence, findings: CheckFinding[]): Promise<void> {
     const { program, machine, kernel, witness, versions = [] } = this.#options;
-    const finding = withKernel(await placedFinding(this.#options, findingOf(divergence)));
+    const finding = await placedFinding(this.#options, findingOf(divergence));
     if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) return;
     if (finding.invariant === 'reply/own-mac' && (await isMacChosen(program, divergence))) return;
     // The machine shows a packet for what the verifier only says.
@@ -502,16 +502,10 @@ class Check {
   }
 }
 
-function asOf(divergence: Divergence, version: string | undefined): Divergence {
-  return version === undefined ? divergence : { ...divergence, asKernel: version };
-}
-
 /** Says as which kernel it was seen, where that is not the newest. */
-function withKernel(finding: CheckFinding): CheckFinding {
-  const version = finding.divergence?.asKernel;
-  return version === undefined
-    ? finding
-    : { ...finding, summary: `${finding.summary} (as Linux ${version})` };
+function asOf(divergence: Divergence, version: string | undefined): Divergence {
+  if (version === undefined) return divergence;
+  return { ...divergence, asKernel: version, summary: `${divergence.summary} (as Linux ${version})` };
 }
 
 /**
