@@ -89,7 +89,7 @@ export function combine(a: number, b: number): number {
   return fold(a + b);
 }
 
-/** A sum as it counts behind an odd number of bytes: `combine(sumOfOddRange, swapped(sumOfWhatFollows))`. */
+/** Two bytes the other way round. So does a sum count behind an odd number of bytes: `combine(sumOfOddRange, swapped(sumOfWhatFollows))`. */
 export function swapped(sum: number): number {
   return ((sum & 0xff) << 8) | (sum >>> 8);
 }

@@ -2,9 +2,11 @@
  * Judges the packets of a capture in WebAssembly, and counts their checksums; says which are left for the scanner: those with
  * faults, tunnels and rare protocols.
  */
+
 import type { CaptureMemory, WalkedHeader } from '../../corpus/formats/byte-stream.ts';
 import type { CaptureBatch, CaptureSection } from '../../corpus/formats/capture-batch.ts';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
+import { swapped } from '../../sim/packet/checksum.ts';
 import { UNKNOWN } from '../oracle/found.ts';
 import { ETHER_TYPES_FOLLOWED, IP_PROTOCOLS_FOLLOWED, UDP_PORT_KINDS } from '../oracle/walk.ts';
 import { FastFaults } from './fast-scan-fault.ts';
@@ -208,9 +210,4 @@ export class FastScan implements CaptureMemory {
     this.#link = interfaces.every((one) => one.linkType === linkType) ? LINKS[linkType] : undefined;
     return this.#link;
   }
-}
-
-/** Two bytes of a packet as the module reads them: little-endian. */
-function swapped(number: number): number {
-  return ((number & 0xff) << 8) | (number >> 8);
 }

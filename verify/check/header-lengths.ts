@@ -3,13 +3,14 @@
  * it is? Bytes in that header, or in the data, then decide as a transport header would, and what lies at its place does not.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
-import { equal, equalWhole } from '../../sim/packet/bytes.ts';
+import { equal } from '../../sim/packet/bytes.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
 import type { Outcome } from '../outcome.ts';
 import { type Displaced, displaced, withoutData } from './displaced.ts';
+import { type Fate, fateOf, isSameFate } from './fate.ts';
 import {
   CaseRunner,
   hasContents,
@@ -90,7 +91,7 @@ export class HeaderLengths {
     const wanted = await fateOf(runner, one.world, other.stimulus);
     if (own === undefined || header === undefined || usual === undefined || wanted === undefined) return [];
     // The maps may be other ones than those with which the other packet was seen.
-    if (isSame(usual, wanted)) return [];
+    if (isSameFate(usual, wanted)) return [];
     const found = new Map<string, Seen>();
     for (const base of [withoutData(one.stimulus.packet), one.stimulus.packet]) {
       const firsts = [...displaced(base, own)];
@@ -159,24 +160,6 @@ export class HeaderLengths {
   }
 }
 
-/** What becomes of a packet, as far as it says how the program takes it. */
-interface Fate {
-  readonly action: number;
-  readonly redirect: Outcome['redirect'];
-  readonly isChanged: boolean;
-}
-
-async function fateOf(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Fate | undefined> {
-  const outcome = await runner.outcome(world, stimulus);
-  if (outcome?.status !== 'ran') return undefined;
-  const { action, redirect, packet } = outcome;
-  return { action, redirect, isChanged: !equalWhole(packet, stimulus.packet) };
-}
-
-function isSame(one: Fate, other: Fate): boolean {
-  return one.action === other.action && one.redirect === other.redirect && one.isChanged === other.isChanged;
-}
-
 async function comesTo(
   runner: CaseRunner,
   world: World,
@@ -185,7 +168,7 @@ async function comesTo(
   wanted: Fate,
 ): Promise<boolean> {
   const fate = await fateOf(runner, world, { ...stimulus, packet });
-  return fate !== undefined && isSame(fate, wanted);
+  return fate !== undefined && isSameFate(fate, wanted);
 }
 
 /** Do the bytes decide in the data of a packet without the header in front, too? Then the program looks at data. */
@@ -199,7 +182,7 @@ async function isOfData(
   if (first.bare === undefined || second.bare === undefined) return false;
   const one = await fateOf(runner, world, { ...stimulus, packet: first.bare });
   const other = await fateOf(runner, world, { ...stimulus, packet: second.bare });
-  return one === undefined || other === undefined || !isSame(one, other);
+  return one === undefined || other === undefined || !isSameFate(one, other);
 }
 
 /** Was something written where the bytes lie? */

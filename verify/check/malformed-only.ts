@@ -7,12 +7,11 @@ import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
 import { ETHERTYPE } from '../../sim/packet/numbers.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
-import { isTpid } from '../../sim/packet/vlan.ts';
 import { TC_ACT_REDIRECT, XDP_REDIRECT, XDP_TX } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
-import { read16 } from '../oracle/announcement.ts';
+import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { CaseRunner, decidingLine, type Seen, type Sighting } from './probe.ts';
 
 /** An IP header where the EtherType says that one is. */
@@ -102,8 +101,7 @@ function leftOf(output: BatchReport['output'], packet: number): Uint8Array {
 }
 
 function versionOf(frame: Uint8Array): Version | undefined {
-  let at = 12;
-  while (at + 6 <= frame.length && isTpid(read16(frame, at))) at += 4;
+  const at = lastTypeAt(frame, 0, frame.length - 2);
   if (at + 3 > frame.length) return undefined;
   const type = read16(frame, at);
   const stated = type === ETHERTYPE.IPV4 ? 4 : type === ETHERTYPE.IPV6 ? 6 : undefined;

@@ -7,11 +7,13 @@
  * A map that the test filled with zeros may make a program change nothing: what it adds to a sequence number is 0, and so is the
  * difference of a checksum. Such maps are tried with other contents, too.
  */
+
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { withMadeMaps } from '../../sim/ebpf/made-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
+import { swapped } from '../../sim/packet/checksum.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -320,10 +322,6 @@ function withWords(world: World, values: ReadonlyMap<Word, number>): World {
     });
   }
   return { ...world, maps };
-}
-
-function swapped(word: number): number {
-  return ((word & 0xff) << 8) | (word >> 8);
 }
 
 function read16(bytes: Uint8Array, at: number): number {

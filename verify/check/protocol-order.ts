@@ -27,6 +27,7 @@ import {
 } from '../../sim/ebpf/instruction.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
+import { swapped } from '../../sim/packet/checksum.ts';
 import { etherTypeName } from '../../sim/packet/numbers.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { ruleOf } from '../invariants/rules.ts';
@@ -151,10 +152,6 @@ function step(
   const isHeld = loads.has(slot) || (isMove && held.has(src[slot]!)) || (isMask && held.has(dst[slot]!));
   for (const register of registersWritten(instructions, slot)) held.delete(register);
   if (isHeld) held.add(dst[slot]!);
-}
-
-function swapped(value: number): number {
-  return ((value & 0xff) << 8) | (value >> 8);
 }
 
 function findingOf(program: Program, own: BpfProgram, { slot, value }: Comparison): CheckFinding {

@@ -6,16 +6,15 @@
 import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
+import { swapped } from '../../sim/packet/checksum.ts';
 import { ETHERTYPE_MIN, etherTypeName, IPPROTO } from '../../sim/packet/numbers.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
-import { isTpid } from '../../sim/packet/vlan.ts';
-import { type MapSnapshot, sameContents } from '../../sim/runtime/map-snapshot.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
-import { read16 } from '../oracle/announcement.ts';
-import { type Outcome, outcomeAt } from '../outcome.ts';
+import { lastTypeAt, read16 } from '../oracle/announcement.ts';
+import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
 import { repaired, transportOf } from './variants.ts';
 
@@ -112,13 +111,6 @@ interface Place {
   readonly kind: Kind;
   readonly at: number;
   readonly value: number;
-}
-
-/** What becomes of a packet. */
-interface Fate {
-  readonly outcome: Outcome;
-  readonly isChanged: boolean;
-  readonly maps: readonly MapSnapshot[];
 }
 
 export class SwappedNumbers {
@@ -236,21 +228,8 @@ async function isSpecial(
   return true;
 }
 
-async function fateOf(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<Fate | undefined> {
-  const ran = await runner.run(world, [stimulus]);
-  if (ran === undefined) return undefined;
-  const outcome = outcomeAt(ran.output, 0);
-  if (outcome.status !== 'ran') return undefined;
-  return { outcome, isChanged: !equalWhole(outcome.packet, stimulus.packet), maps: ran.maps ?? [] };
-}
-
 function isSame(one: Fate, other: Fate): boolean {
-  return (
-    one.outcome.action === other.outcome.action &&
-    one.outcome.redirect === other.outcome.redirect &&
-    one.isChanged === other.isChanged &&
-    one.maps.every((map, index) => sameContents(map, other.maps[index]!))
-  );
+  return isSameFate(one, other) && leavesSameMaps(one, other);
 }
 
 /** Do maps or variables that a test filled hold the number, in either order? */
@@ -266,8 +245,7 @@ function isIn({ maps, globals }: World, value: number): boolean {
 }
 
 function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
-  let at = 12;
-  while (at + 6 <= frame.length && isTpid(read16(frame, at))) at += 4;
+  const at = lastTypeAt(frame, 0, frame.length - 2);
   if (at + 2 > frame.length) return;
   const type = read16(frame, at);
   if (isKnownSwapped(TYPES, type)) yield { kind: TYPES, at, value: type };
@@ -282,10 +260,6 @@ function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
 
 function isKnownSwapped(kind: Kind, value: number): boolean {
   return kind.nameOf(value) === undefined && kind.nameOf(swapped(value)) !== undefined;
-}
-
-function swapped(value: number): number {
-  return ((value & 0xff) << 8) | (value >> 8);
 }
 
 /** The same packet with another number there, its checksums right again. */

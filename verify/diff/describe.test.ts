@@ -80,10 +80,10 @@ describe('a difference in words', () => {
     expect(of({ is: 'variable', map: '.bss: hits', old, new: new Uint8Array(2) })).toEqual([
       { what: '.bss: hits', old: '0x0102', new: '0x0000' },
     ]);
-    expect(of({ is: 'only in', map: 'hits', build: 'old' })).toEqual([
+    expect(of({ is: 'only in', what: 'map', map: 'hits', build: 'old' })).toEqual([
       { what: 'map hits', old: 'is changed', new: 'has no such map' },
     ]);
-    expect(of({ is: 'other form', map: 'hits', build: 'new' })).toEqual([
+    expect(of({ is: 'other form', what: 'map', map: 'hits', build: 'new' })).toEqual([
       { what: 'map hits', old: 'has it in another form', new: 'is changed' },
     ]);
   });

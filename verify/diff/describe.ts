@@ -68,12 +68,12 @@ function mapChanges(
       return [{ what: map.map, old: `0x${hexOf(map.old)}`, new: `0x${hexOf(map.new)}` }];
     default: {
       const [lacking, has] = [
-        map.is === 'only in' ? 'has no such map' : 'has it in another form',
+        map.is === 'only in' ? `has no such ${map.what}` : 'has it in another form',
         'is changed',
       ];
       return [
         {
-          what: `map ${map.map}`,
+          what: `${map.what} ${map.map}`,
           old: map.build === 'old' ? has : lacking,
           new: map.build === 'new' ? has : lacking,
         },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { type WrittenData, writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { type MapSnapshot, snapshotOf } from '../../sim/runtime/map-snapshot.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { builtIn } from '../test-support/changed-object.ts';
@@ -111,6 +112,28 @@ describe('maps that builds do not share', () => {
   const lacking: BuildPair = { old: array, new: account };
   const reformed: BuildPair = { old: array, new: hash };
 
+  it('are variables, too: those that one alone has, and those of another size', () => {
+    const build = (data: WrittenData): Program => ({
+      ...bare,
+      object: writeElf({ bare: 'r0 = 2\nexit' }, [], data),
+    });
+    const narrow = build({ '.data': { seen: [0, 0, 0, 0] } });
+    const wide = build({ '.data': { seen: [0, 0, 0, 0, 0, 0, 0, 0] } });
+    const none = build({ '.data': { other: [0, 0, 0, 0] } });
+    const found = (old: Program, next: Program, [a, b]: readonly [number, number]): unknown =>
+      pairMapDifference(
+        { old, new: next },
+        state([held(old, '.data', { 0: a })], [held(old, '.data', { 0: 0 })]),
+        state([held(next, '.data', { 0: b })], [held(next, '.data', { 0: 0 })]),
+      );
+    const said = { what: 'variable', map: '.data: seen' } as const;
+    expect(found(narrow, none, [1, 0])).toEqual({ is: 'only in', ...said, build: 'old' });
+    expect(found(none, narrow, [0, 1])).toEqual({ is: 'only in', ...said, build: 'new' });
+    expect(found(narrow, wide, [1, 1])).toEqual({ is: 'other form', ...said, build: 'old' });
+    expect(found(narrow, wide, [0, 0])).toBeUndefined();
+    expect(found(narrow, none, [0, 0])).toBeUndefined();
+  });
+
   it('count where packets changed them', () => {
     expect(
       pairMapDifference(
@@ -118,14 +141,14 @@ describe('maps that builds do not share', () => {
         state([held(array, 'rxcnt', { 17: 1 })], [held(array, 'rxcnt')]),
         state([held(account, 'acc_map')], [held(account, 'acc_map')]),
       ),
-    ).toEqual({ is: 'only in', map: 'rxcnt', build: 'old' });
+    ).toEqual({ is: 'only in', what: 'map', map: 'rxcnt', build: 'old' });
     expect(
       pairMapDifference(
         lacking,
         state([held(array, 'rxcnt')], [held(array, 'rxcnt')]),
         state([held(account, 'acc_map', { 0: 1 })], [held(account, 'acc_map')]),
       ),
-    ).toEqual({ is: 'only in', map: 'acc_map', build: 'new' });
+    ).toEqual({ is: 'only in', what: 'map', map: 'acc_map', build: 'new' });
   });
 
   it('do not count where nothing changed, or nobody saw it', () => {
@@ -137,6 +160,7 @@ describe('maps that builds do not share', () => {
   it('count as changed where they were not there before', () => {
     expect(pairMapDifference(lacking, state([held(array, 'rxcnt')]), state([]))).toEqual({
       is: 'only in',
+      what: 'map',
       map: 'rxcnt',
       build: 'old',
     });
@@ -150,14 +174,14 @@ describe('maps that builds do not share', () => {
         state([still], [still]),
         state([held(hash, 'rxcnt', { 17: 1 })], [held(hash, 'rxcnt')]),
       ),
-    ).toEqual({ is: 'other form', map: 'rxcnt', build: 'new' });
+    ).toEqual({ is: 'other form', what: 'map', map: 'rxcnt', build: 'new' });
     expect(
       pairMapDifference(
         reformed,
         state([held(array, 'rxcnt', { 17: 1 })], [still]),
         state([held(hash, 'rxcnt', { 17: 1 })], [held(hash, 'rxcnt')]),
       ),
-    ).toEqual({ is: 'other form', map: 'rxcnt', build: 'old' });
+    ).toEqual({ is: 'other form', what: 'map', map: 'rxcnt', build: 'old' });
   });
 
   it('of variables are not compared', () => {

@@ -20,8 +20,13 @@ export type PairMapDifference =
   | { readonly is: 'entry'; readonly map: string; readonly difference: MapDifference }
   /** A global variable: `.bss: hits`. */
   | { readonly is: 'variable'; readonly map: string; readonly old: Uint8Array; readonly new: Uint8Array }
-  /** Packets change a map that the other build does not have, or has in another form. */
-  | { readonly is: 'only in' | 'other form'; readonly map: string; readonly build: 'old' | 'new' };
+  /** Packets change a map, or a variable, that the other build does not have, or has in another form. */
+  | {
+      readonly is: 'only in' | 'other form';
+      readonly what: 'map' | 'variable';
+      readonly map: string;
+      readonly build: 'old' | 'new';
+    };
 
 /** The first map that differs, in order of name; undefined where all that can be compared agree. */
 export function pairMapDifference(
@@ -40,7 +45,9 @@ export function pairMapDifference(
     const after = named(next.now, name);
     const difference =
       definitions.old?.global !== undefined || definitions.new?.global !== undefined
-        ? variableDifference(definitions, before, after)
+        ? (variableDifference(definitions, before, after) ??
+          unmatchedVariable(definitions, old, 'old', before) ??
+          unmatchedVariable({ old: definitions.new, new: definitions.old }, next, 'new', after))
         : contentDifference(name, definitions, { old, new: next }, before, after);
     if (difference !== undefined) return difference;
   }
@@ -71,8 +78,8 @@ function contentDifference(
     return difference === undefined ? undefined : { is: 'entry', map, difference };
   }
   const is = old === undefined || next === undefined ? 'only in' : 'other form';
-  if (isChanged(states.old, before)) return { is, map, build: 'old' };
-  if (isChanged(states.new, after)) return { is, map, build: 'new' };
+  if (isChanged(states.old, before)) return { is, what: 'map', map, build: 'old' };
+  if (isChanged(states.new, after)) return { is, what: 'map', map, build: 'new' };
   return undefined;
 }
 
@@ -102,6 +109,26 @@ function variableDifference(
     if (Buffer.compare(was, is) !== 0) {
       return { is: 'variable', map: `${old.name}: ${variable}`, old: was, new: is };
     }
+  }
+  return undefined;
+}
+
+/** A variable of the first of the two that packets changed, and the other one has none of that size to hold it against. */
+function unmatchedVariable(
+  { old: own, new: other }: Definitions,
+  { start }: MapState,
+  build: 'old' | 'new',
+  now: MapSnapshot | undefined,
+): PairMapDifference | undefined {
+  if (own?.global === undefined || own.global.readOnly || now === undefined) return undefined;
+  const before = named(start, own.name);
+  if (before === undefined) return undefined;
+  for (const [variable, { offset, size }] of own.global.variables) {
+    const same = other?.global?.variables.get(variable);
+    if (same?.size === size) continue;
+    if (Buffer.compare(bytesOf(before, own, offset, size), bytesOf(now, own, offset, size)) === 0) continue;
+    const is = same === undefined ? 'only in' : 'other form';
+    return { is, what: 'variable', map: `${own.name}: ${variable}`, build };
   }
   return undefined;
 }

@@ -3,9 +3,9 @@ import {
   type Carried,
   canActOutside as canObjectActOutside,
   type OutsideActs,
-  type Sent,
 } from '../../sim/ebpf/interpreter/outside.ts';
 import type { CodePlace } from '../../sim/ebpf/interpreter/run-path.ts';
+import type { Sent } from '../../sim/ebpf/interpreter/sent.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { MapContent } from '../../sim/ebpf/maps/live-map.ts';
 import { toHex } from '../../sim/packet/bytes.ts';

@@ -1,9 +1,10 @@
 /** The defects seen in real programs, each as a formula for what it writes. Certain ones first, then the likely. */
 
+import { swapped } from '../../sim/packet/checksum.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import type { Cause, CauseId, ChangedWord, ChecksumEvidence } from './cause.ts';
 import { type ChecksumSite, QUOTED } from './checksum-site.ts';
-import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
+import { add, complement, folded, foldedOnce, hex16, sameOnes } from './ones.ts';
 
 /** Undefined: it does not explain this packet. Several causes of one kind may, of which others show which one it is. */
 export type Hypothesis = (evidence: ChecksumEvidence) => readonly Cause[] | Cause | undefined;

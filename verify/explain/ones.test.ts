@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { add, complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
+import { swapped } from '../../sim/packet/checksum.ts';
+import { add, complement, folded, foldedOnce, hex16, sameOnes } from './ones.ts';
 
 /** Boundaries, and some between. */
 const WORDS = [0, 1, 2, 0x7fff, 0x8000, 0xabcd, 0xfffe, 0xffff];

@@ -10,10 +10,6 @@ export function complement(word: number): number {
   return ~word & 0xffff;
 }
 
-export function swapped(word: number): number {
-  return ((word & 0xff) << 8) | (word >> 8);
-}
-
 /** Carries added back in until none is left. */
 export function folded(sum: number): number {
   let rest = sum;

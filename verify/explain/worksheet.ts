@@ -1,8 +1,9 @@
 /** A checksum worked out by hand, as on paper: words, carries, folds, the difference, and what would make it right. */
 
+import { swapped } from '../../sim/packet/checksum.ts';
 import type { Cause, ChecksumEvidence } from './cause.ts';
 import { rightChecksum } from './diagnose.ts';
-import { complement, folded, foldedOnce, hex16, sameOnes, swapped } from './ones.ts';
+import { complement, folded, foldedOnce, hex16, sameOnes } from './ones.ts';
 
 /** Changed words listed at the most. */
 const MAX_WORDS = 12;

@@ -342,7 +342,7 @@ function onlyInSecond(found: Differences, first: Ended, second: Ended): void {
   }
 }
 
-/** What only one program keeps is read by nobody who knows both, and a run has nothing to hold it against. */
+/** What only one program has is held against nothing: that it is changed is the difference, as of maps. */
 function unmatched(found: Differences, own: Ended, map: number, variable: string, isThere: boolean): void {
   const { global } = own.inputs.machine.object.maps[map]!;
   const { offset, size } = global!.variables.get(variable)!;
@@ -352,7 +352,7 @@ function unmatched(found: Differences, own: Ended, map: number, variable: string
     (at) => globalNow(own, map, block, at) !== own.inputs.globalByte(map, at),
   );
   const why = isThere ? 'declared differently' : 'only one has it';
-  if (isSet) found.add(`variable ${variable} (${why})`, own.inputs.pool.true, 'certain');
+  if (isSet) found.add(`variable ${variable} (${why})`, own.inputs.pool.true);
 }
 
 /** Values that belong to sockets, tasks and the like, or to another CPU: by the answers of the helpers that led there. */
