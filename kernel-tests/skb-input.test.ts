@@ -36,6 +36,14 @@ function frames(entries: number): PacketBatch {
       ...maybe('gsoSegs', below(0x1_0000)),
       ...maybe('gsoSize', below(3000)),
       ...maybe('hwtstamp', wide()),
+      ...maybe('vlan', {
+        tci: below(0x1_0000),
+        ...(below(2) === 0 ? {} : { proto: [0x8100, 0x88a8][below(2)]! }),
+      }),
+      ...maybe('queueMapping', below(0xffff)),
+      ...maybe('tcIndex', below(0x1_0000)),
+      ...maybe('tcClassid', below(0x1_0000)),
+      ...maybe('hash', word()),
     };
     batch.push({ packet, entry: below(entries), ...(below(4) === 0 ? {} : { skb }) });
   }

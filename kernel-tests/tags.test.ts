@@ -1,8 +1,8 @@
-/** VLAN tags at TC: at ingress the kernel has them out of the bytes before a program runs, and a test run does not. */
+/** VLAN tags at TC: at ingress the kernel has taken the first one out of the bytes before a program runs. */
 import { expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
-import { NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/generate/packet-limits.ts';
+import { liveLimits, NO_LIMITS, TEST_RUN_LIMITS } from '../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../corpus/generate/random.ts';
 import { isTag } from '../sim/packet/numbers.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -37,12 +37,13 @@ function verifyTagged(hook: Hook) {
 }
 
 describeKernel('VLAN tags', ['root', 'testrun', 'compiler'], () => {
-  it('are neither compared nor judged at TC ingress, and counted', async () => {
+  it('lie beside the frame at TC ingress, in machines and kernel: the program sees them, and not in the bytes', async () => {
     const report = await verifyTagged('tc-ingress');
     expect(report.divergences).toEqual([]);
     for (const engine of report.engines) expect(engine).toMatchObject({ status: 'ran' });
-    const left = report.notCompared.filter(({ what }) => what === RULE);
-    expect(left.map(({ packets }) => packets)).toContain(TAGGED.length);
+    expect(report.notCompared.filter(({ what }) => what === RULE)).toEqual([]);
+    // It drops what is tagged, and nothing else.
+    expect(report.actions).toMatchObject({ TC_ACT_SHOT: TAGGED.length });
   });
 
   it('are part of the bytes at TC egress', async () => {
@@ -50,20 +51,33 @@ describeKernel('VLAN tags', ['root', 'testrun', 'compiler'], () => {
     expect(report.notCompared.filter(({ what }) => what === RULE)).toEqual([]);
   });
 
-  it('are generated for XDP and TC egress, and for ingress only where anything is', () => {
-    const count = (hook: Hook, limits = TEST_RUN_LIMITS): number => {
+  it('are generated in the bytes, and for TC ingress beside them, where a second one may be in the bytes', () => {
+    const count = (
+      hook: Hook,
+      limits = TEST_RUN_LIMITS,
+    ): { inside: number; beside: number; alone: number } => {
       const batch = new PacketBatch(4000);
       new PacketGenerator(undefined, [hook]).fill(batch, seedFromText('tags'), 0, 4000, limits);
-      let found = 0;
+      const found = { inside: 0, beside: 0, alone: 0 };
       for (let packet = 0; packet < batch.count; packet++) {
         const at = batch.offset[packet]! + 12;
-        if (batch.length[packet]! >= 14 && isTag((batch.bytes[at]! << 8) | batch.bytes[at + 1]!)) found++;
+        const isInside = batch.length[packet]! >= 14 && isTag((batch.bytes[at]! << 8) | batch.bytes[at + 1]!);
+        const isBeside = batch.skb.get(packet)?.vlan !== undefined;
+        if (isInside) found.inside++;
+        if (isBeside) found.beside++;
+        if (isInside && !isBeside) found.alone++;
       }
       return found;
     };
-    expect(count('xdp')).toBeGreaterThan(50);
-    expect(count('tc-egress')).toBeGreaterThan(50);
-    expect(count('tc-ingress')).toBe(0);
-    expect(count('tc-ingress', NO_LIMITS)).toBeGreaterThan(50);
+    for (const hook of ['xdp', 'tc-egress'] as const) {
+      const { inside, beside } = count(hook);
+      expect([inside > 50, beside]).toEqual([true, 0]);
+    }
+    for (const limits of [TEST_RUN_LIMITS, NO_LIMITS]) {
+      const { inside, beside, alone } = count('tc-ingress', limits);
+      expect([inside > 5, beside > 50, alone]).toEqual([true, true, 0]);
+    }
+    const live = liveLimits({ name: 'any', entries: [] });
+    expect(count('tc-ingress', live)).toEqual({ inside: 0, beside: 0, alone: 0 });
   });
 });

@@ -5,6 +5,7 @@ import { exampleAt } from '../corpus/cases/kept.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
 import { type Seed, seedFromText } from '../corpus/generate/random.ts';
 import type { Engine } from '../sim/engines/engine.ts';
+import { asReceived } from '../sim/engines/received.ts';
 import { byRank, type EngineName, isKernel } from '../sim/engines/register.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -289,7 +290,7 @@ export class BatchRunner {
     const { stimuli, world, note } = saved.case;
     if (stimuli.length > this.#input.capacity) this.#input = new PacketBatch(stimuli.length);
     this.#input.clear();
-    for (const stimulus of stimuli) this.#input.push(stimulus);
+    for (const stimulus of stimuli) this.#input.push(asReceived(this.#program, stimulus));
     const seen: SeenAt = (packet) => ({ file: exampleAt(note, packet + 1, stimuli.length) ?? saved.path });
     await this.#hold(world, seen, saved);
   }

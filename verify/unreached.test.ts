@@ -379,18 +379,21 @@ describe('a callback', () => {
 });
 
 describe('a field of a socket buffer that no test run sets', () => {
-  const TAGGED = 'skb->vlan_present is what only a device sets: it is 0 in every test run';
+  const FROM_DEVICE = 'skb->napi_id is what only a device sets: it is 0 in every test run';
   const on = (text: string): string[] => reasons(`${text}${OUT}`, { hook: 'tc-ingress' });
 
   it('is named', () => {
-    expect(on('r2 = *(u32 *)(r1 + 20)\nif r2 == 0 goto out')).toEqual([TAGGED]);
-    expect(on('r6 = r1\nr1 = 0\nr7 = *(u32 *)(r6 + 20)\nr7 &= 1\nif r7 != 0 goto out')).toEqual([TAGGED]);
+    expect(on('r2 = *(u32 *)(r1 + 84)\nif r2 == 0 goto out')).toEqual([FROM_DEVICE]);
+    expect(on('r6 = r1\nr1 = 0\nr7 = *(u32 *)(r6 + 84)\nr7 &= 1\nif r7 != 0 goto out')).toEqual([
+      FROM_DEVICE,
+    ]);
   });
 
   it('is none of the others, and nothing that is read elsewhere', () => {
     expect(on('r2 = *(u32 *)(r1 + 8)\nif r2 == 77 goto out')).toEqual([ONE_WAY]);
+    expect(on('r2 = *(u32 *)(r1 + 20)\nif r2 == 0 goto out')).toEqual([ONE_WAY]);
     const stack =
-      'r3 = *(u32 *)(r1 + 8)\n*(u32 *)(r10 - 12) = r3\nr6 = r10\nr6 += -32\nr2 = *(u32 *)(r6 + 20)';
+      'r3 = *(u32 *)(r1 + 8)\n*(u32 *)(r10 - 12) = r3\nr6 = r10\nr6 += -96\nr2 = *(u32 *)(r6 + 84)';
     expect(on(`${stack}\nif r2 == 77 goto out`)).toEqual([ONE_WAY]);
   });
 });

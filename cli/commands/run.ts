@@ -9,6 +9,7 @@ import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { type Engine, refusalText, type Session } from '../../sim/engines/engine.ts';
 import { OutcomeBatch, STATUS, type StatusName, statusName } from '../../sim/engines/outcome-batch.ts';
+import { asReceived } from '../../sim/engines/received.ts';
 import { ENGINE_NAMES, type EngineName } from '../../sim/engines/register.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { difference, differenceToText } from '../../sim/packet/difference.ts';
@@ -315,7 +316,7 @@ async function* runAll(
         session = await engine.open(program, start);
       }
       for (const stimulus of stimuli) {
-        input.push(stimulus);
+        input.push(asReceived(program, stimulus));
         if (input.count < batch) continue;
         yield await flush(session, false);
         first += input.count;

@@ -1,6 +1,7 @@
 /** Putting corpora together. */
 import { createHash } from 'node:crypto';
-import { DEFAULT_INGRESS_IFINDEX, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { ETHERTYPE } from '../../sim/packet/numbers.ts';
+import { DEFAULT_INGRESS_IFINDEX, type SkbInput, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { worldToJson } from '../../sim/runtime/world-json.ts';
 import type { Case } from './case.ts';
 
@@ -42,8 +43,13 @@ function numbersOf(stimulus: Stimulus): string {
     stimulus.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX,
     stimulus.rxQueueIndex ?? 0,
     stimulus.entry ?? 0,
-    ...(stimulus.skb === undefined ? [] : [Object.entries(stimulus.skb).map(String).sort()]),
+    ...(stimulus.skb === undefined ? [] : skbTexts(stimulus.skb)),
   ]);
+}
+
+function skbTexts({ vlan, ...numbers }: SkbInput): string[][] {
+  const tag = vlan === undefined ? [] : [`vlan,${vlan.proto ?? ETHERTYPE.VLAN},${vlan.tci}`];
+  return [[...Object.entries(numbers).map(String), ...tag].sort()];
 }
 
 /** The same JSON with the fields of objects in order of name. */

@@ -6,7 +6,7 @@
  */
 import { swap } from '../../sim/packet/bytes.ts';
 import { isTag } from '../../sim/packet/numbers.ts';
-import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { PacketBatch, type SkbVlan, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { announcements } from '../../sim/packet/protocols.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { GeneratorHints, PacketKind } from '../../sim/runtime/program.ts';
@@ -239,8 +239,10 @@ export class PacketGenerator {
     this.#write(builder, simplicity);
     if (this.#contents.length > 0 && simplicity === 0) placeContents(builder, this.#contents);
     if (this.#source !== index && simplicity === 0) vary(builder, seed, index, dice);
+    tagBeside = undefined;
     if (builder.length < limit.enough || builder.length > limit.maxLength) fitLimits(builder, limit);
-    batch.commit(builder.length, metaLength, ifindex, entry);
+    const packet = batch.commit(builder.length, metaLength, ifindex, entry);
+    if (tagBeside !== undefined) batch.skb.set(packet, { vlan: tagBeside });
   }
 
   #writeMetadata(bytes: Uint8Array, at: number, length: number, seed: Seed, index: number): void {
@@ -477,31 +479,40 @@ function entryLimits(limits: PacketLimits): EntryLimits {
     minLengthIpv6,
     maxMetadata,
     long = false,
-    untagged = false,
+    tags = 'inside',
   } = limits;
-  const enough = untagged ? Number.MAX_SAFE_INTEGER : Math.max(minLength, minLengthIpv4, minLengthIpv6);
-  return { minLength, maxLength, minLengthIpv4, minLengthIpv6, maxMetadata, long, untagged, enough };
+  const enough =
+    tags !== 'inside' ? Number.MAX_SAFE_INTEGER : Math.max(minLength, minLengthIpv4, minLengthIpv6);
+  return { minLength, maxLength, minLengthIpv4, minLengthIpv6, maxMetadata, long, tags, enough };
 }
 
+/** The tag that the last frame has beside its bytes. */
+let tagBeside: SkbVlan | undefined;
+
 /** Cuts the frame or lengthens it until the engine takes it. */
-function fitLimits(builder: PacketBuilder, limit: PacketLimits): void {
+function fitLimits(builder: PacketBuilder, limit: EntryLimits): void {
   const { bytes, start, random } = builder;
   if (builder.length > limit.maxLength) builder.at = start + limit.maxLength;
   if (builder.length < limit.minLength) lengthen(builder, limit.minLength, random.bits());
   if (builder.length < 14) return;
-  if (limit.untagged === true) takeTagsOff(builder, limit.minLength);
+  if (limit.tags !== 'inside') takeTagsOff(builder, limit);
   const least = minLengthOf(limit, (bytes[start + 12]! << 8) | bytes[start + 13]!);
   if (builder.length < least) lengthen(builder, least, random.bits());
 }
 
-function takeTagsOff(builder: PacketBuilder, minLength: number): void {
+function takeTagsOff(builder: PacketBuilder, { tags, minLength }: EntryLimits): void {
   const { bytes, start, random } = builder;
-  for (let at = start + 12; isTag((bytes[at]! << 8) | bytes[at + 1]!); ) {
+  const at = start + 12;
+  for (;;) {
+    const proto = (bytes[at]! << 8) | bytes[at + 1]!;
+    if (!isTag(proto)) return;
     // What is left has to have an EtherType still.
     if (builder.length < 18) builder.noise(18 - builder.length);
+    if (tags === 'beside') tagBeside = { proto, tci: (bytes[at + 2]! << 8) | bytes[at + 3]! };
     bytes.copyWithin(at, at + 4, builder.at);
     builder.at -= 4;
     if (builder.length < minLength) lengthen(builder, minLength, random.bits());
+    if (tags === 'beside') return;
   }
 }
 

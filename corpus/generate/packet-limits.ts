@@ -18,8 +18,11 @@ export interface PacketLimits {
    * an Ethernet brings, and only now and then as long as the limit.
    */
   readonly long?: boolean;
-  /** Are frames without VLAN tags in front? The kernel takes the first one out before TC ingress sees the frame. */
-  readonly untagged?: boolean;
+  /**
+   * Where VLAN tags are. The kernel takes the first one out before TC ingress sees a frame: it is beside the bytes then
+   * (`SkbInput.vlan`), or there is none at all. Default: inside.
+   */
+  readonly tags?: 'inside' | 'beside' | 'none';
 }
 
 export type LimitsByHook = Readonly<Record<Hook, PacketLimits>>;
@@ -50,7 +53,7 @@ const TC_TEST_RUN: PacketLimits = {
 /** What `BPF_PROG_TEST_RUN` takes (net/bpf/test_run.c). */
 export const TEST_RUN_LIMITS: LimitsByHook = {
   xdp: XDP_TEST_RUN,
-  'tc-ingress': { ...TC_TEST_RUN, untagged: true },
+  'tc-ingress': { ...TC_TEST_RUN, tags: 'beside' },
   'tc-egress': TC_TEST_RUN,
 };
 
@@ -80,7 +83,7 @@ export function liveLimits(program: Program): LimitsByHook {
   const tc = { ...TC_TEST_RUN, maxLength };
   return {
     xdp: { ...XDP_TEST_RUN, maxLength, maxMetadata: 0 },
-    'tc-ingress': { ...tc, untagged: true },
+    'tc-ingress': { ...tc, tags: 'none' },
     'tc-egress': tc,
   };
 }
@@ -96,7 +99,7 @@ const ANYTHING: PacketLimits = {
 /** For engines that run anything: frames of no byte at all upward. XDP has longer ones in several buffers. */
 export const NO_LIMITS: LimitsByHook = {
   xdp: { ...ANYTHING, maxLength: 3520 },
-  'tc-ingress': ANYTHING,
+  'tc-ingress': { ...ANYTHING, tags: 'beside' },
   'tc-egress': ANYTHING,
 };
 
@@ -107,11 +110,15 @@ export function minLengthOf(limits: PacketLimits, etherType: number): number {
   return limits.minLength;
 }
 
-/** Does an engine with these limits take the frame? */
-export function withinLimits(limits: PacketLimits, packet: Uint8Array): boolean {
+/**
+ * Does an engine with these limits take the frame?
+ * @param hasTag does a tag lie beside its bytes?
+ */
+export function withinLimits(limits: PacketLimits, packet: Uint8Array, hasTag: boolean = false): boolean {
   if (packet.length < limits.minLength || packet.length > limits.maxLength) return false;
   if (packet.length < 14) return true;
   const etherType = (packet[12]! << 8) | packet[13]!;
-  if (limits.untagged === true && isTag(etherType)) return false;
+  const { tags = 'inside' } = limits;
+  if (tags !== 'inside' && isTag(etherType) && !(tags === 'beside' && hasTag)) return false;
   return packet.length >= minLengthOf(limits, etherType);
 }

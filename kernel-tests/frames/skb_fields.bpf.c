@@ -123,6 +123,14 @@ int segments(struct __sk_buff *skb)
 	case 11:
 		r = bpf_skb_pull_data(skb, length);
 		break;
+	case 12:
+		r = bpf_skb_vlan_pop(skb);
+		break;
+	case 13:
+		if (bytes[3] & 1)
+			bpf_set_hash_invalid(skb);
+		r = bpf_get_hash_recalc(skb);
+		break;
 	default:
 		r = bpf_skb_change_tail(skb, bytes[3] & 1 ? length + 40 : 16060 + (bytes[3] & 7), 0);
 	}

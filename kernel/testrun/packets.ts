@@ -13,6 +13,7 @@ import {
   type PacketLoop,
 } from '../native/packet-loop.ts';
 import { maxTestRunMetadata } from './availability.ts';
+import { type Giver, givenByProgram } from './giver.ts';
 import type { Harness } from './harness.ts';
 import { FRAGS_ROOM, refusalReason, TC_ROOM, XDP_ROOM } from './limits.ts';
 import { type FixedMemory, lowPage } from './syscalls.ts';
@@ -27,6 +28,8 @@ export interface RunnableEntry {
   readonly frags?: boolean | undefined;
   /** May the program change the metadata's length? Then the kernel has to be asked for it. */
   readonly changesMetadata: boolean;
+  /** What gives a frame the fields that only a program can; undefined where this kernel does not take it. */
+  readonly giver?: () => Giver | undefined;
 }
 
 const TWO_32 = 2 ** 32;
@@ -185,7 +188,18 @@ export class PacketRunner {
       if (withContext) this.#setContext(entry.hook, input, index);
       else if (options[CTX_SIZE_IN] !== 0) this.#dropContext();
 
-      testRun(entry.fd, address);
+      let fd = entry.fd;
+      const given = isXdp || input.skb.size === 0 ? undefined : givenByProgram(input.skb.get(index));
+      if (given !== undefined) {
+        const giver = entry.giver?.();
+        if (giver === undefined) {
+          unseen(output, index);
+          continue;
+        }
+        giver.give(given);
+        fd = giver.fd;
+      }
+      testRun(fd, address);
 
       // No packet fills the room: a size at or above it is the one put in, or one for which the room was too small.
       const size = options[DATA_SIZE_OUT]!;
@@ -265,6 +279,15 @@ export class PacketRunner {
       'the kernel does not say why';
     output.notes.set(index, { message: `BPF_PROG_TEST_RUN: ${errnoName(error)}: ${reason}` });
   }
+}
+
+/** The kernel does not let a program of ours run first: nothing is known of this packet. */
+function unseen(output: OutcomeBatch, index: number): void {
+  output.commit(0, 0);
+  output.status[index] = STATUS.unseen;
+  output.notes.set(index, {
+    message: 'this kernel gives frames in test runs no VLAN tag beside the bytes, queue, class or hash',
+  });
 }
 
 function setSkbInput(context: Uint32Array, input: SkbInput): void {

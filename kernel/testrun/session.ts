@@ -20,6 +20,7 @@ import {
 } from '../network/shared-network.ts';
 import type { PinnedWorld } from '../pin/pins.ts';
 import { CPU_HELPER } from '../pin/substitutes.ts';
+import { Giver } from './giver.ts';
 import { type Harness, loadHarness } from './harness.ts';
 import { PacketRunner, type RunnableEntry } from './packets.ts';
 import { syscalls } from './syscalls.ts';
@@ -68,6 +69,8 @@ export class TestRunSession implements Session {
   /** `untried` until enough packets have run. */
   #harness: Harness | 'untried' | undefined = 'untried';
   #packetsToHarness = PACKETS_BEFORE_HARNESS;
+  /** By the descriptor of the program under test. */
+  readonly #givers = new Map<number, Giver | undefined>();
   #open = true;
 
   /**
@@ -145,6 +148,7 @@ export class TestRunSession implements Session {
     } else {
       // It runs the program with the maps that go.
       this.#endHarness();
+      this.#closeGivers();
       this.#object.close();
       this.#object = this.#network.enter(() => this.#load());
       this.#prepare();
@@ -159,6 +163,7 @@ export class TestRunSession implements Session {
     this.#trace?.close();
     this.#runner.close();
     this.#endHarness();
+    this.#closeGivers();
     this.#object.close();
     this.#network.close();
   }
@@ -224,14 +229,27 @@ export class TestRunSession implements Session {
     const object = this.#object;
     this.#chooseCpu();
     this.#onItsCpu(() => this.#network.enter(() => fillMaps(object, this.#world, this.#file, this.#cpu)));
-    this.#entries = object.programs.map(({ fd, hook, helpers }, index) => ({
+    this.#closeGivers();
+    this.#entries = object.programs.map(({ fd, hook, helpers, attachType }, index) => ({
       fd,
+      giver: () => this.#giverOf(fd, attachType),
       hook,
       after: this.#program.entries[index]!.after,
       frags: this.#program.entries[index]!.frags,
       // What a tail call leads to is another program's business, and may be this.
       changesMetadata: helpers.has(HELPER.xdp_adjust_meta) || helpers.has(HELPER.tail_call),
     }));
+  }
+
+  /** What gives frames more than a test run does: loaded for the first that needs it. */
+  #giverOf(fd: number, attachType: number): Giver | undefined {
+    if (!this.#givers.has(fd)) this.#givers.set(fd, Giver.open(fd, attachType));
+    return this.#givers.get(fd);
+  }
+
+  #closeGivers(): void {
+    for (const giver of this.#givers.values()) giver?.close();
+    this.#givers.clear();
   }
 
   /** A program with a definition says itself whether its lines are part of its outcome. */

@@ -7,7 +7,7 @@
 import type { SkbInput } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { nextRandomState, randomOf } from '../runtime/chance.ts';
-import type { SkbFields } from '../runtime/context.ts';
+import type { SkbOutcome } from '../runtime/context.ts';
 import { E2BIG } from '../runtime/errno.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
@@ -114,7 +114,7 @@ export class Machine {
   readonly #looksAtSocket: boolean;
   /** Copies of the packet that this run has sent. */
   #copies = 0;
-  readonly #skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5), tstamp: 0n };
+  readonly #skb: SkbOutcome = { mark: 0, priority: 0, cb: new Uint32Array(5), tstamp: 0n };
   readonly #macs: ReadonlyMap<number, Uint8Array>;
 
   /** @throws {ObjectError} where the object's maps cannot be made, or the world does not fit them */
@@ -198,7 +198,10 @@ export class Machine {
       const ingressIfindex = hook === 'tc-ingress' ? ifindex : 0;
       if (this.#looksAtSocket) fillSocket(this.memory, data, length);
       writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
-      if (skb !== undefined) writeSkbInput(this.memory.view, CONTEXT_BASE, length, skb);
+      if (skb !== undefined) {
+        writeSkbInput(this.memory.view, CONTEXT_BASE, length, skb);
+        words[MACHINE_WORD.hashKnown] = skb.hash ? 1 : 0;
+      }
       this.packet.setBounds(dataMeta, data, dataEnd);
     }
   }
@@ -212,7 +215,7 @@ export class Machine {
   }
 
   /** The `__sk_buff` fields that outcomes show, as the program left them. The same object every time. */
-  skbFields(): Readonly<SkbFields> {
+  skbFields(): Readonly<SkbOutcome> {
     const base = CONTEXT_BASE >> 2;
     const words = this.memory.i32;
     this.#skb.mark = words[base + SK_BUFF.mark / 4]!;

@@ -46,7 +46,16 @@ export class ModelRun implements ModelContext {
   };
   ingressIfindex = 1;
   rxQueueIndex = 0;
-  readonly skb: SkbFields = { mark: 0, priority: 0, cb: new Uint32Array(5), tstamp: 0n };
+  readonly skb: SkbFields = {
+    mark: 0,
+    priority: 0,
+    cb: new Uint32Array(5),
+    tstamp: 0n,
+    vlan: undefined,
+    queueMapping: 0,
+    tcIndex: 0,
+    tcClassid: 0,
+  };
   readonly world: World;
   /** Where the last redirect leads: an ifindex. */
   redirectTarget = 0;
@@ -144,6 +153,11 @@ export class ModelRun implements ModelContext {
     this.skb.priority = input?.priority ?? 0;
     for (let word = 0; word < 5; word++) this.skb.cb[word] = input?.cb?.[word] ?? 0;
     this.skb.tstamp = input?.tstamp ?? 0n;
+    this.skb.vlan = input?.vlan;
+    this.skb.queueMapping = input?.queueMapping ?? 0;
+    this.skb.tcIndex = input?.tcIndex ?? 0;
+    this.skb.tcClassid = input?.tcClassid ?? 0;
+    if (input?.hash) this.hash = input.hash;
   }
 
   /** Metadata and frame as they are now. */

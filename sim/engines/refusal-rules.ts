@@ -1,7 +1,7 @@
 /** Why an engine does not take a packet, for what more than one engine refuses. */
 import { XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
 import { isTag } from '../packet/numbers.ts';
-import type { PacketBatch } from '../packet/packet-batch.ts';
+import type { PacketBatch, SkbInput } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import type { RefusalReason } from './engine.ts';
 
@@ -53,6 +53,29 @@ export function badSkb(hook: Hook, batch: PacketBatch, packet: number): RefusalR
   }
   if (gsoSegs > MAX_SEGMENTS)
     return { rule: `gso_segs is at most ${MAX_SEGMENTS}`, detail: `this frame has ${gsoSegs}` };
+  return badMetadata(skb);
+}
+
+/** `NO_QUEUE_MAPPING` (net/core/filter.c): what says that there is no queue. */
+const NO_QUEUE_MAPPING = 0xffff;
+
+/** What no device and no program gives a frame. */
+function badMetadata(skb: SkbInput): RefusalReason | undefined {
+  const { vlan, queueMapping = 0, tcIndex = 0, tcClassid = 0 } = skb;
+  if (queueMapping >= NO_QUEUE_MAPPING)
+    return { rule: `queue_mapping is below ${NO_QUEUE_MAPPING}`, detail: `this frame has ${queueMapping}` };
+  for (const [name, value] of [
+    ['tc_index', tcIndex],
+    ['tc_classid', tcClassid],
+    ['vlan_tci', vlan?.tci ?? 0],
+  ] as const) {
+    if (value > 0xffff) return { rule: `${name} has 16 bits`, detail: `this frame has ${value}` };
+  }
+  if (vlan?.proto !== undefined && !isTag(vlan.proto))
+    return {
+      rule: 'a tag beside a frame is of type 0x8100 or 0x88a8',
+      detail: `this one is of type 0x${vlan.proto.toString(16)}`,
+    };
   return undefined;
 }
 
@@ -62,12 +85,13 @@ export function noSuchQueue(queue: number): RefusalReason {
 
 /**
  * A VLAN tag in front of a frame that comes in: the kernel takes it out and puts it into the sk_buff, so that TC sees
- * the frame without it (net/core/dev.c, `__netif_receive_skb_core`). A test run leaves it in the bytes, where a program
- * that relies on the kernel goes wrong; so nobody's outcome is a promise.
+ * the frame without it (net/core/dev.c, `__netif_receive_skb_core`), and the next tag, if there is one, in the bytes. A
+ * test run leaves it in the bytes, where a program that relies on the kernel goes wrong; so nobody's outcome is a promise.
  */
 export function taggedAtIngress(hook: Hook, batch: PacketBatch, packet: number): RefusalReason | undefined {
   if (hook !== 'tc-ingress' || batch.length[packet]! < 14) return undefined;
   const at = batch.offset[packet]! + 12;
   if (!isTag((batch.bytes[at]! << 8) | batch.bytes[at + 1]!)) return undefined;
+  if (batch.skb.size > 0 && batch.skb.get(packet)?.vlan !== undefined) return undefined;
   return { rule: 'the kernel takes the VLAN tag out of a frame before TC ingress sees it' };
 }

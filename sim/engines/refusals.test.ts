@@ -116,6 +116,19 @@ describe('fields of __sk_buff (convert___skb_to_skb)', () => {
     ],
     ['the most segments', TC, { gsoSegs: 65_535 }, undefined],
     ['one more', TC, { gsoSegs: 65_536 }, 'gso_segs is at most 65535, this frame has 65536'],
+    ['the last queue', TC, { queueMapping: 65_534 }, undefined],
+    ['no queue', TC, { queueMapping: 65_535 }, 'queue_mapping is below 65535, this frame has 65535'],
+    ['the last index', TC, { tcIndex: 65_535 }, undefined],
+    ['one more', TC, { tcIndex: 65_536 }, 'tc_index has 16 bits, this frame has 65536'],
+    ['one more class', TC, { tcClassid: 65_536 }, 'tc_classid has 16 bits, this frame has 65536'],
+    ['any tag', TC, { vlan: { proto: 0x88a8, tci: 65_535 } }, undefined],
+    ['a longer tag', TC, { vlan: { tci: 65_536 } }, 'vlan_tci has 16 bits, this frame has 65536'],
+    [
+      'a tag of another kind',
+      TC,
+      { vlan: { proto: 0x9100, tci: 0 } },
+      'a tag beside a frame is of type 0x8100 or 0x88a8, this one is of type 0x9100',
+    ],
   ])('%s', (_what, program, skb, refusal) => {
     const { machine } = refusals(program, { packet: bytes(60), skb });
     expect(machine === undefined ? undefined : refusalText(machine)).toBe(refusal);
@@ -137,6 +150,17 @@ describe('a tag that the kernel takes out (__netif_receive_skb_core)', () => {
     const { machine, model } = refusals(programOf(hook), { packet: ethernet().ipv4().bytes() }, { packet });
     const expected = isRefused ? { packet: 1, rule: RULE } : undefined;
     expect([machine, model]).toEqual([expected, expected]);
+  });
+
+  it('is another one where the first lies beside the frame', () => {
+    const packet = ethernet().vlan().ipv4().bytes();
+    const { machine, model } = refusals(
+      programOf('tc-ingress'),
+      { packet },
+      { packet, skb: { vlan: { tci: 7 } } },
+    );
+    expect([machine, model].map((one) => one?.packet)).toEqual([0, 0]);
+    expect(refusals(programOf('tc-ingress'), { packet, skb: { vlan: { tci: 7 } } }).machine).toBeUndefined();
   });
 
   it('is not looked for where there is no whole header', () => {

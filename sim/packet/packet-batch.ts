@@ -5,9 +5,15 @@
  * public on purpose: generators write them and engines read them directly.
  */
 
-/**
- * Fields of `__sk_buff` that a TC frame comes with (net/bpf/test_run.c, `convert___skb_to_skb`); absent ones are 0.
- */
+/** A VLAN tag that lies beside a frame and not in its bytes: `skb->vlan_proto` and `skb->vlan_tci`. */
+export interface SkbVlan {
+  /** 0x8100 or 0x88a8; default 0x8100. */
+  readonly proto?: number;
+  /** Priority, DEI and VLAN id: 16 bits. */
+  readonly tci: number;
+}
+
+/** Fields of `__sk_buff` that a TC frame comes with; absent ones are 0. */
 export interface SkbInput {
   readonly mark?: number;
   readonly priority?: number;
@@ -23,6 +29,16 @@ export interface SkbInput {
   readonly gsoSize?: number;
   /** Nanoseconds. */
   readonly hwtstamp?: bigint;
+  /** The tag that the kernel, or the device, took out of the frame (net/core/dev.c), or has yet to put in. */
+  readonly vlan?: SkbVlan;
+  /** 16 bits, 0xffff excepted, which stands for no queue. */
+  readonly queueMapping?: number;
+  /** 16 bits. */
+  readonly tcIndex?: number;
+  /** 16 bits. */
+  readonly tcClassid?: number;
+  /** The device's hash over the flow; 0: it gave none. */
+  readonly hash?: number;
 }
 
 /** The ifindex `BPF_PROG_TEST_RUN` presents when none is given: the loopback device (net/bpf/test_run.c). */

@@ -41,6 +41,7 @@ function count(
 ): void {
   const { bytes, data, dataEnd } = context.frame;
   if (dataEnd - data < ETHERNET.headerLength) return;
+  if (context.skb.vlan !== undefined && context.hook !== 'xdp') return;
   if (readU16(bytes, data + ETHERNET.at.etherType) !== ETHERTYPE.IPV4) return;
   const l3 = data + ETHERNET.headerLength;
   if (ipv4HeaderLength(bytes, l3, dataEnd) === 0) return;

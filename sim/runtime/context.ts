@@ -2,6 +2,7 @@
  * What a model sees while it runs one packet: the counterpart of `struct xdp_md` and `struct __sk_buff` with the
  * eBPF helpers as methods. One context is made per session and reused for every packet.
  */
+import type { SkbVlan } from '../packet/packet-batch.ts';
 import type { Hook } from './actions.ts';
 import type { FibLookup } from './fib.ts';
 import type { ModelMap } from './model-map.ts';
@@ -15,14 +16,23 @@ export interface Frame {
   dataEnd: number;
 }
 
-/** The `__sk_buff` fields that a TC program can change without touching packet bytes. */
-export interface SkbFields {
+/** The `__sk_buff` fields that outcomes show. */
+export interface SkbOutcome {
   mark: number;
   priority: number;
   /** `cb[0..4]`. */
   readonly cb: Uint32Array;
   /** Nanoseconds: when the frame is to be sent, where somebody said so. */
   tstamp: bigint;
+}
+
+/** The `__sk_buff` fields that a TC program can read and change without touching packet bytes; its hash has methods. */
+export interface SkbFields extends SkbOutcome {
+  /** The tag that lies beside the frame (`vlan_present`, `vlan_proto`, `vlan_tci`); undefined: none. */
+  vlan: SkbVlan | undefined;
+  queueMapping: number;
+  tcIndex: number;
+  tcClassid: number;
 }
 
 export interface ModelContext {

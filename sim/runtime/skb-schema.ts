@@ -1,5 +1,5 @@
 /** The schema of what a TC frame comes with in its `__sk_buff`. */
-import type { SkbInput } from '../packet/packet-batch.ts';
+import type { SkbInput, SkbVlan } from '../packet/packet-batch.ts';
 import { list, object, optional, type Schema, uint32 } from './schema.ts';
 
 /** @param bigint of 64-bit fields, which JSON and modules have in different forms */
@@ -13,5 +13,10 @@ export function skbInputOf(bigint: Schema<bigint>): Schema<SkbInput> {
     gsoSegs: optional(uint32),
     gsoSize: optional(uint32),
     hwtstamp: optional(bigint),
+    vlan: optional(object<SkbVlan>({ proto: optional(uint32), tci: uint32 })),
+    queueMapping: optional(uint32),
+    tcIndex: optional(uint32),
+    tcClassid: optional(uint32),
+    hash: optional(uint32),
   });
 }

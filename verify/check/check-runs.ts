@@ -2,6 +2,7 @@
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { withMadeMaps } from '../../sim/ebpf/made-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
+import { asReceived } from '../../sim/engines/received.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { World } from '../../sim/runtime/world.ts';
@@ -165,7 +166,10 @@ export class CheckRuns {
     }
     for (const [world, stimuli] of byWorld) {
       if (this.#isOver()) return;
-      const list = [...stimuli].slice(0, MAX_VARIED).flatMap(variantsOf);
+      const list = [...stimuli]
+        .slice(0, MAX_VARIED)
+        .flatMap(variantsOf)
+        .map((one) => asReceived(this.#options.program, one));
       if (list.length === 0) continue;
       const source = new ListSource(list);
       const worlds = [{ name: 'varied', world }];

@@ -218,6 +218,14 @@ describe('explain', () => {
     expect(text).toContain('With the packet: metadata 0b30557a, ingress ifindex 4, rx queue 2');
   });
 
+  it('names fields of the sk_buff as the kernel does, and the tag that lies beside the bytes', async () => {
+    const skb = { mark: 5, queueMapping: 7, vlan: { proto: 0x88a8, tci: 100 } };
+    const divergence = await found([{ packet: echo, skb }], answer(echo), answer(bytes(echo, [1])));
+    expect(explain(FAKE_PROGRAM, divergence).join('\n')).toContain(
+      'With the packet: mark 5, queue_mapping 7, a VLAN tag beside its bytes (type 0x88a8, tci 0x0064)',
+    );
+  });
+
   it('never fails, whatever the packets are', async () => {
     for (let size = 0; size < 60; size++) {
       const packet = echo.slice(0, size);

@@ -3,7 +3,8 @@ import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { isKernel } from '../../sim/engines/register.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
-import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { ETHERTYPE } from '../../sim/packet/numbers.ts';
+import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
@@ -103,6 +104,16 @@ function sequence(program: Program, { case: shown, finding }: Divergence, paint:
   return lines;
 }
 
+/** Fields of `__sk_buff`, by the kernel's names, and the tag that lies beside the frame. */
+function skbTexts({ vlan, ...numbers }: SkbInput): string[] {
+  const kernelName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const texts = Object.entries(numbers).map(([name, value]) => `${kernelName(name)} ${value}`);
+  if (vlan === undefined) return texts;
+  const { proto = ETHERTYPE.VLAN, tci } = vlan;
+  const type = `0x${proto.toString(16)}`;
+  return [...texts, `a VLAN tag beside its bytes (type ${type}, tci 0x${tci.toString(16).padStart(4, '0')})`];
+}
+
 /** What a packet meets and what comes with it, where that is not as always: `World: …`, `With the packet: …`. */
 export function besideLines(program: Program, world: World, stimulus: Stimulus | undefined): string[] {
   const surroundings = worldText(program, world);
@@ -114,7 +125,7 @@ export function besideLines(program: Program, world: World, stimulus: Stimulus |
     ...(ingressIfindex === 1 ? [] : [`ingress ifindex ${ingressIfindex}`]),
     ...(rxQueueIndex === 0 ? [] : [`rx queue ${rxQueueIndex}`]),
     ...(entry === 0 ? [] : [`entry ${entry}`]),
-    ...Object.entries(skb).map(([name, value]) => `${name} ${value}`),
+    ...skbTexts(skb),
   ];
   return [
     ...(surroundings === '' ? [] : [`World: ${surroundings}`]),

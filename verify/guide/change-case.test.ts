@@ -233,6 +233,16 @@ describe('a sequence gets', () => {
     ['tstamp', 1n << 40n, { skb: { priority: 1, tstamp: 1n << 40n } }],
     ['cb0', 5n, { skb: { priority: 1, cb: [5, 0, 0, 0, 0] } }],
     ['cb4', 5n, { skb: { priority: 1, cb: [0, 0, 0, 0, 5] } }],
+    ['gsoSegs', 5n, { skb: { priority: 1, gsoSegs: 5 } }],
+    ['gsoSize', 5n, { skb: { priority: 1, gsoSize: 5 } }],
+    ['queueMapping', 5n, { skb: { priority: 1, queueMapping: 5 } }],
+    ['tcIndex', 5n, { skb: { priority: 1, tcIndex: 5 } }],
+    ['tcClassid', 5n, { skb: { priority: 1, tcClassid: 5 } }],
+    ['hash', 0xffff_ffffn, { skb: { priority: 1, hash: 0xffff_ffff } }],
+    ['vlanPresent', 1n, { skb: { priority: 1, vlan: { tci: 0 } } }],
+    ['vlanPresent', 0n, { skb: { priority: 1 } }],
+    ['vlanTci', 5n, { skb: { priority: 1, vlan: { tci: 5 } } }],
+    ['vlanProto', 0xa888n, { skb: { priority: 1, vlan: { proto: 0x88a8, tci: 0 } } }],
     ['ingressIfindex', 1n, { ingressIfindex: 1 }],
     ['ingressIfindex', 3n, { ingressIfindex: 3 }],
   ])('context: %s = %i', (name, value, expected) => {
@@ -240,6 +250,28 @@ describe('a sequence gets', () => {
     expect(result.stimuli[1]).toEqual({ packet: data(30), skb: { priority: 1 }, ...expected });
     expect(result.stimuli[0]).toEqual({ packet: data(20), skb: { priority: 1 } });
     expect(result.world).toBe(WORLD);
+  });
+
+  it.each<readonly [PacketContext['name'], bigint]>([
+    ['gsoSegs', 0x1_0000n],
+    ['queueMapping', 0x1_0000n],
+    ['tcIndex', 0x1_0000n],
+    ['tcClassid', 0x1_0000n],
+    ['vlanTci', 0x1_0000n],
+    ['vlanProto', 0x0008n],
+    ['vlanProto', 0x0091n],
+  ])('no context that no frame comes with: %s = %i', (name, value) => {
+    expect(changed(two({ skb: {} }), [{ kind: 'context', packet: 1, name }, value])).toBeUndefined();
+  });
+
+  it('one part of the tag beside a frame, or the whole of it', () => {
+    const tagged = two({ skb: { vlan: { proto: 0x88a8, tci: 7 } } });
+    const skbOf = (name: PacketContext['name'], value: bigint): unknown =>
+      changed(tagged, [{ kind: 'context', packet: 0, name }, value])!.stimuli[0]!.skb;
+    expect(skbOf('vlanTci', 8n)).toEqual({ vlan: { proto: 0x88a8, tci: 8 } });
+    expect(skbOf('vlanProto', 0x0081n)).toEqual({ vlan: { proto: 0x8100, tci: 7 } });
+    expect(skbOf('vlanPresent', 1n)).toEqual({ vlan: { proto: 0x88a8, tci: 7 } });
+    expect(skbOf('vlanPresent', 0n)).toBeUndefined();
   });
 
   it('words of the control block beside those that are there', () => {

@@ -5,7 +5,8 @@ import { variableAt } from '../../sim/ebpf/analysis/variable-at.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
 import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
-import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { isTag } from '../../sim/packet/numbers.ts';
+import type { SkbInput, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { Background } from './background.ts';
@@ -84,7 +85,9 @@ export function changeSequence(
         break;
       }
       case 'context': {
-        stimuli[field.packet] = withContext(stimuli[field.packet]!, field, value);
+        const given = withContext(stimuli[field.packet]!, field, value);
+        if (given === undefined) return undefined;
+        stimuli[field.packet] = given;
         if (field.name === 'ingressIfindex') {
           const known = withDevice(world, Number(value), background.machine);
           if (known === undefined) return undefined;
@@ -150,15 +153,58 @@ export function repaired(sequence: Sequence, before: Sequence): Sequence | undef
   return isOther ? { ...sequence, stimuli } : undefined;
 }
 
-function withContext(stimulus: Stimulus, { name }: PacketContext, value: bigint): Stimulus {
+/** The packet with another value of what it comes with; undefined: no frame comes with such a one. */
+function withContext(stimulus: Stimulus, { name }: PacketContext, value: bigint): Stimulus | undefined {
   const number = Number(value);
   if (name === 'ingressIfindex' || name === 'rxQueueIndex') return { ...stimulus, [name]: number };
   const before: SkbInput = stimulus.skb ?? {};
   if (name === 'tstamp') return { ...stimulus, skb: { ...before, tstamp: value } };
-  if (name === 'mark' || name === 'priority') return { ...stimulus, skb: { ...before, [name]: number } };
+  switch (name) {
+    case 'mark':
+    case 'priority':
+    case 'hash':
+    case 'gsoSize':
+      return { ...stimulus, skb: { ...before, [name]: number } };
+    case 'gsoSegs':
+    case 'queueMapping':
+    case 'tcIndex':
+    case 'tcClassid':
+      return number > 0xffff ? undefined : { ...stimulus, skb: { ...before, [name]: number } };
+    case 'vlanPresent':
+    case 'vlanTci':
+    case 'vlanProto':
+      return withTag(stimulus, name, number);
+    default:
+  }
   const cb = [0, 0, 0, 0, 0].map((_, index) => before.cb?.[index] ?? 0);
   cb[Number(name.slice(2))] = number;
   return { ...stimulus, skb: { ...before, cb } };
+}
+
+/** With another tag beside the frame, or without one. */
+function withTag(
+  stimulus: Stimulus,
+  name: 'vlanPresent' | 'vlanTci' | 'vlanProto',
+  value: number,
+): Stimulus | undefined {
+  const { vlan: before = { tci: 0 }, ...others } = stimulus.skb ?? {};
+  const having = (vlan: SkbVlan): Stimulus => ({ ...stimulus, skb: { ...others, vlan } });
+  switch (name) {
+    case 'vlanPresent': {
+      const { skb: _, ...bare } = stimulus;
+      return value !== 0
+        ? having(before)
+        : Object.keys(others).length === 0
+          ? bare
+          : { ...bare, skb: others };
+    }
+    case 'vlanTci':
+      return value > 0xffff ? undefined : having({ ...before, tci: value });
+    case 'vlanProto': {
+      const proto = ((value & 0xff) << 8) | (value >>> 8);
+      return isTag(proto) ? having({ ...before, proto }) : undefined;
+    }
+  }
 }
 
 /** A world in which the device is there. */

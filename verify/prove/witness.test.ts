@@ -112,6 +112,10 @@ describe('a packet', () => {
     ['cb0', 32, { cb: [5, 0, 0, 0, 0] }],
     ['cb4', 32, { cb: [0, 0, 0, 0, 5] }],
     ['wire_extra', 8, { wireLen: 25 }],
+    ['queue_mapping', 16, { queueMapping: 5 }],
+    ['tc_index', 16, { tcIndex: 5 }],
+    ['tc_classid', 16, { tcClassid: 5 }],
+    ['hash', 32, { hash: 5 }],
   ] as const)('has %s at TC alone, where it is not 0', (name, width, skb) => {
     const values: Values = [[unknown(`skb.${name}`, width), 5]];
     expect(made(path(), values, TC).stimulus.skb).toEqual(skb);
@@ -120,17 +124,40 @@ describe('a packet', () => {
   });
 });
 
+describe('the tag beside a frame', () => {
+  const present = unknown('skb.vlan_present', 1);
+  const tci = unknown('skb.vlan_tci', 16);
+  const service = unknown('skb.vlan_service', 1);
+  const type = (value: number): Values => [
+    [unknown('p12'), value >> 8],
+    [unknown('p13'), value & 0xff],
+  ];
+  const tagOf = (state: PathState, values: Values, inputs = TC): unknown =>
+    made(state, values, inputs).stimulus.skb?.vlan;
+
+  it('is there where the path wants one, of either kind', () => {
+    const tag: Values = [
+      [present, 1],
+      [tci, 77],
+    ];
+    expect(tagOf(path(), tag)).toEqual({ tci: 77 });
+    expect(tagOf(path(), [...tag, [service, 1]])).toEqual({ proto: 0x88a8, tci: 77 });
+    expect(tagOf(path(), [[tci, 77]])).toBeUndefined();
+    expect(tagOf(path(), tag, XDP)).toBeUndefined();
+  });
+
+  it('is there at ingress where another one is in the bytes, unless the path says that there is none', () => {
+    expect(tagOf(path(), type(0x8100))).toEqual({ tci: 0 });
+    expect(tagOf(path(), type(0x88a8))).toEqual({ tci: 0 });
+    expect(tagOf(path(), type(0x0800))).toBeUndefined();
+    const without = path((one) => uses(one, present));
+    expect(tagOf(without, type(0x8100))).toBeUndefined();
+  });
+});
+
 describe('what the machine alone can give a frame', () => {
   // Offsets in `struct __sk_buff` (include/uapi/linux/bpf.h).
-  it.each([
-    ['queue_mapping', 16, 12],
-    ['vlan_present', 1, 20],
-    ['vlan_tci', 16, 24],
-    ['tc_index', 16, 44],
-    ['hash', 32, 68],
-    ['tc_classid', 32, 72],
-    ['napi_id', 32, 84],
-  ])('%s', (name, width, offset) => {
+  it.each([['napi_id', 32, 84]])('%s', (name, width, offset) => {
     const { context } = made(
       path(),
       [
@@ -142,17 +169,6 @@ describe('what the machine alone can give a frame', () => {
     expect(context).toContainEqual([offset, 1]);
     expect(made(path(), [[unknown(`given.${name}`, width), 0]], TC).context).toEqual([]);
     expect(made(path(), [[unknown(`given.${name}`, width), 1]]).context).toEqual([]);
-  });
-
-  it('a tag of either kind, where it has one', () => {
-    const present: Values = [[unknown('given.vlan_present', 1), 1]];
-    expect(made(path(), present, TC).context).toEqual([
-      [20, 1],
-      [28, 0x0081],
-    ]);
-    expect(made(path(), [...present, [unknown('given.vlan_service', 1), 1]], TC).context).toContainEqual([
-      28, 0xa888,
-    ]);
   });
 
   it('no socket', () => {

@@ -11,7 +11,8 @@ import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import { unreadBefore } from '../../sim/ebpf/symbolic/ring-helpers.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import { unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
-import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { ETHERTYPE, isTag } from '../../sim/packet/numbers.ts';
+import type { SkbInput, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
 import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
@@ -154,10 +155,6 @@ function contextOf(state: PathState, values: Assignment): (readonly [number, num
   }
   const evaluator = new Evaluator(values);
   if (evaluator.isTrue(state.pool.unknown(1, 'given.no_socket'))) fields.push([SK_BUFF.sk, 0]);
-  if (evaluator.isTrue(state.pool.unknown(1, 'given.vlan_present'))) {
-    const isService = evaluator.isTrue(state.pool.unknown(1, 'given.vlan_service'));
-    fields.push([SK_BUFF.vlanProto, isService ? 0xa888 : 0x0081]);
-  }
   return fields;
 }
 
@@ -287,15 +284,37 @@ function skbOf(
     hwtstamp: wide('hwtstamp'),
     gsoSegs: word('gso_segs', 16),
     gsoSize: word('gso_size'),
+    queueMapping: word('queue_mapping', 16),
+    tcIndex: word('tc_index', 16),
+    tcClassid: word('tc_classid', 16),
+    hash: word('hash'),
   };
+  const vlan = vlanOf(inputs, state, evaluator);
   const given = Object.entries(skb).filter(([, value]) => Number(value) !== 0);
   const hasCb = cb.some((one) => one !== 0);
-  if (given.length === 0 && !hasCb && extra === 0) return undefined;
+  if (given.length === 0 && !hasCb && extra === 0 && vlan === undefined) return undefined;
   return {
     ...(Object.fromEntries(given) as SkbInput),
     ...(hasCb ? { cb } : {}),
     ...(extra === 0 ? {} : { wireLen: number(inputs.length) + extra }),
+    ...(vlan === undefined ? {} : { vlan }),
   };
+}
+
+/**
+ * The tag beside the frame. Where the path does not ask for it, a frame that comes in with a tag in its bytes has another
+ * one there, which the kernel has taken out first (net/core/dev.c, `__netif_receive_skb_core`).
+ */
+function vlanOf(inputs: Inputs, state: PathState, evaluator: Evaluator): SkbVlan | undefined {
+  const { pool, hook } = inputs;
+  const present = pool.unknown(1, 'skb.vlan_present');
+  const word = (term: Term): number => Number(evaluator.value(term));
+  const type = (word(inputs.frameByte(12)) << 8) | word(inputs.frameByte(13));
+  const isFree = !usedUnknowns(state).has(present);
+  if (!evaluator.isTrue(present) && !(isFree && hook === 'tc-ingress' && isTag(type))) return undefined;
+  const tci = word(pool.unknown(16, 'skb.vlan_tci'));
+  const isService = evaluator.isTrue(pool.unknown(1, 'skb.vlan_service'));
+  return { ...(isService ? { proto: ETHERTYPE.SERVICE_VLAN } : {}), tci };
 }
 
 const CLOCKS: ReadonlySet<string> = new Set([

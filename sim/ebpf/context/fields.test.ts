@@ -76,9 +76,21 @@ describe('fields of __sk_buff', () => {
       gsoSegs: 10,
       gsoSize: 11,
       hwtstamp: (13n << 32n) | 12n,
+      vlan: { tci: 14 },
+      queueMapping: 15,
+      tcIndex: 16,
+      tcClassid: 17,
+      hash: 18,
     });
     expect(words()).toEqual({
       'mark at 8': 1,
+      'queue_mapping at 12': 15,
+      'vlan_present at 20': 1,
+      'vlan_tci at 24': 14,
+      'vlan_proto at 28': 0x0081,
+      'tc_index at 44': 16,
+      'hash at 68': 18,
+      'tc_classid at 72': 17,
       'priority at 32': 2,
       'cb[0] at 48': 3,
       'cb[1] at 52': 4,
@@ -93,6 +105,8 @@ describe('fields of __sk_buff', () => {
       'hwtstamp at 184': 12,
       'hwtstamp at 188': 13,
     });
+    writeSkbInput(view, 8, 77, { vlan: { proto: 0x88a8, tci: 0 } });
+    expect(words()).toEqual({ 'vlan_present at 20': 1, 'vlan_proto at 28': 0xa888, 'wire_len at 160': 77 });
     writeSkbInput(view, 8, 77, {});
     expect(words()).toEqual({ 'wire_len at 160': 77 });
   });

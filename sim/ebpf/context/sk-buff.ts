@@ -2,6 +2,7 @@
  * `struct __sk_buff` (include/uapi/linux/bpf.h), with the rules of `tc_cls_act_is_valid_access` and
  * `bpf_skb_is_valid_access` (net/core/filter.c).
  */
+import { ETHERTYPE } from '../../packet/numbers.ts';
 import type { SkbInput } from '../../packet/packet-batch.ts';
 import { CONTEXT_BASE, type LinearMemory, SOCKET_BASE } from '../memory.ts';
 import { ACCESS, type Access, type ContextLayout } from './context-access.ts';
@@ -52,17 +53,8 @@ export const SK_BUFF = {
   hwtstamp: 184,
 } as const;
 
-/** What only a device, or the kernel around the program, sets: a test run takes nothing but zeros for it. */
-export const NEVER_GIVEN: readonly number[] = [
-  SK_BUFF.vlanPresent,
-  SK_BUFF.vlanTci,
-  SK_BUFF.vlanProto,
-  SK_BUFF.queueMapping,
-  SK_BUFF.tcIndex,
-  SK_BUFF.hash,
-  SK_BUFF.tcClassid,
-  SK_BUFF.napiId,
-];
+/** What only a device sets: a test run takes nothing but zeros for it, and no program can write it. */
+export const NEVER_GIVEN: readonly number[] = [SK_BUFF.napiId];
 
 const SIZE = 192;
 const CB_END = SK_BUFF.cb + 20;
@@ -223,9 +215,12 @@ export function packetTypeOf(memory: LinearMemory, at: number, mac: Uint8Array |
 
 /** Parts of `__sk_buff` that come with a frame, as `[offset, size]`; together an image of the struct holds them. */
 export const SKB_INPUT_PARTS: readonly (readonly [offset: number, size: number])[] = [
-  [SK_BUFF.mark, 4],
-  [SK_BUFF.priority, 4],
-  [SK_BUFF.cb, 20],
+  // mark and queue_mapping.
+  [SK_BUFF.mark, 8],
+  // The tag, and priority.
+  [SK_BUFF.vlanPresent, 16],
+  // tc_index, cb, hash and tc_classid.
+  [SK_BUFF.tcIndex, 32],
   // tstamp, wire_len and gso_segs.
   [SK_BUFF.tstamp, 16],
   [SK_BUFF.gsoSize, 4],
@@ -247,6 +242,15 @@ export const SK_BUFF_SIZE: number = SIZE;
 export function writeSkbInput(view: DataView, at: number, length: number, input: SkbInput): void {
   view.setUint32(at + SK_BUFF.mark, input.mark ?? 0, true);
   view.setUint32(at + SK_BUFF.priority, input.priority ?? 0, true);
+  const { vlan } = input;
+  view.setUint32(at + SK_BUFF.vlanPresent, vlan === undefined ? 0 : 1, true);
+  view.setUint32(at + SK_BUFF.vlanTci, vlan?.tci ?? 0, true);
+  view.setUint32(at + SK_BUFF.vlanProto, 0, true);
+  if (vlan !== undefined) view.setUint16(at + SK_BUFF.vlanProto, vlan.proto ?? ETHERTYPE.VLAN);
+  view.setUint32(at + SK_BUFF.queueMapping, input.queueMapping ?? 0, true);
+  view.setUint32(at + SK_BUFF.tcIndex, input.tcIndex ?? 0, true);
+  view.setUint32(at + SK_BUFF.tcClassid, input.tcClassid ?? 0, true);
+  view.setUint32(at + SK_BUFF.hash, input.hash ?? 0, true);
   for (let word = 0; word < 5; word++)
     view.setUint32(at + SK_BUFF.cb + 4 * word, input.cb?.[word] ?? 0, true);
   view.setBigUint64(at + SK_BUFF.tstamp, input.tstamp ?? 0n, true);

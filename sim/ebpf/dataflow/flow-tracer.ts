@@ -417,20 +417,28 @@ function fieldName(layout: ContextLayout, isSkb: boolean, offset: number): Packe
     if (offset === XDP_MD.ingressIfindex) return 'ingressIfindex';
     return offset === XDP_MD.rxQueueIndex && layout.size > 0 ? 'rxQueueIndex' : undefined;
   }
-  switch (offset) {
-    case SK_BUFF.mark:
-      return 'mark';
-    case SK_BUFF.priority:
-      return 'priority';
-    case SK_BUFF.ifindex:
-    case SK_BUFF.ingressIfindex:
-      return 'ingressIfindex';
-    default: {
-      const word = (offset - SK_BUFF.cb) / 4;
-      return word === 0 || word === 1 || word === 2 || word === 3 || word === 4 ? `cb${word}` : undefined;
-    }
-  }
+  const word = (offset - SK_BUFF.cb) / 4;
+  return word === 0 || word === 1 || word === 2 || word === 3 || word === 4
+    ? `cb${word}`
+    : SKB_FIELDS.get(offset);
 }
+
+/** Fields of `__sk_buff` that a frame comes with, by their offsets. */
+const SKB_FIELDS: ReadonlyMap<number, PacketContext['name']> = new Map([
+  [SK_BUFF.mark, 'mark'],
+  [SK_BUFF.priority, 'priority'],
+  [SK_BUFF.ifindex, 'ingressIfindex'],
+  [SK_BUFF.ingressIfindex, 'ingressIfindex'],
+  [SK_BUFF.gsoSegs, 'gsoSegs'],
+  [SK_BUFF.gsoSize, 'gsoSize'],
+  [SK_BUFF.queueMapping, 'queueMapping'],
+  [SK_BUFF.tcIndex, 'tcIndex'],
+  [SK_BUFF.tcClassid, 'tcClassid'],
+  [SK_BUFF.hash, 'hash'],
+  [SK_BUFF.vlanPresent, 'vlanPresent'],
+  [SK_BUFF.vlanTci, 'vlanTci'],
+  [SK_BUFF.vlanProto, 'vlanProto'],
+]);
 
 const ATOMICS: ReadonlyMap<number, BinaryOperation> = new Map([
   [BPF_ADD, 'add'],

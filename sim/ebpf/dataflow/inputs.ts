@@ -25,6 +25,15 @@ export interface PacketContext {
     | 'mark'
     | 'priority'
     | 'tstamp'
+    | 'gsoSegs'
+    | 'gsoSize'
+    | 'queueMapping'
+    | 'tcIndex'
+    | 'tcClassid'
+    | 'hash'
+    | 'vlanPresent'
+    | 'vlanTci'
+    | 'vlanProto'
     | `cb${0 | 1 | 2 | 3 | 4}`;
 }
 

@@ -18,6 +18,11 @@ const GIVEN: ReadonlyMap<number, readonly [name: string, bits: number]> = new Ma
   ...[0, 1, 2, 3, 4].map((word) => [SK_BUFF.cb + 4 * word, [`skb.cb${word}`, 32]] as const),
   [SK_BUFF.gsoSegs, ['skb.gso_segs', 16]],
   [SK_BUFF.gsoSize, ['skb.gso_size', 32]],
+  [SK_BUFF.vlanPresent, ['skb.vlan_present', 1]],
+  [SK_BUFF.queueMapping, ['skb.queue_mapping', 16]],
+  [SK_BUFF.tcIndex, ['skb.tc_index', 16]],
+  [SK_BUFF.tcClassid, ['skb.tc_classid', 16]],
+  [SK_BUFF.hash, ['skb.hash', 32]],
 ]);
 const GIVEN_WIDE: ReadonlyMap<number, string> = new Map([
   [SK_BUFF.tstamp, 'skb.tstamp'],
@@ -88,6 +93,7 @@ function xdpWord(inputs: Inputs, field: number): Term {
 function skbWord(inputs: Inputs, state: PathState, field: number): Term {
   const { pool, hook } = inputs;
   const given = GIVEN.get(field);
+  if (field === SK_BUFF.hash && state.hash === 'as it came') state.hash = 'looked at';
   if (given !== undefined) return pool.zeroExtend(32, pool.unknown(given[1], given[0]));
   switch (field) {
     case SK_BUFF.len:
@@ -101,13 +107,6 @@ function skbWord(inputs: Inputs, state: PathState, field: number): Term {
       return inputs.ingressIfindex;
     case SK_BUFF.ingressIfindex:
       return hook === 'tc-ingress' ? inputs.ingressIfindex : pool.constant(32, 0);
-    case SK_BUFF.vlanPresent:
-      return pool.zeroExtend(32, pool.unknown(1, 'given.vlan_present'));
-    case SK_BUFF.queueMapping:
-    case SK_BUFF.tcIndex:
-      return pool.zeroExtend(32, pool.unknown(16, `given.${inputs.layout.field(field)}`));
-    case SK_BUFF.hash:
-    case SK_BUFF.tcClassid:
     case SK_BUFF.napiId:
       return pool.unknown(32, `given.${inputs.layout.field(field)}`);
     case SK_BUFF.protocol:
@@ -134,9 +133,9 @@ function concluded(inputs: Inputs, field: ConcludedField): Term {
     case SK_BUFF.pktType:
       return packetType(inputs);
     case SK_BUFF.vlanTci:
-      return whereTagged(inputs, pool.zeroExtend(32, pool.unknown(16, 'given.vlan_tci')));
+      return whereTagged(inputs, pool.zeroExtend(32, pool.unknown(16, 'skb.vlan_tci')));
     case SK_BUFF.vlanProto: {
-      const isService = pool.unknown(1, 'given.vlan_service');
+      const isService = pool.unknown(1, 'skb.vlan_service');
       return whereTagged(inputs, pool.ite(isService, pool.constant(32, 0xa888), pool.constant(32, 0x0081)));
     }
   }
@@ -162,7 +161,7 @@ export function concludedFields(inputs: Inputs): NamedContextField[] {
 
 /** A field of the tag that lies beside the frame; 0 where there is none. */
 function whereTagged({ pool }: Inputs, field: Term): Term {
-  return pool.ite(pool.unknown(1, 'given.vlan_present'), field, pool.constant(32, 0));
+  return pool.ite(pool.unknown(1, 'skb.vlan_present'), field, pool.constant(32, 0));
 }
 
 /** `eth_type_trans`, in network order. */

@@ -222,7 +222,7 @@ export class PathState {
   /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
   encapsulated = false;
   /** TC: what `bpf_get_hash_recalc` finds: whatever the frame came with, the context's field, or nothing. */
-  hash: 'as it came' | 'known' | 'forgotten' = 'as it came';
+  hash: 'as it came' | 'looked at' | 'known' | 'forgotten' = 'as it came';
   /** Notes: what the proof takes for granted because of this path. */
   assumptions: readonly string[];
   /** The first instruction that read bytes of the stack that nobody wrote. */

@@ -29,9 +29,15 @@ const recalculateHash: SymbolicHelper = (inputs, state, args) => {
   }
   const answer = anyValue(inputs, state, HELPERS.get(GET_HASH_RECALC)!, args);
   if (answer === undefined || !('operation' in answer)) throw new RangeError('a hash is a number');
-  state.context.store(pool, SK_BUFF.hash, pool.extract(answer, 0, 32));
+  // Only to a program that has looked is a hash that the device gave another thing than one that is computed.
+  const came = state.hash === 'looked at' ? contextWord(inputs, state, SK_BUFF.hash) : undefined;
+  const hash =
+    came === undefined
+      ? answer
+      : pool.ite(pool.equal(came, pool.constant(32, 0)), answer, pool.zeroExtend(64, came));
+  state.context.store(pool, SK_BUFF.hash, pool.extract(hash, 0, 32));
   state.hash = 'known';
-  return answer;
+  return hash;
 };
 
 const setHash: SymbolicHelper = (_inputs, state, [, hash]) => {

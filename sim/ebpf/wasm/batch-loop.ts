@@ -378,6 +378,13 @@ class BatchCompiler {
         .i32(size)
         .memoryCopy();
     }
+    // A hash that the device gave is kept.
+    code.storeWord(MACHINE_WORD.hashKnown * 4, () =>
+      code
+        .word(CONTEXT_BASE + SK_BUFF.hash)
+        .i32(0)
+        .op(WASM.i32_ne),
+    );
     code.end().end();
   }
 
