@@ -142,7 +142,6 @@ export class PropertyJudge {
       } catch (error) {
         const children = await this.#divided(state, error);
         if (typeof children === 'string') {
-          this.#rows.row('checksum/ipv4').undecided ??= children;
           this.#leaveOpen(children);
           return;
         }
@@ -182,10 +181,9 @@ export class PropertyJudge {
     return children;
   }
 
-  /** Nothing of frames that was asked so far is proved. */
+  /** Nothing of frames is proved, as some were not looked at: neither what was asked so far, nor what is asked later. */
   #leaveOpen(reason: string): void {
-    this.#rows.row('lengths').undecided ??= reason;
-    this.#rows.row('fragments').undecided ??= reason;
+    for (const name of ['lengths', 'fragments']) this.#rows.row(name).undecided ??= reason;
     for (const group of ['checksum', 'ttl', 'reply']) this.#rows.leaveOpen(group, reason);
   }
 
@@ -212,7 +210,8 @@ export class PropertyJudge {
     const frames: FrameCase = { before, after, came, left };
     if (guide.contents !== undefined) {
       const reason = `which headers leave depends on what map ${guide.contents} holds`;
-      for (const open of ['lengths', 'checksum/other']) this.#rows.row(open).undecided ??= reason;
+      for (const { layer } of left.checksums) this.#rows.row(`checksum/${layer}`);
+      this.#leaveOpen(reason);
       return { state, ...frames, left: { ...left, checksums: [] }, questions: undefined };
     }
     const questions = [

@@ -14,8 +14,17 @@ export interface Row {
   undecided: string | undefined;
 }
 
+/** What stands for a group that something was left out of, where no path was asked any of its properties. */
+const STAND_INS: Readonly<Record<string, string>> = {
+  checksum: 'checksum/other',
+  ttl: 'ttl/expired',
+  reply: 'reply/zero-source',
+};
+
 export class PropertyRows {
   readonly #rows = new Map<string, Row>();
+  /** Groups that something was left out of, and why: nothing of them is proved, whatever other paths say. */
+  readonly #open = new Map<string, string>();
 
   /** The row of an invariant; made where it is asked for first. */
   row(invariant: string): Row {
@@ -40,14 +49,24 @@ export class PropertyRows {
     this.row(invariant).refuted ??= { witness, reason, severity };
   }
 
-  /** Leaves every property of a group open that is not refuted. */
+  /** Leaves every property of a group open that is not refuted, those that are asked of later paths among them. */
   leaveOpen(group: string, reason: string): void {
-    for (const [name, row] of this.#rows) if (name.startsWith(`${group}/`)) row.undecided ??= reason;
+    if (!this.#open.has(group)) this.#open.set(group, reason);
+  }
+
+  #standIn(): void {
+    for (const group of this.#open.keys()) {
+      const standIn = STAND_INS[group];
+      const isAsked = [...this.#rows.keys()].some((name) => name.startsWith(`${group}/`));
+      if (standIn !== undefined && !isAsked) this.row(standIn);
+    }
   }
 
   /** @param open why any property may be broken by what was not looked at */
   properties(open: string | undefined): Property[] {
-    return [...this.#rows].flatMap(([invariant, { paths, refuted, undecided }]) => {
+    this.#standIn();
+    return [...this.#rows].flatMap(([invariant, { paths, refuted, undecided: own }]) => {
+      const undecided = own ?? this.#open.get(invariant.slice(0, Math.max(0, invariant.indexOf('/'))));
       const status =
         refuted !== undefined ? 'refuted' : (undecided ?? open) !== undefined ? 'undecided' : 'proved';
       // The part that is refuted says it better.

@@ -304,6 +304,31 @@ describe('rows', () => {
     ]);
   });
 
+  it('are left open where they are asked later, and by the first reason', () => {
+    const rows = new PropertyRows();
+    rows.leaveOpen('ttl', 'first');
+    rows.leaveOpen('ttl', 'second');
+    rows.row('ttl/step');
+    rows.refute('ttl/expired', WITNESS, 'a packet');
+    rows.row('lengths');
+    expect(rows.properties(undefined).map(({ invariant, reason }) => `${invariant} ${reason}`)).toEqual([
+      'ttl/step first',
+      'ttl/expired a packet',
+      'lengths undefined',
+    ]);
+  });
+
+  it('are there of every group that is left open', () => {
+    const rows = new PropertyRows();
+    for (const group of ['checksum', 'ttl', 'reply', 'other']) rows.leaveOpen(group, 'not looked at');
+    rows.row('checksum/udp');
+    expect(rows.properties(undefined).map(({ invariant, status }) => `${invariant} ${status}`)).toEqual([
+      'checksum/udp undecided',
+      'ttl/expired undecided',
+      'reply/zero-source undecided',
+    ]);
+  });
+
   it('have the severity of their rule', () => {
     const rows = new PropertyRows();
     const severity = (name: string): string => {
