@@ -5,7 +5,7 @@
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
-import type { Guide } from './frame-layout.ts';
+import type { Asked, Guide } from './frame-layout.ts';
 
 /** Unknowns that stand for bytes of a map's value, or of a variable, as they were before the packet came. */
 const CONTENTS = /^(?:map|global)(\d+)\./;
@@ -35,7 +35,10 @@ function nameOf(inputs: Inputs, number: number): string {
   return map === undefined ? `#${number}` : inputs.machine.maps[map]!.name;
 }
 
-/** Goes where the path goes, and notices when what a map holds decides that. */
+/**
+ * Goes where the path goes, and notices when what a map holds decides which headers there are. Whether a UDP sum comes out as 0 is
+ * another matter: it follows from whatever a map holds, and the program has to be right for all of it.
+ */
 export class ContentsGuide implements Guide {
   readonly pool: TermPool;
   readonly #inputs: Inputs;
@@ -49,9 +52,9 @@ export class ContentsGuide implements Guide {
     this.#guide = guide;
   }
 
-  decide(condition: Term): boolean {
-    this.contents ??= contentsIn(this.#inputs, condition);
-    return this.#guide.decide(condition);
+  decide(condition: Term, about: Asked = 'headers'): boolean {
+    if (about === 'headers') this.contents ??= contentsIn(this.#inputs, condition);
+    return this.#guide.decide(condition, about);
   }
 
   number(term: Term): bigint {

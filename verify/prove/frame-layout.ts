@@ -33,10 +33,14 @@ export interface LaidChecksum {
   readonly overIpv6: boolean;
 }
 
+/** What a decision is about: which headers there are, or whether one of them has a checksum. */
+export type Asked = 'headers' | 'checksum';
+
 /** Who knows which way to go: a path, or one packet. */
 export interface Guide {
   readonly pool: TermPool;
-  decide(condition: Term): boolean;
+  /** @param about default: which headers there are, and how long */
+  decide(condition: Term, about?: Asked): boolean;
   number(term: Term): bigint;
 }
 
@@ -234,7 +238,8 @@ class Walker {
         if (this.#state.decide(pool.less(size, pool.constant(64, 8))))
           return this.#broken('an impossible UDP length');
         if (this.#state.decide(pool.less(length, size))) return this.#broken('an impossible UDP length');
-        isAbsent = this.#decideEqual(pool.concat([this.#frame.byte(at + 6), this.#frame.byte(at + 7)]), 0);
+        const sum = pool.concat([this.#frame.byte(at + 6), this.#frame.byte(at + 7)]);
+        isAbsent = this.#decideEqual(sum, 0, 'checksum');
       }
       const pseudo = layer === 'icmp' ? [] : [...addresses, pool.constant(8, 0), pool.constant(8, number)];
       this.#checksums.push({ layer, start: at, size, header, at: field, isAbsent, pseudo, overIpv6 });
@@ -275,8 +280,8 @@ class Walker {
     return pool.zeroExtend(64, pool.concat([this.#frame.byte(at), this.#frame.byte(at + 1)]));
   }
 
-  #decideEqual(term: Term, value: number): boolean {
+  #decideEqual(term: Term, value: number, about?: Asked): boolean {
     const { pool } = this.#state;
-    return this.#state.decide(pool.equal(term, pool.constant(term.width, value)));
+    return this.#state.decide(pool.equal(term, pool.constant(term.width, value)), about);
   }
 }

@@ -71,3 +71,68 @@ describe('headers that a map decides', () => {
     expect(all).not.toHaveProperty('reply/zero-source');
   });
 });
+
+/** Sends UDP to the port that a map names, and updates its checksum. @param change adds to r2 what changes the sum */
+const toPort = (change: string, zero: string): string => `${IPV4}
+  r0 = r7
+  r0 += 42
+  if r0 > r8 goto out
+  r1 = *(u16 *)(r7 + 20)
+  r1 &= 0xff3f
+  if r1 != 0 goto out
+  r1 = *(u8 *)(r7 + 23)
+  if r1 != 17 goto out
+  *(u32 *)(r10 - 8) = 0
+  r1 = map[headers]
+  r2 = r10
+  r2 += -8
+  call bpf_map_lookup_elem
+  if r0 == 0 goto out
+  r1 = *(u16 *)(r0 + 0)
+  r2 = *(u16 *)(r7 + 40)
+  r3 = *(u16 *)(r7 + 36)
+  *(u16 *)(r7 + 36) = r1
+  if r2 == 0 goto end
+  r2 ^= 0xffff
+  ${change}
+  r4 = r2
+  r4 >>= 16
+  r2 &= 0xffff
+  r2 += r4
+  r4 = r2
+  r4 >>= 16
+  r2 += r4
+  r2 &= 0xffff
+  r2 ^= 0xffff
+  ${zero}
+  store:
+  *(u16 *)(r7 + 40) = r2
+  end:
+  ${END}`;
+
+const RIGHT = 'r3 ^= 0xffff\nr2 += r3\nr2 += r1';
+const WRONG_WAY = 'r1 ^= 0xffff\nr2 += r3\nr2 += r1';
+const ZERO = 'if r2 != 0 goto store\nr2 = 0xffff';
+
+describe('a UDP checksum that is updated by what a map holds', () => {
+  it('is proved where the update is right, and 0 is sent as 0xffff', async () => {
+    const all = await said(toPort(RIGHT, ZERO));
+    for (const name of ['checksum/ipv4', 'checksum/udp', 'lengths', 'fragments', 'fragments/ports-read'])
+      expect([name, all[name] ?? 'proved: undefined']).toEqual([name, 'proved: undefined']);
+    expect(all).toHaveProperty('checksum/udp');
+    expect(Object.values(all).filter((one) => !one.startsWith('proved'))).toEqual([]);
+  });
+
+  it('is refuted where the update is wrong, or its 0 stays', async () => {
+    expect((await said(toPort(WRONG_WAY, ZERO)))['checksum/udp']).toMatch(
+      /^refuted: the udp checksum leaves as/,
+    );
+    expect((await said(toPort(RIGHT, '')))['checksum/udp']).toMatch(/^refuted: .* says “none”/);
+  });
+
+  it('stays open where it is taken from the map', async () => {
+    expect((await said(toPort('', 'r2 = *(u16 *)(r0 + 2)')))['checksum/udp']).toBe(
+      'undecided: the udp checksum is made of what map headers holds',
+    );
+  });
+});

@@ -134,6 +134,9 @@ describe('what user space says', () => {
     ]);
     expect([watching.number(other), watching.contents]).toEqual([3n, '.data']);
     expect([watching.decide(is(entry)), watching.contents]).toEqual([true, '.data']);
+    const sums = new ContentsGuide(inputs, guide);
+    expect([sums.decide(is(entry), 'checksum'), sums.contents]).toEqual([true, undefined]);
+    expect([sums.decide(is(entry), 'headers'), sums.contents]).toEqual([true, 'flows']);
     const second = new ContentsGuide(inputs, guide);
     second.decide(is(entry));
     second.number(other);
