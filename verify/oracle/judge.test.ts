@@ -19,6 +19,7 @@ import {
   vlan,
   withChecksum,
 } from '../test-support/packets.ts';
+import { FramePair } from './frame-pair.ts';
 import { ChecksumJudge } from './judge.ts';
 
 const judge = new ChecksumJudge();
@@ -56,6 +57,23 @@ function withIpSum(packet: Uint8Array): Uint8Array {
 }
 
 describe('ChecksumJudge', () => {
+  it('names every checksum that is wrong, or the outermost one', () => {
+    const wrongIp: [number, number] = [IP + 5, 0x77];
+    const wrongTcp: [number, number] = [L4 + 5, 0x77];
+    const said = (...changes: [number, number][]): string[] => {
+      const pair = new FramePair();
+      const left = edit(segment, ...changes);
+      pair.set(segment, 0, segment.length, left, 0, left.length);
+      const all = judge.allOf(pair);
+      expect(judge.judgePair(pair)).toEqual(all[0]);
+      return all.map(({ layer, depth, kind }) => `${layer}/${depth} ${kind}`);
+    };
+    expect(said(wrongIp, wrongTcp)).toEqual(['ipv4/0 wrong', 'tcp/0 wrong']);
+    expect(said(wrongTcp)).toEqual(['tcp/0 wrong']);
+    expect(said(wrongIp)).toEqual(['ipv4/0 wrong']);
+    expect(said([0, 0x77])).toEqual([]);
+  });
+
   it('judges no TCP checksum of a packet that came with a header longer than its segment', () => {
     // 60 bytes of header by the data offset, 40 there; options behind it are changed and accounted for.
     const contradictory = edit(segment, [L4 + 12, 0xf0]);

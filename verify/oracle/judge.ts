@@ -47,6 +47,8 @@ export class ChecksumJudge {
   /** Which checksums of the last frame could not be judged; undefined where all were. */
   unjudged: string | undefined;
   readonly #pair = new FramePair();
+  /** Of the last fault, among the headers of the frame that left. */
+  #row = 0;
 
   /**
    * @param before the arena with the frame as it came
@@ -69,27 +71,39 @@ export class ChecksumJudge {
 
   /** The same for frames that are paired already. */
   judgePair(pair: FramePair): ChecksumFault | undefined {
-    const { was, is } = pair;
+    this.#begin(pair);
+    return this.#next(pair, 0);
+  }
+
+  /** Every fault of frames that are paired already, the outermost first. */
+  allOf(pair: FramePair): ChecksumFault[] {
+    this.#begin(pair);
+    const faults: ChecksumFault[] = [];
+    for (let row = 0; row < pair.is.count; row = this.#row + 1) {
+      const fault = this.#next(pair, row);
+      if (fault === undefined) break;
+      faults.push(fault);
+    }
+    return faults;
+  }
+
+  #begin(pair: FramePair): void {
     this.unjudged = undefined;
     this.removed = false;
     if (pair.hidesGoodChecksum()) this.unjudged = BECAME_UNVERIFIABLE;
-    for (let row = 0; row < is.count; row++) {
+  }
+
+  /** The first fault from a row on, whose own row is kept. */
+  #next(pair: FramePair, from: number): ChecksumFault | undefined {
+    for (let row = from; row < pair.is.count; row++) {
       const kind = this.#verdict(pair, row);
       if (kind === undefined) continue;
       if (coversWrong(pair, row)) {
         this.unjudged = COVERS_WRONG;
         continue;
       }
-      const match = is.match[row]!;
-      return {
-        layer: CHECKSUM_LAYERS[is.kind[row]!]!,
-        depth: is.depth[row]!,
-        kind,
-        before:
-          match >= 0 && was.status[match] !== NO_CHECKSUM ? was.judged(match) : pair.exposedChecksum(row),
-        // By itself, a 0 is no checksum, of which nothing is expected.
-        after: kind === 'lost' ? { ...is.judged(row), expected: 0xffff } : is.judged(row),
-      };
+      this.#row = row;
+      return faultOf(pair, row, kind);
     }
     return undefined;
   }
@@ -178,6 +192,19 @@ export class ChecksumJudge {
         return was.sum[match]! % 0xffff === is.sum[row]! % 0xffff ? undefined : 'fragment';
     }
   }
+}
+
+function faultOf(pair: FramePair, row: number, kind: ChecksumFaultKind): ChecksumFault {
+  const { was, is } = pair;
+  const match = is.match[row]!;
+  return {
+    layer: CHECKSUM_LAYERS[is.kind[row]!]!,
+    depth: is.depth[row]!,
+    kind,
+    before: match >= 0 && was.status[match] !== NO_CHECKSUM ? was.judged(match) : pair.exposedChecksum(row),
+    // By itself, a 0 is no checksum, of which nothing is expected.
+    after: kind === 'lost' ? { ...is.judged(row), expected: 0xffff } : is.judged(row),
+  };
 }
 
 /**

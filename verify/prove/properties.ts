@@ -376,11 +376,13 @@ export class PropertyJudge {
   }
 
   /** @param asked the invariant that the packet was made for */
-  #enter({ witness, fault, breaches }: Trial, frames?: FrameCase, asked?: string): void {
-    const checksum = frames?.left.checksums.find(({ layer }) => layer === fault?.layer);
-    const isFilledIn = checksum !== undefined && this.#filledIn(frames!.after, checksum) !== undefined;
-    if (fault !== undefined && !isFilledIn)
-      this.#rows.refute(`checksum/${fault.layer}`, witness, faultText(fault));
+  #enter({ witness, faults, breaches }: Trial, frames?: FrameCase, asked?: string): void {
+    for (const fault of faults) {
+      const same = frames?.left.checksums.filter(({ layer }) => layer === fault.layer) ?? [];
+      const checksum = same[fault.depth] ?? same[0];
+      if (checksum === undefined || this.#filledIn(frames!.after, checksum) === undefined)
+        this.#rows.refute(`checksum/${fault.layer}`, witness, faultText(fault));
+    }
     for (const { invariant, sentence, ifAsked } of breaches)
       if (!ifAsked || invariant === asked) this.#rows.refute(invariant, witness, sentence);
   }

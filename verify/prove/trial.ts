@@ -25,7 +25,8 @@ import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
 
 export interface Trial {
   readonly witness: Witness;
-  readonly fault: ChecksumFault | undefined;
+  /** One wrong checksum hides no other: a program that is wrong in two is refuted in both. */
+  readonly faults: readonly ChecksumFault[];
   readonly breaches: readonly TriedBreach[];
 }
 
@@ -130,7 +131,7 @@ export class Trials {
       const sentence = `a packet that is redirected leaves with its TTL lowered by ${lowered}`;
       breaches.push({ invariant: 'ttl/step', sentence, ifAsked: true });
     }
-    return { witness, fault: this.#judge.judgePair(this.#pair), breaches };
+    return { witness, faults: this.#judge.allOf(this.#pair), breaches };
   }
 }
 
