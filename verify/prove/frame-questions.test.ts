@@ -347,6 +347,27 @@ describe('lengths', () => {
     expect(wrong(other(eights(200)), eights(200))).toEqual([extension]);
   });
 
+  it('are those of the packet behind a tag that is taken off, however many tags there are', () => {
+    const pops = (tags: number, came: Edits, more: Edits = {}): string[] => {
+      const before = edited(tagged(tags), came);
+      const after = Uint8Array.from([...before.subarray(0, 12), ...before.subarray(16)]);
+      return broken(lengthQuestions(pool, caseOf(before, edited(after, more))));
+    };
+    // The header behind the tags, and what is wrong with it: another version, too long a packet, half a header.
+    for (const tags of [2, 4]) {
+      const ip = 14 + 4 * tags;
+      for (const came of [{}, { [ip]: 0x65 }, { [ip + 2]: 0x7f }, { [ip]: 0x42 }])
+        expect([tags, came, pops(tags, came)]).toEqual([tags, came, []]);
+      const makes = 'lengths: the frame may leave with';
+      expect(pops(tags, {}, { [ip - 4]: 0x65 })).toEqual([`${makes} an IPv4 packet of another version`]);
+      expect(pops(tags, {}, { [ip - 2]: 0x7f })).toEqual([`${makes} a truncated packet`]);
+      // Another EtherType makes another packet of the same bytes.
+      expect(pops(tags, {}, { [ip - 6]: [0x86, 0xdd] })).toEqual([
+        `${makes} an IPv6 packet of another version`,
+      ]);
+    }
+  });
+
   it('are not asked about where the frame came broken', () => {
     expect(lengthQuestions(pool, caseOf(edited(IPV4, { 14: 0x44 }), IPV4))).toEqual([]);
     for (const { broken: one } of lengthQuestions(pool, caseOf(IPV4, longer(IPV4, 3))))

@@ -237,11 +237,29 @@ function extensionFits(pool: TermPool, frame: TermFrame, { extension }: Layout):
 }
 
 /**
+ * Did all that says which packet it is, and how long, come as it leaves, behind more tags than are looked at here? Who takes one
+ * off need not look at what is behind it, which came as contradictory as it leaves.
+ */
+function isExposed(pool: TermPool, { before, after, came, left }: FrameCase): boolean {
+  if (came.announced.length > 0 || left.announced.length === 0) return false;
+  const taken = pool.subtract(before.length, after.length);
+  if (!isConst(taken)) return false;
+  const shift = Number(BigInt.asIntN(64, taken.value));
+  const deciding = left.announced.flatMap(({ version, start }) =>
+    [-2, -1, 0, ...DECIDING[version]].map((at) => start + at),
+  );
+  for (const { start, stated } of left.transports)
+    deciding.push(...(stated === undefined ? [start + 12] : [start + 4, start + 5]));
+  if (left.extension !== undefined) deciding.push(left.extension.start + 1);
+  return deciding.every((at) => after.byte(at) === before.byte(at + shift));
+}
+
+/**
  * Where lengths that agreed when the frame came may no longer do so.
  * @param frames with their headers as far as the first IP header that left as it came, with all behind it
  */
 export function lengthQuestions(pool: TermPool, { before, after, came, left }: FrameCase): Question[] {
-  if (came.isBroken) return [];
+  if (came.isBroken || isExposed(pool, { before, after, came, left })) return [];
   const question = (broken: Term, sentence: string): Question => ({
     invariant: 'lengths',
     broken,
