@@ -171,8 +171,11 @@ function doubtAbout(cut: string | undefined, paths: readonly ProvedPath[]): stri
   return parted === undefined ? undefined : `a packet went another way than was predicted: ${parted.reason}`;
 }
 
-/** @param isWorthIt whether a packet of the path would show what none has shown yet */
-function confirmPath(
+/**
+ * A path with a packet that takes it.
+ * @param isWorthIt whether a packet of the path would show what none has shown yet
+ */
+export function confirmPath(
   inputs: Inputs,
   state: PathState,
   confirmer: Confirmer,

@@ -21,6 +21,7 @@ import {
   type Question,
   ttlAndReplyQuestions,
 } from './frame-questions.ts';
+import { type ActionPath, byAction } from './known-actions.ts';
 import { OTHER_PROTOCOLS } from './other-checksums.ts';
 import type { Property } from './property.ts';
 import { PropertyRows } from './property-rows.ts';
@@ -50,6 +51,7 @@ export class PropertyJudge {
   readonly #rows = new PropertyRows();
   readonly #inputs: Inputs;
   readonly #feasibility: Feasibility;
+  readonly #confirmer: Confirmer;
   readonly #whyStopped: () => string | undefined;
   readonly #trials: Trials;
   readonly #fragmentPorts: FragmentPorts;
@@ -69,6 +71,7 @@ export class PropertyJudge {
   ) {
     this.#inputs = inputs;
     this.#feasibility = feasibility;
+    this.#confirmer = confirmer;
     this.#whyStopped = whyStopped;
     this.#trials = new Trials(inputs, confirmer);
     this.#fragmentPorts = new FragmentPorts(inputs, feasibility, confirmer);
@@ -89,6 +92,11 @@ export class PropertyJudge {
   /** Judges one path that has ended. @param witness that takes it */
   async judge(state: PathState, witness: Witness | undefined): Promise<void> {
     this.#sendsCopies ||= state.answers.some(({ helper }) => helper === 'bpf_clone_redirect');
+    for (const one of await byAction(this.#inputs, state, witness, this.#feasibility, this.#confirmer))
+      await this.#judgeKnown(one);
+  }
+
+  async #judgeKnown({ state, witness }: ActionPath): Promise<void> {
     judgeRun(this.#inputs, state, witness, this.#rows);
     await this.#fragmentPorts.judge(state, this.#rows);
     if (state.end?.kind !== 'exit' || !mayLeave(this.#inputs, state.end.action)) return;
@@ -102,6 +110,11 @@ export class PropertyJudge {
    * takes it: nothing is proved of what is changed there.
    */
   async judgeLonger(state: PathState, witness: Witness | undefined): Promise<void> {
+    for (const one of await byAction(this.#inputs, state, witness, this.#feasibility, this.#confirmer))
+      await this.#judgeLongerKnown(one);
+  }
+
+  async #judgeLongerKnown({ state, witness }: ActionPath): Promise<void> {
     judgeRun(this.#inputs, state, witness, this.#rows);
     await this.#fragmentPorts.judge(state, this.#rows);
     if (state.end?.kind !== 'exit' || !mayLeave(this.#inputs, state.end.action)) return;

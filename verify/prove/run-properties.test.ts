@@ -114,7 +114,13 @@ describe('a redirect', () => {
     );
     expect(said(judged(target, { hook, action }), row)).toBe('proved');
     expect(said(judged(nothing, { hook, action: 2 }), row)).toBe('not asked');
-    expect(said(judged(nothing, { hook, action: unknown('any') }), row)).toBe('not asked');
+    expect(said(judged(nothing, { hook, action: unknown('any') }), row)).toBe(
+      'undecided: a path may return a redirect, for which no helper has stored a target',
+    );
+    expect(said(judged(target, { hook, action: unknown('any') }), row)).toBe('not asked');
+    // 0 or 2, of which neither is a redirect.
+    const masked = pool.and(unknown('any'), pool.constant(64, 2));
+    expect(said(judged(nothing, { hook, action: masked }), row)).toBe('not asked');
   });
 
   it('is refused where the program returns what the helper did', () => {
@@ -123,7 +129,9 @@ describe('a redirect', () => {
     expect(said(judged(refused(0xffff), { action: 1 }), row)).toBe('proved');
     expect(said(judged(refused(-1), { action: 0xffff_ffff }), row)).toBe('refuted: the flags are unknown');
     expect(said(judged(target, { action: 1 }), row)).toBe('proved');
-    expect(said(judged(refused(1), { action: unknown('any') }), row)).toBe('proved');
+    expect(said(judged(refused(1), { action: unknown('any') }), row)).toBe(
+      'undecided: a path may return what a helper refused: the flags are unknown',
+    );
     expect(said(judged(nothing, { action: 1 }), row)).toBe('not asked');
   });
 });

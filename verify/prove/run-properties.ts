@@ -1,9 +1,12 @@
 /** What must hold of every run to its end: the action, the target of a redirect, and that bytes which nobody wrote stay inside. */
+import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { MapEntryState, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { actionName, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
+import { contentsIn } from './contents.ts';
+import { isAction } from './known-actions.ts';
 import type { PropertyRows, Row } from './property-rows.ts';
 import type { Witness } from './witness.ts';
 
@@ -43,14 +46,17 @@ function judgeAction(
 ): void {
   const row = rows.row('action/unknown');
   row.paths++;
-  const [least, most] = inputs.hook === 'xdp' ? [0n, 4n] : [-1n, 8n];
+  const is = state.knowledge.settle(isAction(inputs, action));
+  if (is === state.pool.true) return;
+  const map = contentsIn(inputs, action);
   const only = state.knowledge.only(action);
-  if (only === undefined) {
-    row.undecided ??= 'a path returns a number that is not known';
-    return;
-  }
-  const returned = BigInt.asIntN(32, only);
-  if (returned < least || returned > most) enter(row, witness, `the program returns ${returned}`);
+  if (only !== undefined) enter(row, witness, `the program returns ${BigInt.asIntN(32, only)}`);
+  else if (map !== undefined)
+    row.undecided ??= `a path returns what map ${map} holds, which may be no action`;
+  else if (is === state.pool.false && witness !== undefined) {
+    const returned = BigInt.asIntN(32, new Evaluator(witness.values).value(action));
+    enter(row, witness, `the program returns ${returned}`);
+  } else row.undecided ??= 'a path returns a number that is not known';
 }
 
 /** A redirect has a target that a helper has stored, and no helper refuses it. */
@@ -61,15 +67,19 @@ function judgeRedirect(
   witness: Witness | undefined,
   rows: PropertyRows,
 ): void {
+  const redirected = hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT;
   const only = state.knowledge.only(action);
-  const returned = only === undefined ? undefined : Number(BigInt.asIntN(32, only));
+  if (only === undefined) {
+    openRedirect(state, action, redirected, rows);
+    return;
+  }
+  const returned = Number(BigInt.asIntN(32, only));
   const { refusal } = state;
   if (refusal !== undefined || state.redirect !== undefined) {
     const row = rows.row('redirect/refused');
     row.paths++;
     if (refusal !== undefined && refusal.returned === returned) enter(row, witness, refusal.reason);
   }
-  const redirected = hook === 'xdp' ? XDP_REDIRECT : TC_ACT_REDIRECT;
   if (returned !== redirected) return;
   const row = rows.row('redirect/no-target');
   row.paths++;
@@ -79,6 +89,20 @@ function judgeRedirect(
     witness,
     `the program returns ${actionName(hook, redirected)}, and no helper has stored a target`,
   );
+}
+
+/** A path that may return this or that, as whoever fills a map in wants it. */
+function openRedirect(state: PathState, action: Term, redirected: number, rows: PropertyRows): void {
+  const { pool, knowledge, refusal } = state;
+  const mayReturn = (number: number): boolean => {
+    const is = pool.equal(pool.extract(action, 0, 32), pool.constant(32, number));
+    return knowledge.settle(is) !== pool.false;
+  };
+  if (refusal !== undefined && mayReturn(refusal.returned))
+    rows.row('redirect/refused').undecided ??= `a path may return what a helper refused: ${refusal.reason}`;
+  if (state.redirect === undefined && mayReturn(redirected))
+    rows.row('redirect/no-target').undecided ??=
+      'a path may return a redirect, for which no helper has stored a target';
 }
 
 function isUnwritten(term: Term): boolean {
