@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { helperNumber } from '../../sim/ebpf/helper-names.ts';
 import type { Influence } from '../../sim/ebpf/helpers/helper.ts';
 import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
 import { SUBSTITUTES } from './substitutes.ts';
@@ -16,6 +17,11 @@ describe('substitutes of helpers', () => {
         effects.dependsOn.some((one) => !NOT_PINNED.includes(one)) && !SUBSTITUTES.has(number),
     );
     expect(without.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('are there for values of another CPU: how many there are is this machine’s', () => {
+    expect(SUBSTITUTES.has(helperNumber('bpf_map_lookup_percpu_elem')!)).toBe(true);
+    expect(SUBSTITUTES.has(helperNumber('bpf_map_lookup_elem')!)).toBe(false);
   });
 
   it('move the clock on for the helpers that read it, and only for them', () => {

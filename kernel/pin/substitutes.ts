@@ -254,6 +254,15 @@ const variableOf = (_mapFd: number, cpu: number): readonly Insn[] => [
   exit(),
 ];
 
+/** Values there are on the world's CPU only, whatever number the one has that the program runs on, and however many there are. */
+const valueOfOneCpu = (_mapFd: number, cpu: number): readonly Insn[] => [
+  mov32(3, 3),
+  movImm(0, 0),
+  jumpIfNotEqual(3, cpu, 1),
+  helperCall('bpf_map_lookup_elem'),
+  exit(),
+];
+
 /** A session may also see to its answer by running on that CPU. */
 export const CPU_HELPER = 'bpf_get_smp_processor_id';
 
@@ -290,6 +299,7 @@ const BODIES: Readonly<Record<string, Substitute['body']>> = {
   bpf_tcp_raw_gen_syncookie_ipv6: generateCookie('bpf_tcp_raw_gen_syncookie_ipv6', true),
   bpf_tcp_raw_check_syncookie_ipv4: checkCookie(false),
   bpf_tcp_raw_check_syncookie_ipv6: checkCookie(true),
+  bpf_map_lookup_percpu_elem: valueOfOneCpu,
   bpf_per_cpu_ptr: variableOf,
   bpf_this_cpu_ptr: 'first argument',
 };

@@ -98,11 +98,12 @@ export const MAP_HELPERS: readonly Helper[] = [
     name: 'bpf_map_lookup_percpu_elem',
     arguments: ['map', 'key', 'anything'],
     returns: 'map_value_or_null',
+    note: 'the values of the world’s CPU; null for every other one, in the kernel engines too',
     maps: PER_CPU_MAPS,
     rules: { hooks: 'both', license: 'any', packetAccess: true },
     effects: NO_EFFECTS,
     symbolic: 'any value',
-    // The machine has one CPU, the world's.
+    // The machine has one CPU, the world's; so do copies of programs in the kernel's engines (`kernel/pin/`).
     run: (machine, map, key, cpu) => (cpu === machine.cpu ? machine.mapAt(map).lookup(key) : 0),
   },
 ];
