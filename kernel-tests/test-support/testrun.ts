@@ -60,6 +60,7 @@ export function fixtureOf(
     | 'flow-timers'
     | 'old-kernels'
     | 'strong-function'
+    | 'helper-answers'
     | 'harness',
   name: string,
   hook: Hook = 'xdp',

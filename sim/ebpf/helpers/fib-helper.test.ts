@@ -250,6 +250,16 @@ describe('bpf_check_mtu', () => {
     expect(checkMtu({ hook: 'tc-ingress', length: 1500, asked: 1390, difference: 11 })).toEqual([1, 1400]);
   });
 
+  it('counts in 32 bits with a sign, as the kernel does: what does not fit is negative, and not too long', () => {
+    for (const hook of ['xdp', 'tc-ingress'] as const) {
+      expect(checkMtu({ hook, length: 100, asked: 0x7fff_fff1 })).toEqual([1, 1400]);
+      expect(checkMtu({ hook, length: 100, asked: 0x7fff_fff2 })).toEqual([0, 1400]);
+      expect(checkMtu({ hook, length: 100, asked: 0xffff_ffff })).toEqual([0, 1400]);
+      expect(checkMtu({ hook, length: 100, asked: 0x7fff_fff2, difference: -1 })).toEqual([1, 1400]);
+      expect(checkMtu({ hook, length: 100, difference: 0x7fff_ffff })).toEqual([0, 1400]);
+    }
+  });
+
   it('takes 0 for the frame’s own device, knows the loopback device, and no others', () => {
     for (const hook of ['xdp', 'tc-ingress'] as const) {
       expect(checkMtu({ hook, length: 100, ifindex: 0 })).toEqual([0, 1500]);

@@ -148,7 +148,8 @@ function checkMtu(
   // Of an XDP frame the linear part counts, whatever lies behind it.
   const { data, dataEnd, length: whole } = machine.packet;
   const present = isXdp ? dataEnd - data : whole;
-  const length = (asked === 0 ? present : asked + ETHERNET_HEADER) + difference;
+  // The kernel counts in an `int`, which wraps: a length from 2 GiB on is a negative one, and fits.
+  const length = ((asked === 0 ? present : asked + ETHERNET_HEADER) + difference) | 0;
   machine.memory.setU32(lengthAt, mtu);
   if (length <= mtu + ETHERNET_HEADER) return 0;
   if (isXdp || !isGso(machine.memory)) return BPF_MTU_CHK_RET_FRAG_NEEDED;
