@@ -25,6 +25,31 @@ async function answersOf(
   };
 }
 
+type Step = readonly [what: keyof typeof STEPS, value?: number];
+const STEPS = { push: 1, pop: 2, head: 3, room: 4, tunnel: 5, tail: 6, mark: 7 } as const;
+
+/** A frame that says what the program of `steps` does to it. */
+function framed(length: number, types: readonly number[], steps: readonly Step[]): Uint8Array {
+  const packet = new Uint8Array(length).map((_, at) => at);
+  const view = new DataView(packet.buffer);
+  packet.fill(0, length - 24);
+  for (const [index, type] of types.entries()) view.setUint16(12 + 4 * index, type);
+  // A version, and a sender that knows congestion.
+  view.setUint16(10 + 4 * types.length, types.at(-1) === 0x86dd ? 0x6020 : 0x4502);
+  for (const [index, [what, value = 0]] of steps.entries()) {
+    view.setUint8(length - 24 + 4 * index, STEPS[what]);
+    view.setUint16(length - 22 + 4 * index, value, true);
+  }
+  return packet;
+}
+
+/** Every sequence of up to `most` of these, the empty one included. */
+function sequencesOf<T>(items: readonly T[], most: number): T[][] {
+  if (most === 0) return [[]];
+  const shorter = sequencesOf(items, most - 1);
+  return [[], ...shorter.flatMap((rest) => items.map((item) => [item, ...rest]))];
+}
+
 describeKernel('the machines and the kernel agree on', ['root', 'testrun', 'compiler', 'linux 6.12'], () => {
   it.each([0, possibleCpus() - 1])('values of all CPUs, of which there is one, number %i', async (cpu) => {
     const answer = await answersOf('all_cpus', 'xdp', frame(60), { cpu });
@@ -41,5 +66,18 @@ describeKernel('the machines and the kernel agree on', ['root', 'testrun', 'comp
     const results = Array.from({ length: 10 }, (_, index) => answer(2 * index));
     expect(results).toEqual([0n, 1n, 1n, 0n, 0n, 0n, 1n, 0n, 0n, 0n]);
     expect(answer(1)).toBe(65_536n);
+  });
+
+  it('which frame is marked for congestion, whatever was pushed, popped and put in front before', async () => {
+    const moves = sequencesOf<Step>([['push', 7], ['pop'], ['head', 14], ['head', 3]], 4);
+    const frames = [
+      [0x0800],
+      [0x8100, 0x0800],
+      [0x88a8, 0x8100, 0x86dd],
+      [...new Array<number>(7).fill(0x8100), 0x0800],
+      [...new Array<number>(8).fill(0x8100), 0x0800],
+    ].flatMap((types) => moves.map((before) => framed(120, types, [...before, ['mark'], ['mark']])));
+    const stimuli = frames.map((packet) => ({ packet }));
+    await expectAgreement(fixtureOf('helper-answers', 'steps', 'tc-ingress'), batchOf(...stimuli));
   });
 });

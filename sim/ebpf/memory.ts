@@ -92,6 +92,8 @@ export const MACHINE_WORD = {
   fragmentSkip: 0x401c,
   /** TC: address of the network header. */
   networkHeader: 0x4006,
+  /** TC: what the kernel takes the MAC header's length to be (`skb->mac_len`): 0 until a helper says how long it is. */
+  macLength: 0x401b,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
   /** TC: what of `Machine.tunnel` is this frame's: 0: nothing. */

@@ -107,6 +107,7 @@ export class PacketArea {
     words[MACHINE_WORD.hardEnd] = PACKET_LIMIT;
     words[MACHINE_WORD.frameEnd] = SKB_DATA + length;
     words[MACHINE_WORD.networkHeader] = SKB_DATA + ETHERNET_HEADER;
+    words[MACHINE_WORD.macLength] = 0;
     words[MACHINE_WORD.encapsulated] = 0;
     words[MACHINE_WORD.tunnel] = 0;
     words[MACHINE_WORD.storageKept] = 0;

@@ -55,6 +55,11 @@ function networkOffset(machine: Machine): number {
   return machine.memory.i32[MACHINE_WORD.networkHeader]! - machine.packet.data;
 }
 
+/** `skb_reset_mac_len`: from the frame's first byte to its network header. */
+export function resetMacLength(machine: Machine): void {
+  machine.memory.i32[MACHINE_WORD.macLength] = networkOffset(machine) & 0xffff;
+}
+
 /** Sets the frame's bounds and what follows from its length. */
 export function setSkbBounds(machine: Machine, data: number, end: number): void {
   machine.packet.setFrameEnd(end);
@@ -231,6 +236,7 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
       const moved = data - length;
       machine.memory.u8.fill(0, moved, data);
       setSkbBounds(machine, moved, frameEnd);
+      resetMacLength(machine);
       return 0;
     },
   },

@@ -30,13 +30,30 @@ export function forgetHash(machine: Machine): void {
   machine.memory.i32[MACHINE_WORD.hashKnown] = 0;
 }
 
-/** `skb_protocol` behind VLAN tags, in host order. */
+/** `VLAN_MAX_DEPTH`: behind so many headers, the kernel no longer asks what comes. */
+export const MOST_TAGS = 8;
+
+/**
+ * Where the kernel looks for the first VLAN tag (`vlan_get_protocol`), counted from the frame's first byte.
+ * @param macLength `skb->mac_len`
+ * @returns undefined where it has none to look for
+ */
+export function firstTagAt(macLength: number): number | undefined {
+  if (macLength === 0) return 14;
+  return macLength < 4 ? undefined : macLength - 4;
+}
+
+/** `skb_protocol` behind VLAN tags, in host order; 0 where they do not end. */
 function innerProtocol(machine: Machine): number {
-  const { view } = machine.memory;
+  const { view, i32 } = machine.memory;
   const { data, frameEnd } = machine.packet;
   let type = view.getUint16(CONTEXT_BASE + SK_BUFF.protocol);
-  for (let at = data + 16; (type === 0x8100 || type === 0x88a8) && at + 2 <= frameEnd; at += 4) {
-    type = view.getUint16(at);
+  const first = firstTagAt(i32[MACHINE_WORD.macLength]!);
+  for (let depth = 1; type === 0x8100 || type === 0x88a8; depth++) {
+    if (first === undefined || depth === MOST_TAGS) return 0;
+    const end = data + first + 4 * depth;
+    if (end > frameEnd) return 0;
+    type = view.getUint16(end - 2);
   }
   return type;
 }

@@ -8,7 +8,7 @@ import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
-import { protocol, setProtocol, setSkbBounds } from './skb-change-helpers.ts';
+import { protocol, resetMacLength, setProtocol, setSkbBounds } from './skb-change-helpers.ts';
 
 const ETH_P_8021Q = 0x8100;
 const ETH_P_8021AD = 0x88a8;
@@ -55,6 +55,7 @@ function push(machine: Machine, given: number, tci: number): number {
     setProtocol(machine, outer);
   }
   putTag(machine, proto, tci);
+  resetMacLength(machine);
   return 0;
 }
 
@@ -72,6 +73,7 @@ function takeOut(machine: Machine): number {
   setProtocol(machine, inner >= 0x600 ? inner : isRaw ? 1 : 4);
   const header = i32[MACHINE_WORD.networkHeader]!;
   if (header - machine.packet.data < 14) i32[MACHINE_WORD.networkHeader] = machine.packet.data + 14;
+  resetMacLength(machine);
   return tci;
 }
 

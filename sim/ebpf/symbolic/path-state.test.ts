@@ -41,6 +41,7 @@ describe('a copy of a path', () => {
     state.walks = 14;
     state.wholly = new Set([3]);
     state.networkOffset = pool.constant(64, 18);
+    state.macLength = pool.constant(64, 18);
     state.encapsulated = true;
     state.hash = 'known';
     state.assumptions = ['it is so'];

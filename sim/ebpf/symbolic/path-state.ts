@@ -219,6 +219,8 @@ export class PathState {
   wholly: ReadonlySet<number> = new Set();
   /** TC: length of what lies before the network header. */
   networkOffset: Term;
+  /** TC: `skb->mac_len`: 0 until a helper says how long the MAC header is. */
+  macLength: Term;
   /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
   encapsulated = false;
   /** TC: what `bpf_get_hash_recalc` finds: whatever the frame came with, the context's field, or nothing. */
@@ -260,6 +262,7 @@ export class PathState {
       this.acts = [];
       this.assumptions = [];
       this.networkOffset = from.pool.constant(64, 14);
+      this.macLength = from.pool.constant(64, 0);
       return;
     }
     this.knowledge = from.knowledge.copy();
@@ -290,6 +293,7 @@ export class PathState {
     this.walks = from.walks;
     this.wholly = from.wholly;
     this.networkOffset = from.networkOffset;
+    this.macLength = from.macLength;
     this.encapsulated = from.encapsulated;
     this.hash = from.hash;
     this.assumptions = from.assumptions;

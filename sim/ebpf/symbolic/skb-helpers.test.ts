@@ -78,6 +78,26 @@ it('congestion is marked where the sender knows of it, and the checksum with it'
       expect(followed('tc-ingress', tagged(types, length), [[mark]])).toEqual([]);
 });
 
+it('congestion is marked behind the tags that the kernel finds, wherever it starts to look', () => {
+  const mark = call('bpf_skb_ecn_set_ce', 'context');
+  const push = call('bpf_skb_vlan_push', 'context', 0x0081, 7);
+  const pop = call('bpf_skb_vlan_pop', 'context');
+  const head = (by: number): string => call('bpf_skb_change_head', 'context', by, 0);
+  const sequences = [
+    [push, push, head(14), mark],
+    [push, push, head(14), pop, mark, pop, mark],
+    [head(3), push, push, mark, pop, mark],
+    [head(14), mark, pop, mark],
+    [pop, mark, push, push, mark],
+  ];
+  const deep = (depth: number): readonly number[] => [...new Array<number>(depth).fill(0x8100), 0x0800];
+  for (const types of [[0x0800], [0x8100, 0x0800], [0x88a8, 0x8100, 0x86dd], deep(7), deep(8)]) {
+    const packet = tagged(types, 110);
+    packet[11 + 4 * types.length] = types.at(-1) === 0x86dd ? 0x20 : 2;
+    expect(followed('tc-ingress', packet, [[mark], ...sequences])).toEqual([]);
+  }
+});
+
 it('hash, type, level of checksums and time stamp are set to what they may be', () => {
   const type = (value: number): string => call('bpf_skb_change_type', 'context', value);
   const level = (value: number): string => call('bpf_csum_level', 'context', value);

@@ -2,6 +2,7 @@
 import { EACCES, EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
 import { HELPERS } from '../helpers/index.ts';
+import { firstTagAt, MOST_TAGS } from '../helpers/skb-meta-helpers.ts';
 import { packetByte } from './access.ts';
 import { noteAct } from './acts.ts';
 import { anyValue } from './any-value.ts';
@@ -87,14 +88,16 @@ const setTimeStamp: SymbolicHelper = (inputs, state, [, stamp, clock]) => {
   return result(state, 0);
 };
 
-/** `skb_protocol` behind VLAN tags, in host order. */
+/** `skb_protocol` behind VLAN tags, in host order; 0 where they do not end. */
 function innerProtocol(inputs: Inputs, state: PathState): Term {
   const { pool, packet } = state;
+  const first = firstTagAt(Number(state.number(state.macLength)));
   let type = protocol(inputs, state);
-  for (let depth = 0; is(state, type, 0x8100) || is(state, type, 0x88a8); depth++) {
-    const at = Number(state.number(packet.data)) + 16 + 4 * depth;
-    if (state.decide(pool.less(packet.end, pool.constant(64, at + 2)))) break;
-    type = pool.concat([packetByte(inputs, state, at), packetByte(inputs, state, at + 1)]);
+  for (let depth = 1; is(state, type, 0x8100) || is(state, type, 0x88a8); depth++) {
+    if (first === undefined || depth === MOST_TAGS) return pool.constant(16, 0);
+    const end = Number(state.number(packet.data)) + first + 4 * depth;
+    if (state.decide(pool.less(packet.end, pool.constant(64, end)))) return pool.constant(16, 0);
+    type = pool.concat([packetByte(inputs, state, end - 2), packetByte(inputs, state, end - 1)]);
   }
   return type;
 }

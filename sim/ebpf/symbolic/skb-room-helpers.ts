@@ -67,6 +67,7 @@ const changeHead: SymbolicHelper = (inputs, state, [, length, flags]) => {
   moveFront(inputs, state, 0, -by);
   // The network header stays where it was.
   state.networkOffset = pool.addConst(state.networkOffset, by);
+  state.macLength = state.networkOffset;
   return result(state, 0);
 };
 

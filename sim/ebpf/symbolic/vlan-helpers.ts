@@ -18,6 +18,7 @@ const RAW_8023 = 1;
 const LLC = 4;
 const MAC_ADDRESSES = 12;
 const VLAN_HEADER = 4;
+const ETHERNET_HEADER = 14;
 /** An Ethernet header and the tag behind it. */
 const TAGGED_HEADER = 18;
 
@@ -54,6 +55,7 @@ const vlanPush: SymbolicHelper = (inputs, state, [, proto, tci]) => {
     setProtocol(state, outer);
   } else state.packet.generation++;
   putTag(state, type, pool.extract(tci!.term, 0, 16));
+  state.macLength = state.networkOffset;
   return result(state, 0);
 };
 
@@ -82,6 +84,15 @@ function tagAt(inputs: Inputs, state: PathState, depth: number): InnerTag | unde
   return { tci, protocol: pool.constant(16, isRaw ? RAW_8023 : LLC) };
 }
 
+/** Takes the first tag out of the frame's bytes: the network header stays where it is, behind an Ethernet header at least. */
+function takeOut(inputs: Inputs, state: PathState, type: Term): void {
+  moveFront(inputs, state, MAC_ADDRESSES, VLAN_HEADER);
+  setProtocol(state, type);
+  const network = Number(state.number(state.networkOffset)) - VLAN_HEADER;
+  state.networkOffset = state.pool.constant(64, Math.max(network, ETHERNET_HEADER));
+  state.macLength = state.networkOffset;
+}
+
 const vlanPop: SymbolicHelper = (inputs, state) => {
   const hasTag = !isZero(state, contextWord(inputs, state, SK_BUFF.vlanPresent));
   const type = protocol(inputs, state);
@@ -100,14 +111,10 @@ const vlanPop: SymbolicHelper = (inputs, state) => {
   const follows = taken === undefined || isVlan(state, outer);
   const next = follows ? tagAt(inputs, state, taken === undefined ? 0 : 1) : undefined;
   if (hasTag) clearTag(state);
-  if (taken !== undefined) {
-    moveFront(inputs, state, MAC_ADDRESSES, VLAN_HEADER);
-    setProtocol(state, outer);
-  }
+  if (taken !== undefined) takeOut(inputs, state, outer);
   if (!follows) return result(state, 0);
   if (next === undefined) return result(state, -ENOMEM);
-  moveFront(inputs, state, MAC_ADDRESSES, VLAN_HEADER);
-  setProtocol(state, next.protocol);
+  takeOut(inputs, state, next.protocol);
   putTag(state, outer, next.tci);
   return result(state, 0);
 };

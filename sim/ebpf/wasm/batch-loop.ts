@@ -357,6 +357,7 @@ class BatchCompiler {
     code.storeWord(MACHINE_WORD.networkHeader * 4, () =>
       code.get(data).i32(ETHERNET_HEADER).op(WASM.i32_add),
     );
+    code.storeWord(MACHINE_WORD.macLength * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
