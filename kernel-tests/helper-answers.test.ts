@@ -5,6 +5,7 @@
 import { expect, it } from 'vitest';
 import { possibleCpus } from '../kernel/libbpf/possible-cpus.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
+import { EINVAL, ERANGE } from '../sim/runtime/errno.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { expectAgreement } from './test-support/agreement.ts';
 import { describeKernel } from './test-support/require-kernel.ts';
@@ -66,6 +67,13 @@ describeKernel('the machines and the kernel agree on', ['root', 'testrun', 'comp
     const results = Array.from({ length: 10 }, (_, index) => answer(2 * index));
     expect(results).toEqual([0n, 1n, 1n, 0n, 0n, 0n, 1n, 0n, 0n, 0n]);
     expect(answer(1)).toBe(65_536n);
+  });
+
+  it('the whole register that kernel functions of 32 bits return in', async () => {
+    const answer = await answersOf('registers', 'xdp', frame(60));
+    const unsigned = (error: number): bigint => BigInt(error >>> 0);
+    const seen = Array.from({ length: 7 }, (_, slot) => answer(slot));
+    expect(seen).toEqual([...new Array(4).fill(unsigned(-EINVAL)), 0n, 60n, unsigned(-ERANGE)]);
   });
 
   it('which frame is marked for congestion, whatever was pushed, popped and put in front before', async () => {

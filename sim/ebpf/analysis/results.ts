@@ -37,6 +37,7 @@ const RESULTS: Readonly<Record<ReturnType, (call: AnalysedResult) => Value>> = {
     const [min, max] = helper.between?.[hook] ?? [-(2 ** 31), 2 ** 31 - 1];
     return scalar(min, max, ALL_BITS);
   },
+  word: () => scalar(0, 2 ** 32 - 1, ALL_BITS),
   u64: () => SCALAR,
   void: () => UNSET,
   map_value_or_null: found,

@@ -10,7 +10,7 @@ function define(name: string, ...results: Helper['arguments']): Helper {
     number: 0,
     name,
     arguments: ['context', ...results],
-    returns: 'int',
+    returns: 'word',
     note: '`-EOPNOTSUPP`, as with a driver that has nothing to say; the kernel takes it only from programs bound to a device',
     rules: { hooks: 'xdp', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,

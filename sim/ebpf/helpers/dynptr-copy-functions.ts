@@ -63,7 +63,7 @@ function fill(machine: Machine, dynptr: Dynptr, offset: number, size: number, va
 
 const RULES: Pick<Helper, 'number' | 'returns' | 'rules' | 'effects' | 'symbolic'> = {
   number: 0,
-  returns: 'int',
+  returns: 'word',
   rules: { hooks: 'both', license: 'any', packetAccess: false },
   effects: { ...NO_EFFECTS, packet: 'written' },
   symbolic: 'unsupported',

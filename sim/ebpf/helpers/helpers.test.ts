@@ -70,6 +70,13 @@ describe('the register of helpers', () => {
   });
 });
 
+describe('what C functions of the kernel’s return', () => {
+  it('is all of the register or its lower half, with zeros above; helpers extend the sign', () => {
+    for (const { name, returns } of KERNEL_FUNCTIONS.values()) expect(returns, name).not.toBe('int');
+    for (const { name, returns } of HELPERS.values()) expect(returns, name).not.toBe('word');
+  });
+});
+
 describe('clock and chance', () => {
   it('shows the world’s time on every clock', () => {
     for (const clock of ['ktime_get_ns', 'ktime_get_boot_ns', 'ktime_get_coarse_ns', 'ktime_get_tai_ns']) {

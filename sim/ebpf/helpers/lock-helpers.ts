@@ -36,7 +36,7 @@ function resilient(name: string, locks: boolean, savesFlags: boolean): Helper {
     number: 0,
     name,
     arguments: savesFlags ? ['res_spin_lock', flags] : ['res_spin_lock'],
-    returns: locks ? 'int' : 'void',
+    returns: locks ? 'word' : 'void',
     note: 'always free: one CPU runs',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,

@@ -6,6 +6,11 @@
 export type ReturnType =
   /** A signed 32-bit number, sign-extended. */
   | 'int'
+  /**
+   * 32 bits, signed or not, with zeros above: what a C function of the kernel's leaves in the register, as its processor
+   * clears the upper half where the lower one is written. (Helpers are wrapped so that they return 64 bits.)
+   */
+  | 'word'
   /** All 64 bits; the helper sets the upper half with `Machine.result64`. */
   | 'u64'
   /** Nothing that a program may read. */
@@ -40,6 +45,7 @@ export type ReturnRecord =
 
 export const RETURN_TYPES: Readonly<Record<ReturnType, ReturnRecord>> = {
   int: { holds: 'number', bits: 32 },
+  word: { holds: 'number', bits: 32 },
   u64: { holds: 'number', bits: 64 },
   void: { holds: 'nothing' },
   map_value_or_null: { holds: 'pointer or null', to: 'map value', size: 'map value' },

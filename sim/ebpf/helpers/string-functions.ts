@@ -147,7 +147,7 @@ function define(name: string, parameters: number, run: HelperFunction): Helper {
     number: 0,
     name,
     arguments: Array.from({ length: parameters }, () => 'anything'),
-    returns: 'int',
+    returns: 'word',
     note: 'of packet, stack and values of maps as in the kernel; other kernel addresses stop the machine',
     rules: { hooks: 'both', license: 'any', packetAccess: true },
     effects: { ...NO_EFFECTS, packet: 'read' },

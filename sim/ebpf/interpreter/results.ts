@@ -28,6 +28,10 @@ const RESULTS: Readonly<Record<ReturnType, Result>> = {
     hi[0] = lo[0]! >> 31;
     return 0;
   },
+  word: ({ hi }) => {
+    hi[0] = 0;
+    return 0;
+  },
   u64: ({ hi, machine }) => {
     hi[0] = machine.memory.i32[MACHINE_WORD.resultHigh]!;
     return 0;

@@ -69,6 +69,12 @@ export function anyValue(
       result = pool.signExtend(64, number);
       break;
     }
+    case 'word': {
+      const number = pool.unknown(32, name);
+      open = { number };
+      result = pool.zeroExtend(64, number);
+      break;
+    }
     case 'u64': {
       // Random numbers and hashes have 32 bits, though the helpers return 64.
       const number = pool.unknown(NARROW.has(helper.name) ? 32 : 64, name);

@@ -9,13 +9,14 @@ type Widening = (code: CodeWriter) => void;
 const signed: Widening = (code) => {
   code.op(WASM.i64_extend_i32_s);
 };
-/** Addresses. */
+/** Addresses, and numbers without a sign. */
 const unsigned: Widening = (code) => {
   code.op(WASM.i64_extend_i32_u);
 };
 
 const WIDENINGS: Readonly<Record<ReturnType, Widening>> = {
   int: signed,
+  word: unsigned,
   u64: (code) => {
     code.op(WASM.i64_extend_i32_u);
     code
