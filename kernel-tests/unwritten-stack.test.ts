@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBpf } from '../bpf/compile.ts';
+import { kernelIsOlderThan } from '../kernel/kernel-version.ts';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import { createVmEngine } from '../sim/engines/vm.ts';
 import { createWasmEngine } from '../sim/engines/wasm.ts';
@@ -67,6 +68,18 @@ describeKernel('stack bytes that a program never wrote', ['compiler', 'testrun']
       if (compares) expect(report.compared).toBeGreaterThan(PACKETS * 0.9);
     }
   });
+
+  // `bpf_iter_bits_new` came with 6.11.
+  it.skipIf(kernelIsOlderThan('6.11'))(
+    'behind what a function reads at any address are no divergence',
+    async () => {
+      for (const machine of ['wasm', 'vm'] as const) {
+        const report = await run('bits', 'xdp', machine);
+        expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
+        expect(report.compared).toBeGreaterThan(PACKETS * 0.2);
+      }
+    },
+  );
 
   it('are not warned of where the program sets them all', async () => {
     expect(await run('right', 'xdp', 'vm')).toMatchObject({ divergences: [], warnings: [] });

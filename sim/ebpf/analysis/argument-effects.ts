@@ -26,7 +26,7 @@ export interface AnalysedCall {
 type Effect = (call: AnalysedCall, index: number) => void;
 
 const EFFECTS: Readonly<Record<ArgumentType, Effect>> = {
-  anything: none,
+  anything: mayReadAnywhere,
   context: none,
   map: none,
   key: reads,
@@ -83,6 +83,16 @@ export function applyArguments(call: AnalysedCall): void {
 }
 
 function none(): void {}
+
+/** Who is not asked where the address leads reads over the end of the frame, too. */
+function mayReadAnywhere({ helper: { readsAnywhere }, state, read }: AnalysedCall, index: number): void {
+  if (readsAnywhere?.at !== index) return;
+  const pointer = state.registers[index + 1]!;
+  const count = state.registers[readsAnywhere.count + 1]!;
+  const size = isConstant(count) ? count.max * readsAnywhere.unit : undefined;
+  const isInside = size !== undefined && size >= 0 && pointer.max + size <= 0;
+  read(pointer, isInside ? size : undefined);
+}
 
 function reads(call: AnalysedCall, index: number): void {
   call.read(call.state.registers[index + 1]!, bytesOf(call, index).most);

@@ -86,6 +86,16 @@ export interface HelperEffects {
   readonly leavesProgram?: boolean;
 }
 
+/** What a helper reads at an address that the verifier does not look at. */
+export interface ReadsAnywhere {
+  /** The argument with the address, counted from 0, and the one that says how many units of how many bytes there are. */
+  readonly at: number;
+  readonly count: number;
+  readonly unit: number;
+  /** Does it end at a byte that is 0? */
+  readonly isText: boolean;
+}
+
 export interface Helper {
   /** The number that a call instruction names it by; for kernel functions, which have none, 0. */
   readonly number: number;
@@ -101,6 +111,8 @@ export interface Helper {
   readonly maps?: readonly MapType[];
   /** What the machine answers where it is not what a kernel at work would: a clause for docs/helpers.md. */
   readonly note?: string;
+  /** Default: it reads what its arguments say. */
+  readonly readsAnywhere?: ReadsAnywhere;
   readonly rules: HelperRules;
   readonly effects: HelperEffects;
   /**

@@ -89,6 +89,9 @@ function helper(
     arguments: ['memory_out', 'size_or_zero', 'anything'],
     returns: 'int',
     note,
+    ...(run === readKernel || run === readKernelText
+      ? { readsAnywhere: { at: 2, count: 1, unit: 1, isText: run === readKernelText } }
+      : {}),
     rules: { hooks: 'both', license: 'gpl', packetAccess: false },
     effects: { ...NO_EFFECTS, dependsOn },
     symbolic: 'any value',

@@ -4,6 +4,7 @@
  */
 import { ACCESS } from '../context/context-access.ts';
 import { maySocketBeRead, mayTcpSocketBeRead, NO_KERNEL_STRUCTS } from '../context/socket.ts';
+import type { ReadsAnywhere } from '../helpers/helper.ts';
 import { Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, MAX_FRAME, SOCKET_BASE, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { unwrittenByte } from '../stack-fill.ts';
@@ -197,6 +198,33 @@ function loadStack(state: State, register: number, tag: number, address: number,
     return 0;
   }
   return loaded;
+}
+
+/**
+ * Notes what a helper is about to read of the stack at an address that the verifier does not look at: nothing says that
+ * the program has written there, or that it is in its frame.
+ */
+export function noteReadAnywhere(state: State, { at: argument, count, unit, isText }: ReadsAnywhere): void {
+  const { provenance, machine } = state;
+  const register = argument + 1;
+  const tag = state.tag[register]!;
+  if (tag < STACK_REGION || tag > LAST_STACK_REGION || state.hi[register] !== 0) return;
+  const start = state.lo[register]! - STACK_BASE;
+  const frame = frameBase(tag) - STACK_BASE;
+  const end = start + unit * (state.lo[count + 1]! >>> 0);
+  for (let at = start; at < end; at++) {
+    const isOutside = at < frame || at >= frame + STACK_SIZE;
+    if (isOutside || !provenance.isWritten(at, 1)) {
+      const left = Math.min(end, frame + STACK_SIZE) - at;
+      const offset = at - frame - STACK_SIZE;
+      const why = isOutside ? 'outside the frame' : 'not written before';
+      const message = `stack at fp${offset < 0 ? '' : '+'}${offset} is read, ${why}`;
+      if (isOutside) warn(state, 'unwritten-stack', message);
+      else readUnwritten(state, at, left, message);
+      return;
+    }
+    if (isText && machine.memory.u8[STACK_BASE + at] === 0) return;
+  }
 }
 
 /** Privileged programs may read what they never wrote. The machine has the world's choice there, the kernel anything. */

@@ -1,10 +1,11 @@
 /** Calls of helpers and kernel functions: arguments checked, what is owed counted, results given their provenance. */
 import { LAST_HELPER } from '../helper-names.ts';
-import type { Helper, Obligation } from '../helpers/helper.ts';
+import type { Helper, Obligation, ReadsAnywhere } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD, STACK_BASE } from '../memory.ts';
+import { noteReadAnywhere } from './access.ts';
 import { type CheckedCall, checkArguments, prepareArguments } from './argument-checks.ts';
 import { KNOWN, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import { type CallFacts, type Result, resultOf } from './results.ts';
@@ -17,6 +18,7 @@ interface PreparedCall extends CheckedCall {
   readonly result: Result;
   readonly movesPacket: boolean;
   readonly obligation: Obligation;
+  readonly readsAnywhere: ReadsAnywhere | undefined;
 }
 
 function prepare(helper: Helper): PreparedCall {
@@ -30,6 +32,7 @@ function prepare(helper: Helper): PreparedCall {
     result: resultOf(helper.returns),
     movesPacket: helper.effects.packet === 'moved',
     obligation: helper.effects.obligation,
+    readsAnywhere: helper.readsAnywhere,
   };
 }
 
@@ -69,6 +72,7 @@ function run(state: State, call: PreparedCall): number {
   makeRoom(state);
   checkArguments(state, call);
   settle(state, call.obligation);
+  if (call.readsAnywhere !== undefined) noteReadAnywhere(state, call.readsAnywhere);
   // Held here, since a helper's callbacks call helpers, too.
   const { map, mapIndex } = call;
   const knownKey = map !== undefined && hasKnownIndex(state, map);

@@ -150,6 +150,18 @@ describe('the stack', () => {
     );
   });
 
+  it('warns of what is read at any address, not written or outside the frame; not of what text does not reach', () => {
+    const read = (helper: string, offset: number, size: number): string | undefined =>
+      runText(
+        `*(u64 *)(r10 - 8) = 0x61\n*(u64 *)(r10 - 64) = 0\nr1 = r10\nr1 += -64\nr2 = ${size}\nr3 = r10\nr3 += ${offset}\ncall ${helper}\nr0 = 2\nexit`,
+      ).warning?.message;
+    expect(read('bpf_probe_read_kernel', -8, 8)).toBeUndefined();
+    expect(read('bpf_probe_read_kernel', -8, 12)).toBe('stack at fp+0 is read, outside the frame');
+    expect(read('bpf_probe_read_kernel', -12, 8)).toBe('stack at fp-12 is read, not written before');
+    expect(read('bpf_probe_read_kernel_str', -8, 16)).toBeUndefined();
+    expect(read('bpf_probe_read_kernel_str', -9, 16)).toBe('stack at fp-9 is read, not written before');
+  });
+
   it('is forgotten between runs', () => {
     const text =
       'r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr4 = r2\nr4 += 1\nif r4 > r3 goto out\nr5 = *(u8 *)(r2 + 0)\nif r5 != 0 goto read\n*(u64 *)(r10 - 8) = 7\nout:\nr0 = 2\nexit\nread:\nr0 = *(u64 *)(r10 - 8)\nr0 = 2\nexit';
