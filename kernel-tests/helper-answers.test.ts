@@ -4,6 +4,12 @@
  */
 import { expect, it } from 'vitest';
 import { possibleCpus } from '../kernel/libbpf/possible-cpus.ts';
+import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
+import { BEHIND_THE_END, ONLY_IN_TEST_RUNS } from '../sim/ebpf/helpers/buffer-front.ts';
+import { randomNumbers } from '../sim/ebpf/test-support/random-terms.ts';
+import { outcomesOf } from '../sim/engines/test-support/outcomes-as-text.ts';
+import { createVmEngine } from '../sim/engines/vm.ts';
+import { createWasmEngine } from '../sim/engines/wasm.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
 import { EINVAL, ERANGE } from '../sim/runtime/errno.ts';
 import type { World } from '../sim/runtime/world.ts';
@@ -87,5 +93,41 @@ describeKernel('the machines and the kernel agree on', ['root', 'testrun', 'comp
     ].flatMap((types) => moves.map((before) => framed(120, types, [...before, ['mark'], ['mark']])));
     const stimuli = frames.map((packet) => ({ packet }));
     await expectAgreement(fixtureOf('helper-answers', 'steps', 'tc-ingress'), batchOf(...stimuli));
+  });
+
+  it('frames that grow, shrink and are cut, unless only a test run would', async () => {
+    const draw = randomNumbers(7);
+    const kinds: readonly Step['0'][] = [
+      'push',
+      'pop',
+      'head',
+      'room',
+      'tunnel',
+      'tail',
+      'tail',
+      'tail',
+      'mark',
+    ];
+    const value = (): number =>
+      [draw(20), draw(90), 14 + draw(100), 60 + draw(80), 600 + draw(300)][draw(5)]! *
+      (draw(5) === 0 ? -1 : 1);
+    const stimuli = Array.from({ length: 8000 }, () => {
+      const steps = Array.from({ length: 6 }, (): Step => [kinds[draw(kinds.length)]!, value() & 0xffff]);
+      const types = [[0x0800], [0x86dd], [0x8100, 0x0800], [0x0806]][draw(4)]!;
+      return { packet: framed(60 + draw(60), types, steps) };
+    });
+    const batch = batchOf(...stimuli);
+    const program = fixtureOf('helper-answers', 'steps', 'tc-ingress');
+    const kernel = await outcomesOf(createTestRunEngine(), program, batch);
+    for (const engine of [createVmEngine(), createWasmEngine()]) {
+      const machine = await outcomesOf(engine, program, batch);
+      const left = machine.filter(
+        (line) => line.includes(ONLY_IN_TEST_RUNS) || line.includes(BEHIND_THE_END),
+      );
+      const unlike = machine.filter((line, at) => !left.includes(line) && line !== kernel[at]);
+      expect(unlike.slice(0, 1).map((line) => [line, kernel[machine.indexOf(line)]])).toEqual([]);
+      expect(left.length).toBeGreaterThan(10);
+      expect(left.length).toBeLessThan(stimuli.length / 10);
+    }
   });
 });

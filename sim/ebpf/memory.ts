@@ -94,6 +94,10 @@ export const MACHINE_WORD = {
   networkHeader: 0x4006,
   /** TC: what the kernel takes the MAC header's length to be (`skb->mac_len`): 0 until a helper says how long it is. */
   macLength: 0x401b,
+  /** TC: what lies in front of the frame (`BufferFront`). */
+  frontRoom: 0x401d,
+  transportHeader: 0x401e,
+  largerBuffer: 0x401f,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
   /** TC: what of `Machine.tunnel` is this frame's: 0: nothing. */

@@ -5,6 +5,7 @@
 
 import { EACCES, EINVAL } from '../runtime/errno.ts';
 import type { ContextLayout } from './context/context-access.ts';
+import { NEW_FRONT } from './helpers/buffer-front.ts';
 import { behaviourOf, type KernelBehaviour } from './kernel-versions.ts';
 import {
   CONTEXT_BASE,
@@ -108,6 +109,9 @@ export class PacketArea {
     words[MACHINE_WORD.frameEnd] = SKB_DATA + length;
     words[MACHINE_WORD.networkHeader] = SKB_DATA + ETHERNET_HEADER;
     words[MACHINE_WORD.macLength] = 0;
+    words[MACHINE_WORD.frontRoom] = NEW_FRONT.room;
+    words[MACHINE_WORD.transportHeader] = NEW_FRONT.transport;
+    words[MACHINE_WORD.largerBuffer] = 0;
     words[MACHINE_WORD.encapsulated] = 0;
     words[MACHINE_WORD.tunnel] = 0;
     words[MACHINE_WORD.storageKept] = 0;

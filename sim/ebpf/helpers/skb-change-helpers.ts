@@ -3,6 +3,16 @@ import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../../runtime/errno.ts';
 import { isGso, SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE, PACKET_LIMIT, SKB_DATA } from '../memory.ts';
+import {
+  BEHIND_THE_END,
+  type BufferFront,
+  leastLength,
+  movedFront,
+  movedHeaders,
+  ONLY_IN_TEST_RUNS,
+  withRoom,
+  withTransport,
+} from './buffer-front.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 import { forgetHash } from './skb-meta-helpers.ts';
 
@@ -60,6 +70,20 @@ export function resetMacLength(machine: Machine): void {
   machine.memory.i32[MACHINE_WORD.macLength] = networkOffset(machine) & 0xffff;
 }
 
+export function frontOf({ memory: { i32 } }: Machine): BufferFront {
+  return {
+    room: i32[MACHINE_WORD.frontRoom]!,
+    transport: i32[MACHINE_WORD.transportHeader]!,
+    isLarger: i32[MACHINE_WORD.largerBuffer] !== 0,
+  };
+}
+
+export function setFront({ memory: { i32 } }: Machine, front: BufferFront): void {
+  i32[MACHINE_WORD.frontRoom] = front.room;
+  i32[MACHINE_WORD.transportHeader] = front.transport;
+  i32[MACHINE_WORD.largerBuffer] = front.isLarger ? 1 : 0;
+}
+
 /** Sets the frame's bounds and what follows from its length. */
 export function setSkbBounds(machine: Machine, data: number, end: number): void {
   machine.packet.setFrameEnd(end);
@@ -82,9 +106,12 @@ function makeRoom(machine: Machine, start: number, end: number): void {
   setSkbBounds(machine, SKB_DATA, SKB_DATA + frameEnd - data);
 }
 
-/** `bpf_skb_generic_push`: `length` zero bytes behind the first `offset`, which move forward. */
+/** `bpf_skb_net_hdr_push`: `length` zero bytes behind the first `offset`, which move forward. */
 export function pushAt(machine: Machine, offset: number, length: number): number {
   const { u8 } = machine.memory;
+  const enough = withRoom(frontOf(machine), length);
+  if (enough.isLarger && offset > machine.packet.length) throw new Unsupported(BEHIND_THE_END);
+  setFront(machine, movedHeaders(enough, length, networkOffset(machine)));
   makeRoom(machine, machine.packet.data - length, 0);
   const { data, frameEnd } = machine.packet;
   const moved = data - length;
@@ -100,6 +127,7 @@ export function popAt(machine: Machine, offset: number, length: number): number 
   const { data, frameEnd } = machine.packet;
   if (data + offset + length > frameEnd) return -ENOMEM;
   machine.memory.u8.copyWithin(data + length, data, data + offset);
+  setFront(machine, movedHeaders(frontOf(machine), -length, networkOffset(machine)));
   setSkbBounds(machine, data + length, frameEnd);
   machine.memory.i32[MACHINE_WORD.networkHeader]! += length;
   return 0;
@@ -164,6 +192,8 @@ function shrink(machine: Machine, offset: number, length: number, flags: number,
 
 function grow(machine: Machine, offset: number, length: number, flags: number, inner: number): number {
   if (isGso(machine.memory)) return -ENOTSUPP;
+  // The buffer is made large enough before anything else is looked at.
+  setFront(machine, withRoom(frontOf(machine), length));
   const encap = flags & (ROOM.encapIpv4 | ROOM.encapIpv6);
   const words = machine.memory.i32;
   if (encap !== 0) {
@@ -176,6 +206,10 @@ function grow(machine: Machine, offset: number, length: number, flags: number, i
   const result = pushAt(machine, offset, length);
   if (result !== 0 || encap === 0) return result;
   words[MACHINE_WORD.encapsulated] = 1;
+  if ((flags & (ROOM.encapGre | ROOM.encapUdp)) !== 0) {
+    const header = (flags & ROOM.encapIpv6) !== 0 ? 40 : 20;
+    setFront(machine, withTransport(frontOf(machine), networkOffset(machine) + header));
+  }
   setProtocol(machine, encap === ROOM.encapIpv6 ? ETH_P_IPV6 : ETH_P_IP);
   return 0;
 }
@@ -196,15 +230,17 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
     name: 'bpf_skb_change_tail',
     arguments: ['context', 'anything', 'anything'],
     returns: 'int',
+    note: 'as in the kernel; behind more than 64 new bytes in front, lengths that only a test run takes, or only a device, stop the machine',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'moved' },
     symbolic: 'exact',
     run: (machine, _context, length, flags) => {
       const wanted = length >>> 0;
-      if (flags !== 0 || machine.high(2) !== 0 || wanted > MAX_SKB || wanted < networkOffset(machine)) {
-        return -EINVAL;
-      }
-      if (machine.memory.i32[MACHINE_WORD.encapsulated] !== 0) return -ENOTSUPP;
+      if (flags !== 0 || machine.high(2) !== 0 || wanted > MAX_SKB) return -EINVAL;
+      const isTooShort = wanted < leastLength(frontOf(machine), networkOffset(machine));
+      if (machine.memory.i32[MACHINE_WORD.encapsulated] !== 0) return isTooShort ? -EINVAL : -ENOTSUPP;
+      if (isTooShort !== wanted < networkOffset(machine)) throw new Unsupported(ONLY_IN_TEST_RUNS);
+      if (isTooShort) return -EINVAL;
       // `skb_gso_reset`: nobody knows any more how to cut it.
       if (isGso(machine.memory)) {
         machine.memory.setU32(CONTEXT_BASE + SK_BUFF.gsoSize, 0);
@@ -231,6 +267,7 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
       if (flags !== 0 || machine.high(2) !== 0 || length < 0 || tooLong) {
         return -EINVAL;
       }
+      setFront(machine, movedFront(withRoom(frontOf(machine), length), length));
       makeRoom(machine, machine.packet.data - length, 0);
       const { data, frameEnd } = machine.packet;
       const moved = data - length;

@@ -7,8 +7,16 @@ import { ENOMEM } from '../../runtime/errno.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
 import { CONTEXT_BASE, MACHINE_WORD, PACKET_BASE } from '../memory.ts';
+import { movedFront, withRoom } from './buffer-front.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
-import { protocol, resetMacLength, setProtocol, setSkbBounds } from './skb-change-helpers.ts';
+import {
+  frontOf,
+  protocol,
+  resetMacLength,
+  setFront,
+  setProtocol,
+  setSkbBounds,
+} from './skb-change-helpers.ts';
 
 const ETH_P_8021Q = 0x8100;
 const ETH_P_8021AD = 0x88a8;
@@ -46,6 +54,7 @@ function push(machine: Machine, given: number, tci: number): number {
     const { data, frameEnd } = machine.packet;
     const moved = data - VLAN_HEADER;
     if (moved < PACKET_BASE) return -ENOMEM;
+    setFront(machine, movedFront(withRoom(frontOf(machine), VLAN_HEADER), VLAN_HEADER));
     const outer = view.getUint16(PROTO);
     u8.copyWithin(moved, data, data + MAC_ADDRESSES);
     view.setUint16(moved + MAC_ADDRESSES, outer);
@@ -67,6 +76,7 @@ function takeOut(machine: Machine): number {
   const tci = view.getUint16(data + 14);
   const inner = view.getUint16(data + 16);
   u8.copyWithin(data + VLAN_HEADER, data, data + MAC_ADDRESSES);
+  setFront(machine, movedFront(frontOf(machine), -VLAN_HEADER));
   setSkbBounds(machine, data + VLAN_HEADER, frameEnd);
   // `vlan_set_encap_proto`; behind a frame's end it finds zeros in a test run.
   const isRaw = frameEnd - data >= 20 && view.getUint16(data + 18) === 0xffff;

@@ -42,6 +42,7 @@ describe('a copy of a path', () => {
     state.wholly = new Set([3]);
     state.networkOffset = pool.constant(64, 18);
     state.macLength = pool.constant(64, 18);
+    state.front = { room: 12, transport: 13, isLarger: true };
     state.encapsulated = true;
     state.hash = 'known';
     state.assumptions = ['it is so'];

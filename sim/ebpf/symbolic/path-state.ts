@@ -5,7 +5,9 @@
  * explorer then makes one path for each answer that is possible, and lets each do the same step again. So a step must
  * ask before it changes anything.
  */
+
 import type { Hook } from '../../runtime/actions.ts';
+import { type BufferFront, NEW_FRONT } from '../helpers/buffer-front.ts';
 import type { Act } from './acts.ts';
 import { type Constraint, Knowledge, type Origin } from './knowledge.ts';
 import { PathMemory } from './path-memory.ts';
@@ -221,6 +223,8 @@ export class PathState {
   networkOffset: Term;
   /** TC: `skb->mac_len`: 0 until a helper says how long the MAC header is. */
   macLength: Term;
+  /** TC: what lies in front of the frame in its buffer. */
+  front: BufferFront = NEW_FRONT;
   /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
   encapsulated = false;
   /** TC: what `bpf_get_hash_recalc` finds: whatever the frame came with, the context's field, or nothing. */
@@ -294,6 +298,7 @@ export class PathState {
     this.wholly = from.wholly;
     this.networkOffset = from.networkOffset;
     this.macLength = from.macLength;
+    this.front = from.front;
     this.encapsulated = from.encapsulated;
     this.hash = from.hash;
     this.assumptions = from.assumptions;

@@ -120,3 +120,17 @@ it('hash, type, level of checksums and time stamp are set to what they may be', 
       [],
     );
 });
+
+it('frames are cut after room was made in front, also in tunnels', () => {
+  const room = (by: number, flags: number): string => call('bpf_skb_adjust_room', 'context', by, 0, flags);
+  const tail = (length: number): string => call('bpf_skb_change_tail', 'context', length, 0);
+  const head = call('bpf_skb_change_head', 'context', 14, 0);
+  const sequences = [
+    [room(68, 0), tail(14), tail(2)],
+    [room(768, 0), tail(710), tail(5)],
+    [head, room(60, 0), tail(60), tail(1)],
+    [room(28, 2 | 16), tail(34), tail(33), tail(13)],
+    [room(50, 2 | 8), room(60, 2), tail(40)],
+  ];
+  expect(followed('tc-ingress', frameOf(0x0800, 100), sequences)).toEqual([]);
+});

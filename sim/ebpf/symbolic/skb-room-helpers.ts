@@ -2,6 +2,15 @@
 import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../../runtime/errno.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import {
+  BEHIND_THE_END,
+  leastLength,
+  movedFront,
+  movedHeaders,
+  ONLY_IN_TEST_RUNS,
+  withRoom,
+  withTransport,
+} from '../helpers/buffer-front.ts';
+import {
   BPF_ADJ_ROOM_MAC,
   BPF_ADJ_ROOM_NET,
   EALREADY,
@@ -27,16 +36,22 @@ const changeTail: SymbolicHelper = (inputs, state, [, length, flags]) => {
   const wanted = pool.zeroExtend(64, pool.extract(length!.term, 0, 32));
   if (!isZero(state, flags!.term)) return result(state, -EINVAL);
   if (state.decide(pool.less(pool.constant(64, MAX_SKB), wanted))) return result(state, -EINVAL);
-  if (state.decide(pool.less(wanted, state.networkOffset))) return result(state, -EINVAL);
-  if (state.encapsulated) return result(state, -ENOTSUPP);
+  const { networkOffset, front } = state;
+  const network = Number(state.number(networkOffset));
+  const least = leastLength(front, network);
+  const isTooShort = state.decide(pool.less(wanted, pool.constant(64, least)));
+  if (state.encapsulated) return result(state, isTooShort ? -EINVAL : -ENOTSUPP);
+  if (least !== network && state.decide(pool.less(wanted, networkOffset)) !== isTooShort)
+    throw new NotFollowed(ONLY_IN_TEST_RUNS);
+  if (isTooShort) return result(state, -EINVAL);
   // `skb_gso_reset`: nobody knows any more how to cut it.
   const isCut = isGso(inputs, state);
   const end = pool.add(packet.data, wanted);
   if (state.decide(pool.less(packet.end, end))) {
-    const least = state.knowledge.range(packet.end).min;
+    const lowest = state.knowledge.range(packet.end).min;
     const most = state.knowledge.range(end).max;
-    if (most - least > 4096n) throw new NotFollowed('a frame that grows by a number without bounds');
-    for (let at = least; at < most; at++) {
+    if (most - lowest > 4096n) throw new NotFollowed('a frame that grows by a number without bounds');
+    for (let at = lowest; at < most; at++) {
       const isInside = state.knowledge.settle(pool.less(pool.constant(64, at), packet.end));
       const byte = pool.ite(isInside, packetByte(inputs, state, Number(at)), pool.constant(8, 0));
       packet.bytes.setByte(Number(at), byte);
@@ -65,6 +80,7 @@ const changeHead: SymbolicHelper = (inputs, state, [, length, flags]) => {
   if (by > 4096) throw new NotFollowed('bpf_skb_change_head by more than 4096 bytes');
   if (isTooLong(inputs, state, by)) return result(state, -EINVAL);
   moveFront(inputs, state, 0, -by);
+  state.front = movedFront(withRoom(state.front, by), by);
   // The network header stays where it was.
   state.networkOffset = pool.addConst(state.networkOffset, by);
   state.macLength = state.networkOffset;
@@ -121,6 +137,7 @@ const madeRoom = (inputs: Inputs, state: PathState, [, difference, mode, given]:
   if (state.decide(pool.less(packet.end, pool.addConst(packet.data, offset + distance))))
     return result(state, -ENOMEM);
   moveFront(inputs, state, offset, distance);
+  state.front = movedHeaders(state.front, -distance, network);
   if (decap !== 0) setProtocol(state, pool.constant(16, decap === ROOM.decapIpv6 ? ETH_P_IPV6 : ETH_P_IP));
   return result(state, 0);
 };
@@ -136,6 +153,8 @@ interface Growth {
 
 function grow(inputs: Inputs, state: PathState, { offset, distance, flags, inner }: Growth): Term {
   if (isGso(inputs, state)) return result(state, -ENOTSUPP);
+  // The buffer is made large enough before anything else is looked at.
+  state.front = withRoom(state.front, distance);
   const encap = flags & (ROOM.encapIpv4 | ROOM.encapIpv6);
   if (encap !== 0) {
     const both = ROOM.encapGre | ROOM.encapUdp;
@@ -144,12 +163,27 @@ function grow(inputs: Inputs, state: PathState, { offset, distance, flags, inner
     if (state.encapsulated) return result(state, -EALREADY);
     if (inner > distance) return result(state, -EINVAL);
   }
-  moveFront(inputs, state, offset, -distance);
+  pushHeaders(inputs, state, offset, distance);
   if (encap !== 0) {
     state.encapsulated = true;
+    if ((flags & (ROOM.encapGre | ROOM.encapUdp)) !== 0) {
+      const header = (flags & ROOM.encapIpv6) !== 0 ? 40 : 20;
+      state.front = withTransport(state.front, Number(state.number(state.networkOffset)) + header);
+    }
     setProtocol(state, state.pool.constant(16, encap === ROOM.encapIpv6 ? ETH_P_IPV6 : ETH_P_IP));
   }
   return result(state, 0);
+}
+
+/** Room that is made behind the first bytes, which move to the front: into a larger buffer, where there is none. */
+function pushHeaders(inputs: Inputs, state: PathState, offset: number, distance: number): void {
+  const { pool, packet } = state;
+  const enough = withRoom(state.front, distance);
+  if (enough.isLarger && state.decide(pool.less(packet.end, pool.addConst(packet.data, offset))))
+    throw new NotFollowed(BEHIND_THE_END);
+  const network = Number(state.number(state.networkOffset));
+  moveFront(inputs, state, offset, -distance);
+  state.front = movedHeaders(enough, distance, network);
 }
 
 const changeProtocol: SymbolicHelper = (inputs, state, [, wanted, flags]) => {
@@ -159,11 +193,12 @@ const changeProtocol: SymbolicHelper = (inputs, state, [, wanted, flags]) => {
   const type = protocol(inputs, state);
   const network = Number(state.number(state.networkOffset));
   if (is(state, type, ETH_P_IP) && is(state, to, ETH_P_IPV6))
-    moveFront(inputs, state, network, -LENGTH_DIFFERENCE);
+    pushHeaders(inputs, state, network, LENGTH_DIFFERENCE);
   else if (is(state, type, ETH_P_IPV6) && is(state, to, ETH_P_IP)) {
     const least = pool.addConst(packet.data, network + LENGTH_DIFFERENCE);
     if (state.decide(pool.less(packet.end, least))) return result(state, -ENOMEM);
     moveFront(inputs, state, network, LENGTH_DIFFERENCE);
+    state.front = movedHeaders(state.front, -LENGTH_DIFFERENCE, network);
   } else return result(state, -ENOTSUPP);
   setProtocol(state, to);
   forgetHash(state);

@@ -1,6 +1,7 @@
 /** VLAN tags of an sk_buff, term by term (net/core/skbuff.c, `skb_vlan_push`, `skb_vlan_pop`). */
 import { ENOMEM } from '../../runtime/errno.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
+import { movedFront, withRoom } from '../helpers/buffer-front.ts';
 import { packetByte } from './access.ts';
 import { contextWord } from './context-fields.ts';
 import type { Inputs } from './inputs.ts';
@@ -48,6 +49,7 @@ const vlanPush: SymbolicHelper = (inputs, state, [, proto, tci]) => {
     const outer = pool.swapBytes(pool.extract(contextWord(inputs, state, SK_BUFF.vlanProto), 0, 16));
     const old = pool.extract(contextWord(inputs, state, SK_BUFF.vlanTci), 0, 16);
     moveFront(inputs, state, MAC_ADDRESSES, -VLAN_HEADER);
+    state.front = movedFront(withRoom(state.front, VLAN_HEADER), VLAN_HEADER);
     const { bytes } = state.packet;
     const at = start - VLAN_HEADER + MAC_ADDRESSES;
     bytes.store(pool, at, pool.swapBytes(outer));
@@ -87,6 +89,7 @@ function tagAt(inputs: Inputs, state: PathState, depth: number): InnerTag | unde
 /** Takes the first tag out of the frame's bytes: the network header stays where it is, behind an Ethernet header at least. */
 function takeOut(inputs: Inputs, state: PathState, type: Term): void {
   moveFront(inputs, state, MAC_ADDRESSES, VLAN_HEADER);
+  state.front = movedFront(state.front, -VLAN_HEADER);
   setProtocol(state, type);
   const network = Number(state.number(state.networkOffset)) - VLAN_HEADER;
   state.networkOffset = state.pool.constant(64, Math.max(network, ETHERNET_HEADER));

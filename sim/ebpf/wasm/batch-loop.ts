@@ -5,6 +5,7 @@
  * Packets come in stretches of the batch's arena. Where no program moves packets, they are run where they lie, and are outcomes
  * then. Otherwise each is copied to the packet area, and what has become of it appended to another arena.
  */
+
 import { type Hook, TC_ACT_REDIRECT, XDP_REDIRECT } from '../../runtime/actions.ts';
 import {
   PACKET_BROADCAST,
@@ -17,6 +18,7 @@ import {
 } from '../context/sk-buff.ts';
 import { SOCKET, SOCKET_FAMILIES } from '../context/socket.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
+import { NEW_FRONT } from '../helpers/buffer-front.ts';
 import {
   CONTEXT_BASE,
   MACHINE_WORD,
@@ -358,6 +360,9 @@ class BatchCompiler {
       code.get(data).i32(ETHERNET_HEADER).op(WASM.i32_add),
     );
     code.storeWord(MACHINE_WORD.macLength * 4, () => code.i32(0));
+    code.storeWord(MACHINE_WORD.frontRoom * 4, () => code.i32(NEW_FRONT.room));
+    code.storeWord(MACHINE_WORD.transportHeader * 4, () => code.i32(NEW_FRONT.transport));
+    code.storeWord(MACHINE_WORD.largerBuffer * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
