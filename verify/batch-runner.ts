@@ -18,6 +18,7 @@ import { ClockMask } from './clock-mask.ts';
 import { mergeCoverage, withoutFunctions } from './coverage-summary.ts';
 import { type EngineFailure, EngineSide } from './engine-side.ts';
 import { examineOutcomes } from './examine.ts';
+import { exampleFindings } from './example-findings.ts';
 import { type Finding, kindOf } from './finding.ts';
 import { guessedSlots } from './guessed-slots.ts';
 import type { Guidance } from './guide/guide.ts';
@@ -378,7 +379,9 @@ export class BatchRunner {
       }
     }
     const isGuessed = guessedSlots(world).length > 0;
-    for (const finding of [...findings, ...differences]) {
+    const held = exampleFindings(this.#program, part.saved?.example, input, reports);
+    // The example first: where model and program differ, it says which of them is wrong.
+    for (const finding of [...held, ...findings, ...differences]) {
       if (isGuessed) await this.#noteOwn(finding, part);
       else this.#note(finding, part);
     }

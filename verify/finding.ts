@@ -9,7 +9,7 @@ import type { ChecksumFault } from './oracle/judge.ts';
 import type { Outcome, Sample, SourcePlaceWithText } from './outcome.ts';
 import type { Severity } from './severity.ts';
 
-/** Who disagrees: two engines, the reference first, or the checksum oracle with an engine. */
+/** Who disagrees: two engines, the reference first, or the checksum oracle or an example with an engine. */
 export type Disagreeing = readonly [reference: Party, engine: EngineName];
 
 export interface Finding {
@@ -17,7 +17,10 @@ export interface Finding {
   readonly part: OutcomePart | 'status' | 'map' | 'checksum' | 'invariant' | 'outside';
   /** The part more finely: `icmp.checksum`, `action`, `map rxcnt`. Together with the engines it is the finding's kind. */
   readonly field: string;
-  /** Of a violation, where the machine stopped the program: what is stopped elsewhere is another fault. */
+  /**
+   * Of a violation, where the machine stopped the program: what is stopped elsewhere is another fault. Of an example, its
+   * name.
+   */
   readonly place?: string;
   /** Of a violation: what the kernel does with the program. */
   readonly kernel?: KernelVerdict;
@@ -31,10 +34,21 @@ export interface Finding {
   readonly map?: MapDifference;
   readonly fault?: ChecksumFault;
   readonly breach?: Breach;
+  /** Of a program's example: who does what it says, and who does not. */
+  readonly example?: HeldExample;
   /** The C line that wrote the bytes in question last, where a program with line information wrote them. */
   readonly source?: SourcePlaceWithText;
   /** More packets that fail in the same way, where a cause is to be found: one alone may be a coincidence. */
   readonly others?: readonly Sample[];
+}
+
+/** A program's example, held against what engines make of its packet. */
+export interface HeldExample {
+  readonly name: string;
+  /** The engines that differ from it in the same way, in order of rank. */
+  readonly differing: readonly EngineName[];
+  /** Those that do what it says. */
+  readonly keeping: readonly EngineName[];
 }
 
 /** Two findings of the same kind are one divergence, seen on two inputs. */

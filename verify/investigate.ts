@@ -63,6 +63,9 @@ async function withOrigin(small: Investigation, program: Program): Promise<Inves
 }
 
 async function smallest(found: Found, options: InvestigateOptions): Promise<Investigation> {
+  // What the author said, he said of this packet: it is as small as it gets.
+  if (found.finding.example !== undefined)
+    return { finding: found.finding, case: found.case, state: 'shrunk' };
   if (found.savedIn !== undefined) return { finding: found.finding, case: found.case, state: 'saved' };
   // Before it is made small: a smaller packet has to show the same cause, and no coincidence.
   const { finding, case: shown } = await withNeighbours(found, options);

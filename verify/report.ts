@@ -170,6 +170,7 @@ export function reportToJson(
           : { source: { file: finding.source.file, line: finding.source.line } }),
         ...invariantOf(finding, shown),
         ...(finding.kernel === undefined ? {} : { kernel: finding.kernel }),
+        ...(finding.example === undefined ? {} : { example: finding.example }),
         ...(map === undefined ? {} : { map }),
         ...(file === undefined ? {} : { file }),
         ...(unsaved === undefined ? {} : { unsaved }),

@@ -151,12 +151,18 @@ export async function verify(options: VerifyOptions): Promise<ProgramReport> {
   return collector.report();
 }
 
-/** The program's examples as cases: one each, since what came before would have a part in what they show. */
+/** The packets of the program's examples as cases: one each, since what came before would have a part in what they show. */
 export function exampleCases(program: Program): SavedCase[] {
+  return heldExamples(program).map(({ path, case: one }) => ({ path, case: one }));
+}
+
+/** The same with what must come of them, which a run then holds every engine to. */
+export function heldExamples(program: Program): SavedCase[] {
   const definition = program.definition;
   if (definition === undefined) return [];
   return definition.examples.map((example) => ({
     path: nameOfExample(example.name),
+    example,
     case: {
       program: program.name,
       world:

@@ -43,8 +43,7 @@ export async function ownerOf(
   shown: Case,
   { testedApart, oracle }: SlotOptions,
 ): Promise<Ownership> {
-  if (finding.engines[0] !== 'oracle' && finding.engines.some((name) => name !== 'oracle' && isKernel(name)))
-    return { is: 'both' };
+  if (finding.engines[0] !== 'oracle' && finding.engines.some(isKernel)) return { is: 'both' };
   const named = engines.filter(({ name }) => finding.engines.includes(name) && !isKernel(name));
   // What the oracle saw in the kernel it also sees in the machine.
   const judged = named.length > 0 ? named : [createWasmEngine()];

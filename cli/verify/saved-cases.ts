@@ -10,7 +10,7 @@ import { packageFile } from '../../kernel/package-file.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Divergence, Saved } from '../../verify/report.ts';
-import { exampleCases } from '../../verify/run.ts';
+import { heldExamples } from '../../verify/run.ts';
 import { corpusFile } from '../corpus/corpus-file.ts';
 
 /**
@@ -26,7 +26,7 @@ export async function* casesOf(program: Program, directories: readonly string[])
   );
   for (const directory of regressions) yield* casesIn(directory, program);
   const corpus = corpusOf(program);
-  if (corpus === undefined) yield* exampleCases(program);
+  if (corpus === undefined) yield* heldExamples(program);
   else
     for await (const saved of casesFromCapture(corpus, { program: program.name }))
       yield { path: corpus, case: saved };

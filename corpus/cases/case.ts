@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
+import type { Example } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { writeAtomically } from '../files/atomic-file.ts';
 import type { CaptureBatch, CaptureSection } from '../formats/capture-batch.ts';
@@ -32,6 +33,8 @@ export interface Case {
 export interface SavedCase {
   readonly path: string;
   readonly case: Case;
+  /** Where the case is a program's example, which has one packet: what must come of that. */
+  readonly example?: Example;
 }
 
 /** What one case holds at the most: files beyond are refused instead of filling the memory. */

@@ -36,8 +36,16 @@ export type MachineName = Extract<Entry, { readonly kind: 'machine' }>['name'];
 /** In order of rank. */
 export const ENGINE_NAMES: readonly EngineName[] = ENGINES.map(({ name }) => name);
 
-/** What findings name: an engine, or the oracle, which judges single outcomes and runs nothing. */
-export type Party = EngineName | 'oracle';
+/**
+ * What findings name: an engine, the oracle, which judges single outcomes, or an example, whose author has said what must
+ * come of a packet. The last two run nothing.
+ */
+export type Party = EngineName | 'oracle' | 'example';
+
+/** Does it run programs? */
+export function isEngine(name: Party): name is EngineName {
+  return name !== 'oracle' && name !== 'example';
+}
 
 /** Is this engine the real kernel? */
 export function isKernel(name: Party): boolean {
@@ -55,7 +63,7 @@ export function isModel(name: Party): boolean {
 }
 
 function isOfKind(name: Party, kind: EngineKind): boolean {
-  return name !== 'oracle' && ROWS[rankOf(name)]!.kind === kind;
+  return isEngine(name) && ROWS[rankOf(name)]!.kind === kind;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Which engines show a finding on its case: each is asked by itself. */
 import type { Engine } from '../../sim/engines/engine.ts';
-import { byRank, type EngineName, isKernel } from '../../sim/engines/register.ts';
+import { byRank, type EngineName, isEngine, isKernel } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Judging } from '../judging.ts';
 import { Replay } from '../replay.ts';
@@ -13,7 +13,7 @@ export async function confirmed(
   judging: Judging,
 ): Promise<EngineName[]> {
   // Where two engines disagree, both are needed to see it.
-  if (finding.engines[0] !== 'oracle') return finding.engines.filter((name) => name !== 'oracle');
+  if (finding.engines[0] !== 'oracle') return finding.engines.filter(isEngine);
   const names = new Set<EngineName>([finding.engines[1]]);
   if (finding.kernel !== undefined && finding.kernel.did === 'refused') {
     for (const { name } of engines) if (isKernel(name)) names.add(name);

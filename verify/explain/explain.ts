@@ -293,7 +293,8 @@ function testimony({ witness, engines, finding }: Divergence): string[] {
       : finding.got !== undefined && isSame(finding.part, witness, finding.got)
         ? engines[1]
         : undefined;
-  const lines = side === undefined ? [] : [`The interpreter (vm) does what ${side} does.`];
+  const does = side === 'example' ? 'the example says' : `${side} does`;
+  const lines = side === undefined ? [] : [`The interpreter (vm) does what ${does}.`];
   if (witness.note !== undefined) lines.push('The interpreter (vm) warns:', ...noteLines(witness.note));
   return lines;
 }

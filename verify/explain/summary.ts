@@ -9,6 +9,7 @@ import { guessText } from '../guessed-slots.ts';
 import type { Outcome } from '../outcome.ts';
 import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
+import { exampleText } from './example-text.ts';
 import { kernelClause } from './kernel-text.ts';
 import { type FieldText, fieldPath, isPadding, mapEntryText } from './map-text.ts';
 import { reasonAndPlace } from './note-text.ts';
@@ -25,6 +26,8 @@ function lineOf(program: Program, shown: Case, finding: Finding): string {
   if (finding.map !== undefined)
     return `${program.name}: ${mapSummary(program, shown, finding, finding.map)}`;
   const { expected, got } = valuesOf(program, shown, finding);
+  if (finding.example !== undefined)
+    return `${program.name}: ${exampleText(finding, finding.example, expected, got)}`;
   const cause = likelyCause(shown, finding);
   const line = `${program.name}: ${finding.field}: expected ${expected} (${reference}), got ${got} (${engine})`;
   return cause === undefined || got.includes(cause) ? line : `${line}: ${cause}`;
