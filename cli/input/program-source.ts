@@ -13,6 +13,7 @@ import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime
 import { isSource } from '../compile/compile-source.ts';
 import { compilerSettings, settingsWords } from '../compile/settings.ts';
 import { type Failure, inputFailure } from '../failure.ts';
+import { mapProblem } from './declared-maps.ts';
 import { definitionOfModule, isModule } from './program-module.ts';
 import { isThere } from './read-file.ts';
 import { readObject } from './read-object.ts';
@@ -256,5 +257,18 @@ async function programOfModule(path: string): Promise<Program> {
   };
   if (definition.object === undefined) return program;
   const object = resolve(dirname(path), definition.object);
-  return withObject(program, { path: object, function: undefined });
+  const whole = withObject(program, { path: object, function: undefined });
+  requireMaps(path, definition, whole);
+  return whole;
+}
+
+/**
+ * The object that a definition names is the one that it is about. Another one (`--object`) may lack maps, or have them
+ * otherwise: whether it does the same is what is asked then.
+ */
+function requireMaps(path: string, { maps }: ProgramDefinition, { object, objectPath }: Program): void {
+  const own = objectOf(objectPath!, object!).maps;
+  const problem = mapProblem(maps, own, basename(objectPath!));
+  if (problem !== undefined)
+    throw inputFailure(`${path}: ${problem}`, 'A map is compared by its name, its kind and its sizes.');
 }
