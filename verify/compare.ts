@@ -11,6 +11,7 @@ import type { Hook } from '../sim/runtime/actions.ts';
 import { deliveryOf, leaves } from '../sim/runtime/delivery.ts';
 import type { Program } from '../sim/runtime/program.ts';
 import type { NotCompared } from './not-compared.ts';
+import { tracesCount } from './trace-lines.ts';
 
 /** The parts of an outcome, in the order in which a difference is looked for. */
 export type OutcomePart = 'action' | 'packet' | 'metadata' | 'redirect' | 'trace' | 'skb';
@@ -39,13 +40,17 @@ export function bothObserve(a: Observables, b: Observables, traces: boolean = tr
   };
 }
 
-/** What of an outcome is held against each other for this program: trace lines only where they are specified. */
-export function comparedParts(program: Program, a: Observables, b: Observables): Observables {
-  return bothObserve(a, b, tracesCount(program));
-}
-
-function tracesCount(program: Program): boolean {
-  return program.definition === undefined || program.definition.traces === true;
+/**
+ * What of an outcome is held against each other for this program.
+ * @param lines trace lines, too; default: only where they are specified
+ */
+export function comparedParts(
+  program: Program,
+  a: Observables,
+  b: Observables,
+  lines: boolean = tracesCount(program),
+): Observables {
+  return bothObserve(a, b, lines);
 }
 
 /** What a comparison of two engines on this program leaves out, because one of them cannot show it. */

@@ -16,6 +16,7 @@ import { type Judging, type Oracle, withoutFrames } from './judging.ts';
 import { isForEthernet, NO_LINK_HEADER } from './link-header.ts';
 import { outcomeAt } from './outcome.ts';
 import { hasStops, modelFaults, violationFindings } from './stops.ts';
+import { comparesLines } from './trace-lines.ts';
 
 /** How many differing packets of one batch are looked at to find different kinds of differences. */
 const MAX_DIFFERENCES = 256;
@@ -55,8 +56,9 @@ export function* examineOutcomes(
   const agreeing = new Set<BatchReport>();
   for (const [at, other] of whole.entries()) {
     const fields = new Set<string>();
-    for (const [reference, parts] of referencesOf(program, other, whole.slice(0, at))) {
-      yield* differences(program, hooks, input, reference, other, parts, fields);
+    const before = whole.slice(0, at).map((one): Compared => [one, partsOf(program, one, other, ranked)]);
+    for (const [reference, both, parts] of referencesOf(other, before)) {
+      yield* differences(program, hooks, input, reference, other, both, parts, fields);
     }
     if (at > 0 && fields.size === 0) agreeing.add(other);
   }
@@ -72,21 +74,32 @@ export function* examineOutcomes(
 
 type Parts = ReadonlySet<keyof Observables>;
 
+/** An engine with what can be held against it. */
+type Compared = [reference: BatchReport, both: Observables];
+
+function partsOf(
+  program: Program,
+  reference: BatchReport,
+  other: BatchReport,
+  all: readonly BatchReport[],
+): Observables {
+  const lines = comparesLines(program, [reference, other], all);
+  return comparedParts(program, reference.engine.observes, other.engine.observes, lines);
+}
+
 /**
  * Whom an engine is compared with, and in which parts: with the most authoritative in all that both show, and with
  * each of the others in what those before it cannot show.
  */
 function* referencesOf(
-  program: Program,
   { engine }: BatchReport,
-  before: readonly BatchReport[],
-): Generator<[reference: BatchReport, parts: Parts], void, void> {
+  before: readonly Compared[],
+): Generator<[...Compared, parts: Parts], void, void> {
   const left = new Set(Object.keys(engine.observes) as (keyof Observables)[]);
-  for (const reference of before) {
-    const both = comparedParts(program, reference.engine.observes, engine.observes);
+  for (const [reference, both] of before) {
     const parts = [...left].filter((part) => both[part] !== false);
     if (parts.length === 0) continue;
-    yield [reference, new Set(parts)];
+    yield [reference, both, new Set(parts)];
     // Not where the reference shows less of it: deliveries in place of actions.
     for (const part of parts) if (both[part] === engine.observes[part]) left.delete(part);
   }
@@ -99,11 +112,11 @@ function* differences(
   input: PacketBatch,
   reference: BatchReport,
   other: BatchReport,
+  both: Observables,
   parts: Parts,
   fields: Set<string>,
 ): Generator<Finding, void, void> {
   const engines = [reference.engine.name, other.engine.name] as const;
-  const both = comparedParts(program, reference.engine.observes, other.engine.observes);
   const observed: Observables = {
     ...both,
     metadata: parts.has('metadata'),

@@ -10,6 +10,7 @@ import { mapsNotCompared } from './compare-maps.ts';
 import { JudgingAccount } from './judge-frames.ts';
 import { type NotCompared, sumNotCompared } from './not-compared.ts';
 import { type Defect, mergeDefects, mergeWarnings } from './report.ts';
+import { linesNotCompared } from './trace-lines.ts';
 import type { Warning } from './warning.ts';
 
 export class RunStatistics {
@@ -48,6 +49,7 @@ export class RunStatistics {
     if (reference === undefined) return;
     this.#reference = reference.engine.name;
     if (!again) this.#countActions(input, reference.output);
+    if (!again) this.leave(linesNotCompared(this.#program, reports));
     for (const other of others) this.#noteBlindSpots(reference, other);
   }
 

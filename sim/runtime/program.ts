@@ -70,7 +70,10 @@ export interface ProgramDefinition {
   readonly object?: string;
   /** The maps that are part of the specification; what the object has beside these is not compared. */
   readonly maps: readonly MapDefinition[];
-  /** Does the program print trace lines that are part of its outcome? */
+  /**
+   * Are the lines that the program prints (`bpf_printk`) part of its outcome? Default: where the model prints some (`trace`), in
+   * the machine; the kernel's are read for `true` only, since that takes time.
+   */
   readonly traces?: boolean;
   /** Initial worlds; cases are distributed over them. At least one. */
   readonly worlds: readonly NamedWorld[];

@@ -18,6 +18,7 @@ import { firstMapDifference } from '../compare-maps.ts';
 import type { Guidance } from '../guide/guide.ts';
 import { guidedCases } from '../guide/guided-run.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
+import { linesCount } from '../trace-lines.ts';
 import { worldKey } from '../world-key.ts';
 
 export interface MutantCase {
@@ -226,7 +227,8 @@ export function differs(
   gotMaps: readonly MapSnapshot[],
 ): boolean {
   const hooks = program.entries.map(({ hook }) => hook);
-  const observed = comparedParts(program, reference.observes, engine.observes);
+  const lines = linesCount(program, expected);
+  const observed = comparedParts(program, reference.observes, engine.observes, lines);
   if (firstDifference(expected, got, observed, hooks, input.entry) !== undefined) return true;
   if (program.definition?.maps.length === 0) return false;
   return firstMapDifference(maps, gotMaps, program.definition?.maps) !== undefined;
