@@ -57,6 +57,14 @@ describe('a module that defines a program', () => {
     ['d.entries = 5', 'entries: expected a list, got 5'],
     ['d.entries.push(d.entries[0])', 'entries[1].function: a second entry of the name “mine”'],
     [
+      'const t = { ...d.entries[0], function: "t", hook: "tc-ingress" }; d.entries.push(t, { ...t, after: "mine" })',
+      'taken',
+    ],
+    [
+      'const t = { ...d.entries[0], function: "t", hook: "tc-ingress", after: "mine" }; d.entries.push(t, t)',
+      'entries[2].function: a second entry of the name “t”',
+    ],
+    [
       'd.entries[0].after = "x"',
       /^entries\[0\]\.after: “mine” cannot run after “x”: only a tc-ingress entry/,
     ],

@@ -138,7 +138,8 @@ export function parseDefinition(value: unknown): ProgramDefinition {
 
 function checkEntries({ entries }: ProgramDefinition): void {
   entries.forEach(({ function: name, hook, after }, index) => {
-    if (entries.findIndex((one) => one.function === name) !== index) {
+    // By itself and behind XDP a function meets other packets: those are two entries.
+    if (entries.findIndex((one) => one.function === name && one.after === after) !== index) {
       throw new ShapeError(`entries[${index}].function`, `a second entry of the name “${name}”`);
     }
     if (after === undefined) return;
