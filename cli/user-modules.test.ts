@@ -1,5 +1,5 @@
 /** Modules of users' that do what no module should: an error that names them, never "agreed" and never a stack. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,6 +33,25 @@ describe('a module of the user’s', () => {
     expect(ended).toMatchObject({ code: 2, err: expect.stringMatching(message) });
     expect(ended.err).not.toMatch(/\n\s+at /);
     expect(ended.out).not.toContain('agreed');
+  });
+
+  it.each<[name: string, source: string, message: RegExp]>([
+    ['syntax.mjs', 'const a = 1;\nsyntax error here', /identifier 'error' \(line 2, column 8\)\n/],
+    ['syntax.cjs', 'const a = 1;\nmodule.exports = {{ };', /token '\{' \(line 2, column 19\)\n/],
+    ['undefined.mjs', 'const a = 1;\nexport default b.c;', /: b is not defined \(line 2, column 16\)\n/],
+    ['parses.mjs', 'const a = 1;\nJSON.parse("{");', /: Expected .*\(line 2, column 6\)\n/],
+    [
+      'absent.mjs',
+      'const a = 1;\nimport { cpu } from "node:os";',
+      /export named 'cpu' \(line 2, column 10\)\n/,
+    ],
+    ['imports.mjs', 'import "./syntax.mjs";', /identifier 'error' \(\/.*\/syntax\.mjs:2:8\)\n/],
+    ['lacks.mjs', 'import "nosuch-package";', /nosuch-package' imported from [^(]*\n/],
+  ])('says where in it an error is: %s', async (name, source, message) => {
+    const path = join(scratch, name);
+    writeFileSync(path, source);
+    const ended = await xdpsim('run', path, '00');
+    expect(ended).toMatchObject({ code: 2, err: expect.stringMatching(message) });
   });
 
   it('ends other commands with code 2, too', async () => {

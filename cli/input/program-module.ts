@@ -7,6 +7,7 @@ import { systemProblem } from '../../corpus/files/system-error.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
 import { reasonOf, ShapeError } from '../../sim/runtime/shape-error.ts';
 import { inputFailure, reportError } from '../failure.ts';
+import { placeOfError } from './error-place.ts';
 import { rememberModule } from './module-errors.ts';
 import { isThere, requireRegularFile } from './read-file.ts';
 
@@ -70,7 +71,8 @@ export async function importDefault(path: string): Promise<unknown> {
     const problem = systemProblem(error);
     if (problem?.kind === 'environment') throw error;
     const reason = (problem?.message ?? reasonOf(error)).replaceAll(/\s*\n\s*/g, ' ');
-    throw inputFailure(`${path}: cannot be imported: ${reason}`);
+    const place = problem === undefined ? placeOfError(error, url) : undefined;
+    throw inputFailure(`${path}: cannot be imported: ${reason}${place === undefined ? '' : ` (${place})`}`);
   } finally {
     process.off('beforeExit', idle);
     process.off('exit', ended);
