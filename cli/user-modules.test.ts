@@ -54,6 +54,18 @@ describe('a module of the user’s', () => {
     expect(ended).toMatchObject({ code: 2, err: expect.stringMatching(message) });
   });
 
+  it.each(['mjs', 'ts'])('says what to do where its folder does not have xdpsim (.%s)', async (extension) => {
+    const path = join(scratch, `elsewhere.${extension}`);
+    writeFileSync(path, "import { XDP_PASS } from 'xdpsim';\nexport default { action: XDP_PASS };");
+    const { code, err } = await xdpsim('run', path, '00');
+    expect(code).toBe(2);
+    expect(err).toMatch(/cannot be imported: Cannot find (module|package) 'xdpsim'/);
+    expect(err).toMatch(
+      /\n +xdpsim has to be in node_modules .*npm install --save-dev xdpsim, or .*ln -s \//,
+    );
+    expect(err).not.toContain('namespace=');
+  });
+
   it('ends other commands with code 2, too', async () => {
     const parts: [string, ModuleParts, RegExp][] = [
       ['run_exits', { top: 'process.exit(0);' }, /run_exits\.model\.mjs: ends the process \(exit code 0\)/],

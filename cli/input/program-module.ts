@@ -1,9 +1,10 @@
 /** A user's own program: a module that default-exports a `ProgramDefinition`. */
 import { accessSync, constants } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { systemProblem } from '../../corpus/files/system-error.ts';
+import { packageFile } from '../../kernel/package-file.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
 import { reasonOf, ShapeError } from '../../sim/runtime/shape-error.ts';
 import { inputFailure, reportError } from '../failure.ts';
@@ -70,13 +71,26 @@ export async function importDefault(path: string): Promise<unknown> {
     // Too many open files, no temporary directory: no fault of the module's.
     const problem = systemProblem(error);
     if (problem?.kind === 'environment') throw error;
-    const reason = (problem?.message ?? reasonOf(error)).replaceAll(/\s*\n\s*/g, ' ');
+    // Of what asked for a module, tsx has names of its own, and the file is named already.
+    const said = (problem?.message ?? reasonOf(error)).replace(/\s*Require stack:[\s\S]*$/, '');
+    const reason = said.replaceAll(/\s*\n\s*/g, ' ');
     const place = problem === undefined ? placeOfError(error, url) : undefined;
-    throw inputFailure(`${path}: cannot be imported: ${reason}${place === undefined ? '' : ` (${place})`}`);
+    throw inputFailure(
+      `${path}: cannot be imported: ${reason}${place === undefined ? '' : ` (${place})`}`,
+      lackingRemedy(said),
+    );
   } finally {
     process.off('beforeExit', idle);
     process.off('exit', ended);
   }
+}
+
+/** Node looks for packages from the module's folder upwards, wherever xdpsim is that runs. */
+function lackingRemedy(message: string): string | undefined {
+  if (!/^Cannot find (?:module|package) 'xdpsim'/.test(message)) return undefined;
+  const own = dirname(packageFile('package.json'));
+  const link = `mkdir -p node_modules && ln -s ${own} node_modules/xdpsim`;
+  return `xdpsim has to be in node_modules of the module's folder, or of one above: npm install --save-dev xdpsim, or ${link}`;
 }
 
 function canWrite(folder: string): boolean {
