@@ -7,6 +7,7 @@ import { checksumOfField } from '../differing-field.ts';
 import type { Finding } from '../finding.ts';
 import type { Cause } from './cause.ts';
 import { diagnoseChecksum } from './diagnose.ts';
+import type { Numbers } from './map-text.ts';
 import { notable } from './notable.ts';
 
 /** Undefined where nothing sensible can be said. */
@@ -91,12 +92,19 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/** Counters that are too high or too low by a factor, or by so much a packet. */
-export function mapCause({ expected, got }: MapDifference, packets: number): string | undefined {
+/**
+ * Counters that are too high or too low by a factor, or by so much a packet.
+ * @param numbers the fields of both values; default: the values as 64-bit words where their size allows
+ */
+export function mapCause(
+  { expected, got }: MapDifference,
+  packets: number,
+  numbers?: Numbers,
+): string | undefined {
   if (expected === undefined) return 'an entry was made that should not be there';
   if (got === undefined) return 'no entry was made';
-  const wanted = counters(expected);
-  const counted = counters(got);
+  const wanted = numbers?.expected ?? counters(expected);
+  const counted = numbers?.got ?? counters(got);
   const factor = ratio(wanted, counted);
   if (factor !== undefined)
     return `counted ${times(factor)}: every number is ${factor} times what it should be`;

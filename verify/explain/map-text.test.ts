@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { fieldPath, mapEntryText } from './map-text.ts';
+import { fieldPath, mapEntryText, numbersOf } from './map-text.ts';
 
 const definition: MapDefinition = {
   name: 'rxcnt',
@@ -54,6 +54,13 @@ describe('an entry of a map with BTF', () => {
     });
     expect(entry.fields).toEqual([{ field: 'rx_bytes', expected: '98', got: '99', isClock: false }]);
     expect(fieldPath(entry, entry.fields[0]!)).toBe('xdp_stats_map[6].rx_bytes');
+  });
+
+  it('has the numbers of its fields, and without BTF none that are known', () => {
+    const difference = { map, definition, key, expected: words(2n, 98n), got: words(2n, 99n) };
+    expect(numbersOf(program, difference)).toEqual({ expected: [2n, 98n], got: [2n, 99n] });
+    expect(numbersOf(untyped, difference)).toBeUndefined();
+    expect(numbersOf(program, { ...difference, got: undefined })).toBeUndefined();
   });
 
   it('is shown whole where one side has none', () => {

@@ -64,6 +64,26 @@ export function mapEntryText(program: Program, difference: MapDifference): MapEn
   return { map, key: keyText, fields };
 }
 
+/** The numbers of two values. */
+export interface Numbers {
+  readonly expected: readonly bigint[];
+  readonly got: readonly bigint[];
+}
+
+/** The fields of both values, where the object says which there are and each of them is a number. */
+export function numbersOf(program: Program, { map, expected, got }: MapDifference): Numbers | undefined {
+  const object = objectOf(program);
+  const definition = object === undefined ? undefined : mapNamed(object.maps, map);
+  if (expected === undefined || got === undefined) return undefined;
+  if (plainValue(object?.btf, definition?.valueType, expected) === undefined) return undefined;
+  const numbers = (value: Uint8Array): bigint[] | undefined => {
+    const texts = [...partsOf(object, definition, value).values()];
+    return texts.every((text) => /^-?\d+$/.test(text)) ? texts.map(BigInt) : undefined;
+  };
+  const [wanted, counted] = [numbers(expected), numbers(got)];
+  return wanted === undefined || counted === undefined ? undefined : { expected: wanted, got: counted };
+}
+
 /** The bytes that differ and belong to no field. */
 function paddingOf(expected: Uint8Array, got: Uint8Array): FieldText {
   const at = [...expected.keys()].filter((offset) => expected[offset] !== got[offset]);

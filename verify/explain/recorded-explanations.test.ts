@@ -438,6 +438,18 @@ describe('of maps', () => {
     expect(mapCause(map, packets)).toBe(cause);
   });
 
+  it('a value of fields that are known', () => {
+    const map = {
+      map: 'counts',
+      definition: COUNTS,
+      key: little(4, 1),
+      expected: little(4, 7, 0, 9, 1),
+      got: little(4, 7, 0, 9, 0),
+    };
+    const numbers = { expected: [7n, 9n, 1n], got: [7n, 9n, 0n] };
+    expect(mapCause(map, 1, numbers)).toBe('number 3 of 3 is off by -1');
+  });
+
   it('explanations are as recorded', async () => {
     const lines: string[] = [];
     for (const type of ['HASH', 'PERCPU_HASH']) {

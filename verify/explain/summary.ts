@@ -11,7 +11,7 @@ import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
 import { exampleText } from './example-text.ts';
 import { kernelClause } from './kernel-text.ts';
-import { type FieldText, fieldPath, isPadding, mapEntryText } from './map-text.ts';
+import { type FieldText, fieldPath, isPadding, mapEntryText, numbersOf } from './map-text.ts';
 import { reasonAndPlace } from './note-text.ts';
 import { hex16 } from './ones.ts';
 
@@ -52,7 +52,7 @@ function mapSummary(program: Program, shown: Case, { engines }: Finding, map: Ma
     ? 'this looks like a clock'
     : isPadding(first)
       ? 'no field of the entry differs'
-      : mapCause(map, shown.stimuli.length);
+      : mapCause(map, shown.stimuli.length, numbersOf(program, map));
   const why = cause === undefined ? '' : `: ${cause}`;
   return `map ${fieldPath(entry, first)}: ${values}${others}${why}`;
 }
