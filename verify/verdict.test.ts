@@ -72,6 +72,14 @@ describe('the verdict', () => {
   });
 
   it('is agreement on what ran where nobody measured what that is', () => {
+    const behindCalls = report({ coverage: { ...covered(10, 10), instructions: [71, 100] } });
+    expect(verdictOf(behindCalls, { minCoverage: 70 })).toEqual({ mark: 'agreed', reasons: [] });
+    expect(verdictOf(behindCalls, { minCoverage: 80 })).toEqual({
+      mark: 'agreed',
+      reasons: [
+        expect.stringMatching(/^--min-coverage 80: every branch went both ways; 71 % of the instructions/),
+      ],
+    });
     const { coverage: _coverage, ...unmeasured } = report({});
     expect(verdictOf(unmeasured).mark).toBe('agreed on what ran');
   });

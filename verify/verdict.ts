@@ -1,6 +1,6 @@
 /** What a run has shown of one program. "Agreed" stands beside what was compared and what was reached. */
 import { type EngineName, isMachine } from '../sim/engines/register.ts';
-import { leastReached, type Reached } from './coverage-summary.ts';
+import { type CoverageSummary, leastReached, type Reached } from './coverage-summary.ts';
 import type { ProgramReport } from './report.ts';
 import type { Unreached } from './unreached.ts';
 
@@ -24,7 +24,7 @@ export type Mark =
 
 export interface Verdict {
   readonly mark: Mark;
-  /** Why it is no better, one sentence each; none where all agreed. */
+  /** Why it is no better, one sentence each; where all agreed, at most what explains a figure. */
   readonly reasons: readonly string[];
 }
 
@@ -57,11 +57,22 @@ export function verdictOf(
   }
   const least = leastReached(report.coverage);
   const reasons = least.percent >= ENOUGH_COVERAGE ? [] : [`${coverageText(least)} were reached`];
+  const notes = beyondBranches(report.coverage, required);
   // How much stands behind a tail call nobody knows: it may be most of what is deployed, whatever the share here.
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   reasons.push(...empty.map((map) => `tail calls found no program in map ${map}`));
   if (report.interrupted) reasons.push('the run was interrupted');
-  return { mark: reasons.length === 0 ? 'agreed' : 'agreed on what ran', reasons };
+  return { mark: reasons.length === 0 ? 'agreed' : 'agreed on what ran', reasons: [...reasons, ...notes] };
+}
+
+/** Who asked for so many per cent sees less of the instructions beside a tick: why that is enough is said. */
+function beyondBranches(coverage: CoverageSummary, { minCoverage = 0 }: Requirements): string[] {
+  const [hit, total] = coverage.instructions;
+  const percent = Math.floor((100 * hit) / Math.max(total, 1));
+  if (total === 0 || percent >= minCoverage) return [];
+  return [
+    `--min-coverage ${minCoverage}: every branch went both ways; ${percent} % of the instructions were reached, since the rest stands behind calls that do not return (tail calls)`,
+  ];
 }
 
 function coverageText({ hit, total, what }: Reached): string {
