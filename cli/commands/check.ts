@@ -15,6 +15,7 @@ import {
   type CompiledPlan,
   plansOf,
 } from '../check/plans.ts';
+import { repeatWords } from '../check/repeat-words.ts';
 import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
 import { acceptedLines, checkedLines, leftLine, verdictLine } from '../check/report-text.ts';
@@ -46,7 +47,6 @@ import {
   maxEntriesOption,
   type PlacedProgram,
   worldOption,
-  worldWords,
 } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { clearScreen, printJson, reportLine } from '../output.ts';
@@ -365,14 +365,7 @@ function runOptions(plan: CheckPlan, { report, config }: Options): RunOptions {
     command: 'check',
     engines: [],
     seed: plan.seed,
-    words: [
-      ...worldWords(plan.surroundings),
-      ...plan.off.flatMap((name) => ['--off', name]),
-      ...plan.only.flatMap((name) => ['--only', name]),
-      ...(plan.thresholds.strict === true ? ['--strict'] : []),
-      ...(report === undefined ? [] : ['--report', report]),
-      ...(typeof config === 'string' ? ['--config', config] : config === false ? ['--no-config'] : []),
-    ],
+    words: repeatWords(plan, { report, config }),
     ...(plan.runs === undefined ? {} : { runs: plan.runs }),
     timed: plan.seconds !== undefined,
   };
