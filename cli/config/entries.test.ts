@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { withEntries } from './entries.ts';
+import { programOf } from './load.ts';
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'xdpsim-entries-')));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -54,4 +55,10 @@ describe('an entry of the configuration', () => {
     expect(held('icmp_echo', ['icmp_echo', 'icmp_drop'])).toEqual(['icmp_echo = icmp_echo']);
     expect(held('icmp_echo', ['icmp_drop'])).toEqual(['icmp_echo = none']);
   });
+});
+
+it('names the folder itself in full: from here it has no name', () => {
+  const loaded = { path: resolve('xdpsim.config.json') };
+  expect(programOf(loaded, '.')).toBe(resolve('.'));
+  expect(programOf(loaded, './my.o')).toBe('my.o');
 });

@@ -68,7 +68,8 @@ export function besideConfig({ path }: Pick<LoadedConfig, 'path'>, file: string)
   if (isAbsolute(file)) return file;
   const full = resolve(dirname(path), file);
   const near = relative('.', full);
-  return near.startsWith('..') || isAbsolute(near) ? full : near;
+  // The folder itself has no name from here.
+  return near === '' || near.startsWith('..') || isAbsolute(near) ? full : near;
 }
 
 /** A program of the configuration: a built-in one's name stays as it is. */
