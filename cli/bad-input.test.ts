@@ -434,6 +434,11 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['world', 'init', 'icmp_echo', '--out', 'folder', '--force'], /folder: is a directory/],
   ],
   verify: [
+    // Before the run: an hour is longer than any test waits.
+    ...['--junit', '--coverage'].map((option): [string[], RegExp] => [
+      ['verify', 'icmp_drop', '--time', '1h', option, 'nodir/x'],
+      /nodir\/x: no such file or directory/,
+    ]),
     ...['--runs', '--workers', '--max-divergences'].flatMap((option) =>
       each(NOT_COUNTS, (text) => ['verify', 'icmp_echo', option, text], COUNT),
     ),

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { refuseObject, writeAtomically } from '../../corpus/files/atomic-file.ts';
+import { requireWritable, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
@@ -290,7 +290,7 @@ async function requireFiles({ coverage, junit }: Options): Promise<void> {
     if (path === undefined) continue;
     if (isDirectory(path))
       throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
-    await refuseObject(path);
+    await requireWritable(path);
   }
   if (coverage !== undefined && junit !== undefined && resolve(coverage) === resolve(junit)) {
     throw inputFailure('--coverage and --junit name the same file');
@@ -337,7 +337,9 @@ function runOptions({ report }: Tested, options: Options, plan: VerifyPlan): Run
       ...worldWords(options),
       ...options.packets.flatMap((file) => ['--packets', file]),
       ...(options.guide ? [] : ['--no-guide']),
-      ...(options.prove === undefined ? [] : ['--prove']),
+      ...(options.prove === undefined
+        ? []
+        : ['--prove', ...(options.prove === true ? [] : [`${options.prove}s`])]),
       ...(oracle === 'all' ? [] : ['--oracle', oracle]),
       ...(maxDivergences === 1 ? [] : ['--max-divergences', String(maxDivergences)]),
       ...(directory === undefined ? [] : ['--report', directory]),
