@@ -22,6 +22,8 @@ import { type Change, changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
 import { type AgainstProof, whyNotEqual } from '../../verify/prove/against/against.ts';
+import type { ReadConstants } from '../../verify/prove/constants.ts';
+import { constantsShape } from '../prove/constants-json.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
 
 interface LineJson {
@@ -88,6 +90,8 @@ interface ProofJson {
   readonly reason?: string;
   /** What it takes for granted: sentences. */
   readonly assumptions: readonly string[];
+  /** Constants that a loader sets: of which any value was taken, and which were taken as in the objects. */
+  readonly constants: ReadConstants;
 }
 
 interface PairJson {
@@ -171,6 +175,7 @@ export const diffShape: Schema<DiffJson> = object<DiffJson>({
               kernels: optional(kernelsShape),
               reason: optional(text),
               assumptions: list(text),
+              constants: constantsShape,
             }),
           ),
           notCompared: list(text),
@@ -218,13 +223,14 @@ function programToJson(program: ComparedProgram): ProgramJson {
 }
 
 function proofToJson(proof: AgainstProof): NonNullable<ProgramJson['proof']> {
-  const { isEqual, longest, kernels, longer, assumptions } = proof;
+  const { isEqual, longest, kernels, longer, assumptions, constants } = proof;
   const reason = isEqual ? longer : whyNotEqual(proof);
   return {
     equal: isEqual,
     ...(isEqual ? { maxLength: longest, ...(kernels === undefined ? {} : { kernels }) } : {}),
     ...(reason === undefined ? {} : { reason }),
     assumptions,
+    constants,
   };
 }
 

@@ -13,9 +13,11 @@ import {
   text,
 } from '../../sim/runtime/schema.ts';
 import type { AgainstProof } from '../../verify/prove/against/against.ts';
+import { constantsText, NO_CONSTANTS, type ReadConstants } from '../../verify/prove/constants.ts';
 import { type ClassJson, classToJson, diffClassShape, kernelsShape } from '../diff/report-json.ts';
 import type { AgainstProgram, AgainstReport } from './against.ts';
 import { framesText } from './claim.ts';
+import { constantsShape } from './constants-json.ts';
 import type { ProveVerdict } from './report.ts';
 
 export interface ProveAgainstJson {
@@ -46,6 +48,8 @@ interface ProgramJson {
   readonly classes: readonly (ClassJson & { readonly confirmedBy: readonly EngineName[] })[];
   readonly notCompared: readonly string[];
   readonly assumptions: readonly string[];
+  /** Constants that a loader sets: of which any value was taken, and which were taken as in the objects. */
+  readonly constants: ReadConstants;
   readonly solver: { readonly queries: number; readonly undecided: number; readonly seconds: number };
 }
 
@@ -70,7 +74,11 @@ function passReason(programs: readonly AgainstProgram[]): string {
   const [least] = proofs.sort((a, b) => a.longest - b.longest);
   if (least === undefined) return 'both builds have the same instructions';
   const hook = proofs.find((one) => one.hook !== 'xdp')?.hook ?? least.hook;
-  return `both builds treat all ${framesText({ hook, longest: least.longest })} alike`;
+  const constants = {
+    any: [...new Set(proofs.flatMap((one) => one.constants.any))].sort(),
+    fixed: [...new Set(proofs.flatMap((one) => one.constants.fixed))].sort(),
+  };
+  return `both builds treat all ${framesText({ hook, longest: least.longest })} alike${constantsText(constants, 'objects')}`;
 }
 
 export function proveAgainstJson(report: AgainstReport, interrupted: boolean): ProveAgainstJson {
@@ -100,6 +108,7 @@ function programToJson(program: AgainstProgram): ProgramJson {
     })),
     notCompared: proof?.notCompared ?? [],
     assumptions: proof?.assumptions ?? [],
+    constants: proof?.constants ?? NO_CONSTANTS,
     solver: {
       queries: counts?.queries ?? 0,
       undecided: counts?.unknown ?? 0,
@@ -142,6 +151,7 @@ export const proveAgainstShape: Schema<ProveAgainstJson> = object<ProveAgainstJs
       ),
       notCompared: list(text),
       assumptions: list(text),
+      constants: constantsShape,
       solver: object<ProgramJson['solver']>({
         queries: nonNegative,
         undecided: nonNegative,

@@ -1,5 +1,6 @@
 /** The report of `prove --against` for a person. */
 import { changesOf } from '../../verify/diff/describe.ts';
+import { constantsText } from '../../verify/prove/constants.ts';
 import { classLines } from '../diff/report-text.ts';
 import type { Terminal } from '../terminal.ts';
 import { count } from '../terminal.ts';
@@ -44,7 +45,7 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
 
 function sentence({ verdict, proof, report }: AgainstProgram): string {
   if (verdict === 'pass')
-    return `proved equal for ${framesText(proof!)}: the same action, bytes, metadata, redirect and contents of maps`;
+    return `proved equal for ${framesText(proof!)}${constantsText(proof!.constants, 'objects')}: the same action, bytes, metadata, redirect and contents of maps`;
   if (verdict === 'incomplete' && proof?.unseen !== undefined)
     return 'packets are treated differently, in what no run shows';
   if (verdict === 'incomplete') return 'not known whether all packets are treated alike';

@@ -1,8 +1,9 @@
 /** Of which frames a proof speaks that two builds do the same, and what it takes for granted besides: never more than it knows. */
 import type { AgainstProof } from '../../verify/prove/against/against.ts';
+import { constantsText } from '../../verify/prove/constants.ts';
 import { count } from '../terminal.ts';
 
-type Claim = Pick<AgainstProof, 'hook' | 'longest' | 'kernels' | 'longer' | 'ownAssumptions'>;
+type Claim = Pick<AgainstProof, 'hook' | 'longest' | 'kernels' | 'longer' | 'ownAssumptions' | 'constants'>;
 
 /** `frames of up to 3,520 bytes`. */
 export function framesText({ hook, longest }: Pick<Claim, 'hook' | 'longest'>): string {
@@ -31,7 +32,7 @@ export function claimText(proof: Claim): string {
   const assuming = proof.ownAssumptions.map((one) => `that ${one}`).join(', and ');
   const kernels = kernelsText(proof);
   return [
-    `proved equal for ${framesText(proof)}`,
+    `proved equal for ${framesText(proof)}${constantsText(proof.constants, 'objects')}`,
     ...(kernels === undefined ? [] : [` ${kernels}`]),
     ...(longer === undefined ? [] : [` (${longer})`]),
     ...(assuming === '' ? [] : [`, assuming ${assuming}`]),

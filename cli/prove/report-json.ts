@@ -12,9 +12,11 @@ import {
   text,
 } from '../../sim/runtime/schema.ts';
 import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
+import type { ReadConstants } from '../../verify/prove/constants.ts';
 import type { Property } from '../../verify/prove/property.ts';
 import type { Severity } from '../../verify/severity.ts';
-import { count, type ProveReport, type ProveVerdict } from './report.ts';
+import { constantsShape } from './constants-json.ts';
+import { count, PROVED, type ProveReport, type ProveVerdict } from './report.ts';
 
 export interface ProveReportJson {
   readonly version: 1;
@@ -43,6 +45,8 @@ interface ProvedProgramJson {
   readonly properties: readonly PropertyJson[];
   readonly paths: readonly PathJson[];
   readonly assumptions: readonly string[];
+  /** Constants that a loader sets: of which any value was taken, and which were taken as in the object. */
+  readonly constants: ReadConstants;
   readonly solver: { readonly queries: number; readonly undecided: number; readonly seconds: number };
 }
 
@@ -101,7 +105,12 @@ export function overallVerdict(
   if (interrupted) return { verdict: 'incomplete', reason: 'it was interrupted' };
   const open = reasonFor('incomplete');
   if (open !== undefined) return { verdict: 'incomplete', reason: open };
-  return { verdict: 'pass', reason: 'every branch is decided, and every property proved' };
+  const alike = new Set(reports.map((one) => one.reason));
+  const reason =
+    alike.size <= 1
+      ? ([...alike][0] ?? PROVED)
+      : reports.map((one) => `${one.program}: ${one.reason}`).join('; ');
+  return { verdict: 'pass', reason };
 }
 
 export function proveReportJson(
@@ -150,6 +159,7 @@ function programJson(report: ProveReport): ProvedProgramJson {
       ...(why === undefined ? {} : { reason: why }),
     })),
     assumptions: proof.assumptions,
+    constants: proof.constants,
     solver: { queries: counts.queries, undecided: counts.unknown, seconds: counts.solverTime / 1000 },
   };
 }
@@ -242,6 +252,7 @@ const programShape: Schema<ProvedProgramJson> = object<ProvedProgramJson>({
     }),
   ),
   assumptions: list(text),
+  constants: constantsShape,
   solver: object<ProvedProgramJson['solver']>({
     queries: nonNegative,
     undecided: nonNegative,

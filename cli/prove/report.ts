@@ -5,9 +5,13 @@ import { isConst } from '../../sim/ebpf/symbolic/term.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
+import { constantsText } from '../../verify/prove/constants.ts';
 import type { ProvedPath } from '../../verify/prove/paths.ts';
 import type { ProgramProof } from '../../verify/prove/prove.ts';
 import { joinWords, type Word, wordsOf } from '../../verify/prove/words.ts';
+
+/** What a proof comes to of which nothing is open. */
+export const PROVED = 'every branch is decided, and every property proved';
 
 export type ProveVerdict = 'pass' | 'fail' | 'incomplete';
 
@@ -59,7 +63,7 @@ export function reportOf(
               .join(' and ') + (undecided + open === 1 ? ' is undecided' : ' are undecided')
           : unconfirmed > 0
             ? `${some(unconfirmed, 'path has', 'paths have')} no packet that was seen to take it`
-            : 'every branch is decided, and every property proved';
+            : `${PROVED}${constantsText(proof.constants)}`;
   return { program: program.name, of: program, proof, paths, verdict, reason, files };
 }
 

@@ -1,15 +1,14 @@
 /** What a proof rests on, in sentences. */
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-
-/** The map of what the object asks of the kernel that it is loaded into. */
-const KERNEL_CONFIG = '.kconfig';
+import { KERNEL_CONFIG, NO_CONSTANTS, type ReadConstants } from './constants.ts';
 
 export function assumptionsOf(
   inputs: Inputs,
   paths: readonly PathState[],
   notJudged: readonly string[],
   ofProperties: readonly string[],
+  constants: ReadConstants = NO_CONSTANTS,
 ): string[] {
   const { limits, hook, machine } = inputs;
   const all = [
@@ -22,8 +21,12 @@ export function assumptionsOf(
     all.push(`${names}: any result that the helper’s record permits`);
   }
   const readOnly = machine.object.maps.filter((map) => map.global?.readOnly === true);
-  if (readOnly.some(({ name }) => name !== KERNEL_CONFIG))
-    all.push('read-only data is as it is in the object');
+  if (readOnly.some(({ name }) => name !== KERNEL_CONFIG)) {
+    const { any, fixed } = constants;
+    const besides = any.length === 0 ? '' : ` besides ${any.join(', ')}`;
+    const among = fixed.length === 0 ? '' : `, also what a loader may set: ${fixed.join(', ')}`;
+    all.push(`read-only data${besides} is as it is in the object${among}`);
+  }
   if (readOnly.some(({ name }) => name === KERNEL_CONFIG))
     all.push('the kernel’s version and configuration are those that the machine sees here');
   if (machine.object.maps.some((map) => map.global === undefined)) {

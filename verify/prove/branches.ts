@@ -44,6 +44,8 @@ export interface Seen {
   readonly doubt: string | undefined;
   /** Bytes of the longest frames of which all paths were followed. */
   readonly longest: number;
+  /** Were constants taken to be anything? Then the object's own say nothing of what is impossible. */
+  readonly anyConstants: boolean;
 }
 
 /** What longer frames may come to that nobody followed. */
@@ -141,7 +143,7 @@ async function judgeWay(
   const isCut = cut.ways.has(key) || cut.behind.has(jumpKey(index, slot));
   const open = seen.doubt ?? (isCut ? cut.reason : undefined);
   if (open !== undefined) {
-    const isImpossible = (reach.ways[slot]! & (taken ? WAY.taken : WAY.notTaken)) === 0;
+    const isImpossible = !seen.anyConstants && (reach.ways[slot]! & (taken ? WAY.taken : WAY.notTaken)) === 0;
     if (!isImpossible) return undecided(open);
   }
   if (arrival === undefined) {

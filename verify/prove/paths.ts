@@ -18,6 +18,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import { askedAnew } from './asking-anew.ts';
 import { type BranchWay, judgeBranches } from './branches.ts';
 import { type Confirmation, Confirmer } from './confirm.ts';
+import { readConstants } from './constants.ts';
 import { wellFormed } from './well-formed.ts';
 import { isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
 import { worldOfPaths } from './world-of-paths.ts';
@@ -147,7 +148,10 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
       return judgeBranches(
         opened,
         exploration,
-        { confirmed, unconfirmed, doubt, longest: inputs.limits.longest },
+        {
+          ...{ confirmed, unconfirmed, doubt, longest: inputs.limits.longest },
+          anyConstants: readConstants([inputs]).any.length > 0,
+        },
         feasibility,
       );
     },

@@ -11,7 +11,7 @@ export interface Property {
   readonly status: 'proved' | 'refuted' | 'undecided';
   /** What a refutation means, as in docs/invariants.md. */
   readonly severity: Severity;
-  /** Of `proved`: undefined. */
+  /** Of `proved`: undefined, or with which constants of its loader no kernel loads the program. */
   readonly reason: string | undefined;
   /** Paths that it was asked of. */
   readonly paths: number;

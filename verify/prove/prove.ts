@@ -6,13 +6,17 @@ import type { FeasibilityCounts } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { TIME_UP } from '../../sim/ebpf/symbolic/solver.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { globalText } from '../explain/map-text.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
 import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
 import { assumptionsOf } from './assumptions.ts';
 import type { BranchWay } from './branches.ts';
+import { type ReadConstants, readConstants } from './constants.ts';
 import { DEFAULT_TIME, followPaths, type ProvedPath, type ProveOptions } from './paths.ts';
 import { PropertyJudge } from './properties.ts';
 import type { Property } from './property.ts';
+
+const STOPPED = 'verifier/stopped';
 
 export interface ProgramProof {
   readonly inputs: Inputs;
@@ -22,15 +26,59 @@ export interface ProgramProof {
   readonly cut: string | undefined;
   readonly properties: readonly Property[];
   readonly assumptions: readonly string[];
+  /** The constants of the loader that it speaks of: for any values, or for those that the object has. */
+  readonly constants: ReadConstants;
   readonly counts: FeasibilityCounts;
   readonly seconds: number;
 }
 
 /**
+ * For any values of the constants that a loader sets; where that cannot be decided, as it is where a constant bounds a loop, for
+ * those that the object has. That has as much time again.
  * @param program with one entry: the one that is proved
  * @throws {EngineError} where the machine cannot run it
  */
 export async function proveProgram(program: Program, options: ProveOptions): Promise<ProgramProof> {
+  const any = await proofOf(program, { ...options, anyConstants: true });
+  const stop = any.properties.find(isStopByConstants);
+  if (stop !== undefined) {
+    const own = await proofOf(program, { ...options, anyConstants: false });
+    return { ...withOwnStop(program, any, stop, own), seconds: any.seconds + own.seconds };
+  }
+  if (isDecided(any) || any.constants.any.length === 0 || options.stopped?.() === true) return any;
+  const fixed = await proofOf(program, { ...options, anyConstants: false });
+  return { ...(isDecided(fixed) ? fixed : any), seconds: any.seconds + fixed.seconds };
+}
+
+/** Does the machine stop the program where a loader has set constants? */
+function isStopByConstants({ invariant, status, witness }: Property): boolean {
+  return invariant === STOPPED && status === 'refuted' && witness?.world.globals !== undefined;
+}
+
+/**
+ * The verifier knows what constants hold. It refuses a program that does what is forbidden with some of them, so that it never runs
+ * there: only what the object's own lead to counts as a stop.
+ */
+function withOwnStop(program: Program, any: ProgramProof, stop: Property, own: ProgramProof): ProgramProof {
+  const instead = own.properties.find(({ invariant }) => invariant === STOPPED);
+  if (instead === undefined || instead.status !== 'proved')
+    return { ...any, properties: any.properties.map((one) => (one === stop ? (instead ?? one) : one)) };
+  const settings = Object.entries(stop.witness!.world.globals!).map(
+    ([name, value]) => `${name} = ${globalText(program, name, value)}`,
+  );
+  const reason = `a kernel does not load it with ${settings.join(', ')} (load/refused-constant): ${stop.reason}`;
+  const shown: Property = { ...instead, reason };
+  return { ...any, properties: any.properties.map((one) => (one === stop ? shown : one)) };
+}
+
+/** Is something refuted, or all proved? */
+function isDecided({ cut, paths, branches, properties }: ProgramProof): boolean {
+  const isRefuted = properties.some(({ status }) => status === 'refuted');
+  const isOpen = [...branches, ...properties].some(({ status }) => status === 'undecided');
+  return isRefuted || !(isOpen || cut !== undefined || paths.some((one) => !one.confirmed));
+}
+
+async function proofOf(program: Program, options: ProveOptions): Promise<ProgramProof> {
   const now = options.now ?? (() => performance.now());
   const started = now();
   const stopped = options.stopped ?? (() => false);
@@ -58,6 +106,7 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
   const left =
     judged < paths.length ? `${paths.length - judged} paths were not judged: ${TIME_UP}` : undefined;
   const branches = await followed.branches();
+  const constants = readConstants([inputs]);
   return {
     inputs,
     paths,
@@ -72,7 +121,9 @@ export async function proveProgram(program: Program, options: ProveOptions): Pro
       paths.map((one) => one.state),
       judge.notJudged(),
       judge.assumed(),
+      constants,
     ),
+    constants,
     counts: feasibility.counts,
     seconds: (now() - started) / 1000,
   };

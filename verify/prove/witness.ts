@@ -90,6 +90,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   const maps = mapsOf(inputs, state, evaluator);
   if (typeof maps === 'string') return { reason: maps };
   const slots = slotsOf(inputs, state, evaluator);
+  const globals = constantsOf(inputs, state, evaluator);
   const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
   const around = aroundOf(state, evaluator, packet);
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
@@ -109,6 +110,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
       ...around,
       ...(Object.keys(maps).length === 0 ? {} : { maps }),
       ...(Object.keys(slots).length === 0 ? {} : { slots }),
+      ...(Object.keys(globals).length === 0 ? {} : { globals }),
       ...(fill === 0 ? {} : { stackFill: fill }),
     },
   };
@@ -243,7 +245,9 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
   for (const { name, definition } of inputs.machine.maps)
     if (definition.type === 'STACK') maps[name]?.reverse();
   for (const block of state.blocks) {
-    if (block.what !== 'globals') continue;
+    // What a loader sets is set before: by the variable.
+    if (block.what !== 'globals' || inputs.machine.object.maps[block.map]!.global?.readOnly === true)
+      continue;
     const initial = inputs.machine.object.maps[block.map]!.global?.bytes;
     const value = Uint8Array.from({ length: block.size }, (_, at) =>
       Number(evaluator.value(inputs.globalByte(block.map, at))),
@@ -252,6 +256,24 @@ function mapsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<
     maps[names[block.map]!] = [{ key: new Uint8Array(4), value }];
   }
   return maps;
+}
+
+/** Constants that a loader is to set to something else than the object says, by name. */
+function constantsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record<string, Uint8Array> {
+  const globals: Record<string, Uint8Array> = {};
+  const sections = new Set(state.blocks.flatMap(({ what, map }) => (what === 'globals' ? [map] : [])));
+  for (const map of sections) {
+    const { global } = inputs.machine.object.maps[map]!;
+    if (global?.readOnly !== true) continue;
+    for (const [name, { offset, size }] of global.variables) {
+      if (size === 0 || !inputs.isOpen(map, offset)) continue;
+      const value = Uint8Array.from({ length: size }, (_, at) =>
+        Number(evaluator.value(inputs.globalByte(map, offset + at))),
+      );
+      if (value.some((byte, at) => byte !== (global.bytes[offset + at] ?? 0))) globals[name] = value;
+    }
+  }
+  return globals;
 }
 
 /** Maps that have no room, and how many entries the path had added to each by then. */

@@ -193,7 +193,7 @@ export function blockByte(inputs: Inputs, state: PathState, block: number, at: n
   const { memory, what, map, name } = state.blocks[block]!;
   const known = memory.byte(state.pool, at);
   if (known !== undefined) return known;
-  if (what === 'globals') return inputs.globalByte(map, at);
+  if (what === 'globals') return inputs.readGlobal(map, at);
   return name === undefined ? state.pool.constant(8, 0) : state.pool.unknown(8, `${name}.${at}`);
 }
 

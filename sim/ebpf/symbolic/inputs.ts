@@ -60,6 +60,8 @@ export class Inputs {
   readonly #frozen: (map: number) => Uint8Array | undefined;
   /** Read-only bytes that may be anything all the same. */
   readonly #isOpen: (map: number, offset: number) => boolean;
+  /** Of sections that nobody writes, the bytes that a path has read. */
+  readonly #readFrozen = new Map<number, Set<number>>();
   #globals: Map<Term, { readonly map: number; readonly at: number }> | undefined;
   /** Undefined: maps are called by their own numbers. */
   readonly #naming: MapNaming | undefined;
@@ -168,6 +170,26 @@ export class Inputs {
     const shared = this.#naming.global(map, at);
     const place = shared === undefined ? `.own${map}.${at}` : `${shared.number}.${shared.at}`;
     return this.pool.unknown(8, `global${place}`);
+  }
+
+  /** A byte of a data section that a program reads. */
+  readGlobal(map: number, at: number): Term {
+    if (this.#frozen(map) !== undefined) {
+      const read = this.#readFrozen.get(map) ?? new Set();
+      this.#readFrozen.set(map, read.add(at));
+    }
+    return this.globalByte(map, at);
+  }
+
+  /** What paths have read of sections that nobody writes, and whether it was taken to be anything all the same. */
+  *readConstants(): Generator<{ readonly map: number; readonly at: number; readonly isOpen: boolean }> {
+    for (const [map, places] of this.#readFrozen)
+      for (const at of places) yield { map, at, isOpen: this.isOpen(map, at) };
+  }
+
+  /** Is a byte of a section that nobody writes taken to be anything all the same? */
+  isOpen(map: number, at: number): boolean {
+    return this.#frozen(map) !== undefined && this.#isOpen(map, at);
   }
 
   /** The byte of a data section that an unknown is; undefined: it is none. */

@@ -4,6 +4,7 @@
  */
 import { calledHelpers } from '../../../sim/ebpf/called-helpers.ts';
 import { type AlikeKernels, alikeKernels } from '../../../sim/ebpf/kernel-versions.ts';
+import type { Machine } from '../../../sim/ebpf/machine.ts';
 import { Evaluator } from '../../../sim/ebpf/symbolic/evaluate.ts';
 import { DEFAULT_EXPLORE_LIMITS, explore, follow } from '../../../sim/ebpf/symbolic/explore.ts';
 import { Feasibility, type FeasibilityCounts } from '../../../sim/ebpf/symbolic/feasibility.ts';
@@ -19,6 +20,7 @@ import type { Program } from '../../../sim/runtime/program.ts';
 import type { World } from '../../../sim/runtime/world.ts';
 import type { BuildPair } from '../../diff/pair.ts';
 import { assumptionsOf } from '../assumptions.ts';
+import { openInBoth, type ReadConstants, readConstants } from '../constants.ts';
 import type { ProveOptions } from '../paths.ts';
 import { worldOfPaths } from '../world-of-paths.ts';
 import { commonWitness } from './common-witness.ts';
@@ -55,6 +57,8 @@ export interface AgainstProof {
   readonly assumptions: readonly string[];
   /** Those among them that not every proof has: what was taken for granted of the maps and the calls of this pair. */
   readonly ownAssumptions: readonly string[];
+  /** The constants of the loader that it speaks of: for any values, or for those that the objects have. */
+  readonly constants: ReadConstants;
   readonly counts: FeasibilityCounts;
   readonly seconds: number;
 }
@@ -98,7 +102,7 @@ const LONGER_FACTOR = 4;
 export async function proveAgainst(pair: BuildPair, options: AgainstOptions): Promise<AgainstProof> {
   const { now = () => performance.now(), time = DEFAULT_TIME, limits = DEFAULT_LIMITS } = options;
   const started = now();
-  const short = await new AgainstRun(pair, { ...options, now, time, limits }).run();
+  const short = await proveWithin(pair, { ...options, now, time, limits });
   const longest = longestFrame(pair.old.entries[0]?.hook ?? 'xdp');
   const spent = now() - started;
   const left = Math.min(time - spent, LONGER_TIME + LONGER_FACTOR * spent);
@@ -109,8 +113,29 @@ export async function proveAgainst(pair: BuildPair, options: AgainstOptions): Pr
     now,
     time: left,
     limits: { ...limits, longest },
+    anyConstants: isForAny(short),
   }).run();
   return withLonger(short, all);
+}
+
+type RunOptions = AgainstOptions & { readonly anyConstants?: boolean };
+
+/**
+ * For any values of the constants that a loader sets; where that cannot be decided, as it is where a constant bounds a loop, for
+ * those that the objects have. It has as much time again.
+ */
+async function proveWithin(pair: BuildPair, options: AgainstOptions): Promise<AgainstProof> {
+  const any = await new AgainstRun(pair, { ...options, anyConstants: true }).run();
+  const isDecided = any.isEqual || any.suspects.length > 0 || any.unseen !== undefined;
+  if (isDecided || any.constants.any.length === 0 || options.stopped?.() === true) return any;
+  const fixed = await new AgainstRun(pair, { ...options, anyConstants: false }).run();
+  const isMore = fixed.isEqual || fixed.suspects.length > 0 || fixed.unseen !== undefined;
+  return { ...(isMore ? fixed : any), seconds: any.seconds + fixed.seconds };
+}
+
+/** Was it followed for any values of the constants? Where it reads none, longer frames may lead to some. */
+function isForAny({ constants }: AgainstProof): boolean {
+  return constants.any.length > 0 || constants.fixed.length === 0;
 }
 
 /** What is known within the limit holds there, whatever comes of longer frames. */
@@ -137,7 +162,7 @@ function onlyOfFrame(condition: Term): boolean {
 }
 
 class AgainstRun {
-  readonly #options: AgainstOptions;
+  readonly #options: RunOptions;
   readonly #now: () => number;
   readonly #first: Inputs;
   readonly #second: Inputs;
@@ -153,25 +178,30 @@ class AgainstRun {
   #pairs = 0;
   #random = 1;
 
-  constructor(pair: BuildPair, options: AgainstOptions) {
+  constructor(pair: BuildPair, options: RunOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     const { globals } = options;
     const world = globals === undefined ? {} : { globals };
     const { asKernel } = options;
     const machineOptions = asKernel === undefined ? {} : { asKernel };
-    const open = (program: Program): MachineProgram =>
+    const made = (program: Program): MachineProgram =>
       openMachine(program, worldOfPaths(program, world), machineOptions);
-    const opened = [open(pair.old), open(pair.new)] as const;
+    const opened = [made(pair.old), made(pair.new)] as const;
     const pool = new TermPool();
     const limits = options.limits ?? DEFAULT_LIMITS;
     const [a, b] = opened;
     const [one, other] = [a.entries[0]!, b.entries[0]!];
     this.#programs = [one.program, other.program];
-    this.#first = new Inputs(pool, a.machine, one.hook, a.machine.object.programs[one.program]!, limits);
+    const open = (own: Machine, theirs: Machine): ((map: number, at: number) => boolean) =>
+      options.anyConstants === true ? openInBoth(own.object, theirs.object, globals) : () => false;
+    const program = a.machine.object.programs[one.program]!;
+    const isOpen = open(a.machine, b.machine);
+    this.#first = new Inputs(pool, a.machine, one.hook, program, limits, undefined, isOpen);
     const naming = namingAfter(a.machine, b.machine);
-    const program = b.machine.object.programs[other.program]!;
-    this.#second = new Inputs(pool, b.machine, other.hook, program, limits, naming);
+    const second = b.machine.object.programs[other.program]!;
+    const isOpenToo = open(b.machine, a.machine);
+    this.#second = new Inputs(pool, b.machine, other.hook, second, limits, naming, isOpenToo);
     const called = opened.flatMap(({ machine, entries: [entry] }) =>
       [...calledHelpers(machine.object, [machine.object.programs[entry!.program]!.function])].map(
         ({ name }) => name,
@@ -209,6 +239,7 @@ class AgainstRun {
       },
     });
     if (cut !== undefined) this.#open ??= `not every path was followed: ${cut}`;
+    const constants = readConstants([this.#first, this.#second], this.#options.globals);
     return {
       isEqual: this.#suspects.length === 0 && this.#open === undefined && this.#unseen === undefined,
       longest: this.#first.limits.longest,
@@ -220,7 +251,8 @@ class AgainstRun {
       paths: count,
       pairs: this.#pairs,
       notCompared: [...this.#notCompared],
-      assumptions: assumptionsOf(this.#first, this.#ended, [], []),
+      constants,
+      assumptions: assumptionsOf(this.#first, this.#ended, [], [], constants),
       ownAssumptions: [...new Set(this.#ended.flatMap(({ assumptions }) => assumptions))],
       counts: this.#feasibility.counts,
       seconds: (this.#now() - started) / 1000,

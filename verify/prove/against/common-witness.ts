@@ -60,13 +60,14 @@ function globalsOf(first: Ended, second: Ended, evaluator: Evaluator): Record<st
   for (const [map, { global }] of first.inputs.machine.object.maps.entries()) {
     const other = second.inputs.mapOf(map);
     const theirs = other === undefined ? undefined : second.inputs.machine.object.maps[other]!.global;
-    if (global === undefined || global.readOnly || theirs === undefined) continue;
+    if (global === undefined || theirs === undefined) continue;
     const isUsed = [first, second].some(({ state, inputs }) =>
       state.blocks.some((one) => one.what === 'globals' && inputs.mapNumber(one.map) === map),
     );
     if (!isUsed) continue;
     for (const [name, { offset, size }] of global.variables) {
       if (theirs.variables.get(name)?.size !== size) continue;
+      if (global.readOnly && !first.inputs.isOpen(map, offset)) continue;
       const value = Uint8Array.from({ length: size }, (_, at) =>
         Number(evaluator.value(first.inputs.globalByte(map, offset + at))),
       );

@@ -38,6 +38,11 @@ const returns = (action: number): string => `r0 = ${action}\nexit`;
 /** Adds to a variable, which lies first in its section. */
 const COUNTED = (type: 'u32' | 'u64', by: number): string =>
   `r1 = map[.data]+0\nr2 = *(${type} *)(r1 + 0)\nr2 += ${by}\n*(${type} *)(r1 + 0) = r2\nr0 = 2\nexit`;
+/** Reads a constant that a loader may set. */
+const KNOB = (text: string): Asking => ({
+  text: `r1 = map[.rodata]\nr2 = *(u32 *)(r1 + 0)\nr0 = 2\n${text}\nif r0 == 1 goto out\nexit\nout:\nr0 = 1\nexit`,
+  data: { '.rodata': { knob: [0, 0, 0, 0] } },
+});
 const CPUS = { maps: [testMap('cpus', 'PERCPU_ARRAY')] };
 const ON_CPU = (value: number): string => `*(u32 *)(r10 - 8) = 0
   r1 = map[cpus]
@@ -379,6 +384,32 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     new: xdp(`r1 = map[.rodata]\nr2 = *(u32 *)(r1 + 0)\nr0 = r2\nexit`, {
       data: { '.rodata': { which: [2, 0, 0, 0] } },
     }),
+  },
+  'a constant of the loader that is compared': {
+    is: 'different',
+    old: KNOB('if r2 == 7 goto out'),
+    new: KNOB(''),
+  },
+  'the byte order of a constant of the loader': {
+    is: 'different',
+    old: KNOB('r0 = r2'),
+    new: KNOB('r2 = be32 r2\nr0 = r2'),
+  },
+  'how a constant of the loader is compared': {
+    is: 'equal',
+    old: KNOB('if r2 == 7 goto out'),
+    new: KNOB('r3 = r2\nr3 -= 7\nif r3 == 0 goto out'),
+  },
+  'what a constant that the user gives rules out': {
+    is: 'equal',
+    globals: { knob: Uint8Array.of(3, 0, 0, 0) },
+    old: KNOB('if r2 == 7 goto out'),
+    new: KNOB(''),
+  },
+  'a constant of the loader that only one has': {
+    is: 'equal',
+    old: xdp(returns(2)),
+    new: KNOB('if r2 == 7 goto out'),
   },
   'bytes of the stack': {
     is: 'open',
