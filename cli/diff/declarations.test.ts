@@ -38,3 +38,20 @@ it('is silent of maps that only one has, and of those that are declared alike', 
   expect(changedDeclarations(build('router'), build('icmp_drop'))).toEqual([]);
   expect(changedDeclarations(build('proto_count'), build('proto_count'))).toEqual([]);
 });
+
+it('names another license', () => {
+  const licensed = (license: string): Build => ({
+    label: 'a',
+    programs: [
+      {
+        program: { name: 'a', entries: [], object: writeElf({ main: 'r0 = 2\nexit' }, [], {}, { license }) },
+        worlds: [],
+        hints: undefined,
+      },
+    ],
+  });
+  expect(changedDeclarations(licensed('GPL'), licensed('Dual MIT/GPL'))).toEqual([
+    'license: "GPL" → "Dual MIT/GPL"',
+  ]);
+  expect(changedDeclarations(licensed('GPL'), licensed('GPL'))).toEqual([]);
+});

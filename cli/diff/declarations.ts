@@ -15,7 +15,7 @@ const PARTS: readonly (readonly [name: string, of: (map: BpfMap) => string | num
 ];
 
 /**
- * A sentence for each map and variable that both builds have, and declare differently: "map st: max_entries 8192 → 4096",
+ * A sentence for the license, and for each map and variable that both builds have, and declare differently: "map st: max_entries 8192 → 4096",
  * "variable seen: 4 → 8 bytes". What of such a variable is not compared, a proof says.
  */
 export function changedDeclarations(old: Build, next: Build): string[] {
@@ -25,12 +25,14 @@ export function changedDeclarations(old: Build, next: Build): string[] {
     const changes = other === undefined ? [] : changesBetween(map, other);
     return changes.length === 0 ? [] : [`map ${name}: ${changes.join(', ')}`];
   });
+  const licenses = [licenseOf(old), licenseOf(next)];
+  const license = licenses[0] === licenses[1] ? [] : [`license: ${licenses.join(' → ')}`];
   const sizes = variablesOf(next);
   const variables = [...variablesOf(old)].flatMap(([name, size]) => {
     const other = sizes.get(name);
     return other === undefined || other === size ? [] : [`variable ${name}: ${size} → ${other} bytes`];
   });
-  return [...maps, ...variables];
+  return [...license, ...maps, ...variables];
 }
 
 function changesBetween(map: BpfMap, other: BpfMap): string[] {
@@ -38,6 +40,12 @@ function changesBetween(map: BpfMap, other: BpfMap): string[] {
     const [a, b] = [of(map), of(other)];
     return a === b ? [] : [`${part} ${a} → ${b}`];
   });
+}
+
+/** As it stands in the object that the programs are of. */
+function licenseOf({ programs }: Build): string {
+  const object = programs.find(({ program }) => program.object !== undefined)?.program.object;
+  return object === undefined ? '' : JSON.stringify(loadObject(object).license);
 }
 
 /** Bytes of each variable that programs may write. */

@@ -4,6 +4,7 @@ import { loadObject } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
 import type { Build, BuildProgram } from './builds.ts';
+import { loadingDifferences } from './loading.ts';
 
 export interface ProgramPair {
   readonly name: string;
@@ -13,7 +14,7 @@ export interface ProgramPair {
 
 export interface Pairing {
   readonly pairs: readonly ProgramPair[];
-  /** What is in one build only, or on another hook: sentences. */
+  /** What is in one build only, on another hook, or loaded otherwise: sentences. */
   readonly unpaired: readonly string[];
 }
 
@@ -33,7 +34,13 @@ export function pairPrograms(old: Build, next: Build): Pairing {
       unpaired.push(
         `program ${one.program.name}: hook ${hookOf(one)} in ${old.label}, ${hookOf(other)} in ${next.label}`,
       );
-    } else pairs.push({ name: one.program.name, old: one, new: other });
+    } else {
+      const { name } = one.program;
+      const pair = { old: one.program, new: other.program };
+      const { sentences, isRefused } = loadingDifferences(name, pair, [old.label, next.label]);
+      unpaired.push(...sentences);
+      if (!isRefused) pairs.push({ name, old: one, new: other });
+    }
   }
   for (const { program } of areAlone ? [] : next.programs) {
     if (!old.programs.some((one) => one.program.name === program.name))

@@ -148,7 +148,7 @@ function refusedHook(program: BpfProgram, slot: number, helper: Helper, hook: Ho
 }
 
 /** `license_is_gpl_compatible` (include/linux/license.h). */
-function isGplCompatible(license: string): boolean {
+export function isGplCompatible(license: string): boolean {
   return [
     'GPL',
     'GPL v2',

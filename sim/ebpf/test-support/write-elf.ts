@@ -24,6 +24,13 @@ import { assemble } from './assemble.ts';
 /** Sections of variables by name, `.data` say: what each variable starts with. */
 export type WrittenData = Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
 
+/** What the file says of how its programs are loaded. */
+export interface WrittenLoading {
+  /** The section of each program; default: XDP's. */
+  readonly section?: string;
+  readonly license?: string;
+}
+
 const GLOBAL = 1 << 4;
 const DEFINITION_SIZE = 20;
 const EM_BPF = 247;
@@ -66,7 +73,9 @@ export function writeElf(
   programs: Readonly<Record<string, string>>,
   maps: readonly BpfMap[] = [],
   data: WrittenData = {},
+  loading: WrittenLoading = {},
 ): Uint8Array {
+  const { section: of, license = 'GPL' } = loading;
   const sections: Section[] = [{ name: '', type: 0, flags: 0, bytes: new Uint8Array(0) }];
   const strings = new Strings();
   const symbols: number[] = [...new Uint8Array(24)];
@@ -111,7 +120,8 @@ export function writeElf(
   for (const [name, text] of Object.entries(programs)) {
     const [main, ...called] = partsOf(text, names);
     const code = main!.code;
-    const section = add(contents(`xdp/${name}`, SHF_ALLOC | SHF_EXECINSTR, code));
+    const own = of ?? `xdp/${name}`;
+    const section = add(contents(own, SHF_ALLOC | SHF_EXECINSTR, code));
     symbol(name, STT_FUNC, section, 0, code.length);
     const behind = called.flatMap((part) => part.code);
     const place = called.length === 0 ? 0 : add(contents('.text', SHF_ALLOC | SHF_EXECINSTR, behind));
@@ -124,11 +134,11 @@ export function writeElf(
         const index = called.findIndex(({ start }) => start === to.function);
         return { slot: from + slot, type: R_BPF_64_32, symbol: functions[index]! };
       });
-    relocations(`xdp/${name}`, section, rowsOf(main!, 0));
+    relocations(own, section, rowsOf(main!, 0));
     const rows = called.flatMap((part) => rowsOf(part, part.start - called[0]!.start));
     relocations('.text', place, rows);
   }
-  add(contents('license', SHF_ALLOC, [...new TextEncoder().encode('GPL'), 0]));
+  add(contents('license', SHF_ALLOC, [...new TextEncoder().encode(license), 0]));
   const table = add({ ...contents('.symtab', 0, symbols), type: SHT_SYMTAB, info: 1, entrySize: 24 });
   const texts = add({ ...contents('.strtab', 0, []), type: SHT_STRTAB });
   return joined(sections, strings, table, texts);
