@@ -71,6 +71,20 @@ const push = (tag: number): string => call('bpf_skb_vlan_push', 'r6', 0x81, tag)
 const tunnelText = (id: number): string =>
   `for IPv4, id ${id}, remote 0x0, local 0x0, tos 0, ttl 0, label 0, flags 0x2005`;
 
+describe('an event that a ring buffer has no room for', () => {
+  /** Of 16 bytes each, with its header, the ring holds 255. */
+  const many = (one: (value: number) => string, count: number): string =>
+    `${Array.from({ length: count }, (_, value) => one(value)).join('\n')}\n${PASS}`;
+
+  it('is none, whether it was to be sent in one piece or written in place', async () => {
+    expect(await told(many(ringSubmit, 260), many(ringOutput, 260), 'xdp')).toEqual([]);
+    expect(await told(many(ringOutput, 255), many(ringOutput, 260), 'xdp')).toEqual([]);
+    expect(await told(many(ringOutput, 254), many(ringOutput, 260), 'xdp')).toEqual([
+      'events in map ring: nothing → an event (8 bytes)',
+    ]);
+  });
+});
+
 describe('what goes along with a TC packet is compared', () => {
   it.each<[what: string, old: string, next: string, lines: string[]]>([
     ['the queue', set(12, 3), set(12, 4), ['__sk_buff queue_mapping: 3 → 4']],

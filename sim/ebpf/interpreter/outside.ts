@@ -90,9 +90,12 @@ export class OutsideActs implements Tracer {
   /** What `bpf_csum_level` was asked, in order. */
   readonly #levels: string[] = [];
   readonly #lastCalls = new Map<number, CodePlace>();
+  /** Has the instruction before put an event into a ring buffer, or tried to? */
+  #isOutput = false;
   readonly #lastStores = new Map<number, CodePlace>();
 
   before(state: State, pc: number): void {
+    if (this.#isOutput) this.#dropRefused(state);
     const { instructions } = state.program.source;
     const opcode = instructions.opcode[pc]!;
     if (opcode === CALL) {
@@ -137,6 +140,12 @@ export class OutsideActs implements Tracer {
     if (base === CONTEXT_BASE) this.#lastStores.set(offset, placeOf(state, pc));
   }
 
+  /** A ring buffer without room takes no event, as it gives no record to write one into. */
+  #dropRefused({ lo, hi }: State): void {
+    this.#isOutput = false;
+    if (lo[0] !== 0 || hi[0] !== 0) this.sent.pop();
+  }
+
   #call(state: State, number: number, place: CodePlace): void {
     this.#lastCalls.delete(number);
     this.#lastCalls.set(number, place);
@@ -144,6 +153,7 @@ export class OutsideActs implements Tracer {
     if (way !== undefined) this.redirect = { text: way, place };
     const sent = sentBy(state, number);
     if (sent !== undefined) this.sent.push({ ...sent, place });
+    this.#isOutput = sent !== undefined && number === HELPER.ringbufOutput;
     const { lo, machine } = state;
     const level = CHECKSUM_LEVELS[lo[2]! >>> 0];
     if (number === HELPER.csumLevel && level) this.#levels.push(level);

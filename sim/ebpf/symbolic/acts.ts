@@ -13,6 +13,19 @@ export interface Act {
   /** Acts of other shapes have nothing that could be compared. */
   readonly shape: string;
   readonly terms: readonly Term[];
+  /** What it sends, whichever helper does: `an event to map rb`. Runs show it; absent: it is told by its helper. */
+  readonly sends?: string;
+  /** The block of a record that is reserved, and not yet sent or given back. */
+  readonly record?: number;
+}
+
+/** What becomes of a record: it takes the place that was reserved for it, as its reader finds it there. */
+export function settleRecord(
+  state: { acts: readonly Act[] },
+  record: number,
+  become: Pick<Act, 'helper' | 'shape' | 'terms' | 'sends'>,
+): void {
+  state.acts = state.acts.map((act) => (act.record === record ? { on: act.on, ...become } : act));
 }
 
 /** @param state the path */

@@ -12,7 +12,7 @@ import {
   RINGBUF_HEADER,
 } from '../maps/ring-buffer-map.ts';
 import { addBlock, blockPointer, readBytes } from './access.ts';
-import { noteAct } from './acts.ts';
+import { type Act, settleRecord } from './acts.ts';
 import type { Inputs } from './inputs.ts';
 import { nextAnswerName, noteAnswer } from './note-answer.ts';
 import { PathMemory } from './path-memory.ts';
@@ -60,6 +60,29 @@ function put(inputs: Inputs, state: PathState, map: number, size: Term): boolean
 
 const RESERVE = 'bpf_ringbuf_reserve';
 
+/** An event as its reader gets it: in one piece or written in place is the same. */
+function event(
+  inputs: Inputs,
+  ring: number,
+  flags: Term,
+  bytes: readonly Term[],
+): Omit<Act, 'on' | 'record'> {
+  return {
+    helper: `event ${inputs.mapNumber(ring)}`,
+    shape: `${bytes.length} bytes`,
+    terms: [flags, ...bytes],
+    sends: `an event to map ${inputs.machine.maps[ring]!.name}`,
+  };
+}
+
+/** What older records have left in one, by the how manieth record of its ring it is. */
+function leftBehind(inputs: Inputs, state: PathState, ring: number, record: number, at: number): Term {
+  const own = state.acts.findIndex((one) => one.record === record);
+  const isRecord = (one: Act): boolean => one.sends !== undefined || one.record !== undefined;
+  const before = state.acts.slice(0, own).filter(isRecord).length;
+  return state.pool.unknown(8, `left${inputs.mapNumber(ring)}.${before}.${at}`);
+}
+
 const reserve: SymbolicHelper = (inputs, state, [map, size, flags]) => {
   const { pool } = state;
   const ring = ringOf(map!);
@@ -70,15 +93,16 @@ const reserve: SymbolicHelper = (inputs, state, [map, size, flags]) => {
     return pool.constant(64, 0);
   }
   const name = nextAnswerName(inputs, state, RESERVE);
-  noteAct(state, RESERVE, 'outside', [pool.constant(64, bytes)], `of ${inputs.mapNumber(ring)}`);
   const block = addBlock(state, {
     what: 'sample',
-    map: -1,
+    map: ring,
     size: bytes,
     writable: true,
     name,
     memory: new PathMemory(),
   });
+  const reserved = { helper: RESERVE, on: 'outside', shape: '', terms: [], record: block } as const;
+  state.acts = [...state.acts, reserved];
   // What older records have left there.
   noteAnswer(inputs, state, RESERVE, {
     behind: Array.from({ length: bytes }, (_, at) => pool.unknown(8, `${name}.${at}`)),
@@ -94,8 +118,7 @@ const output: SymbolicHelper = (inputs, state, [map, data, size, flags]) => {
   const bytes = Number(state.number(size!.term));
   const record = bytes > 0 ? readBytes(inputs, state, data!, bytes) : [];
   if (!put(inputs, state, ring, pool.constant(64, bytes))) return pool.constant(64, -EAGAIN);
-  const shape = `${bytes} bytes to ${inputs.mapNumber(ring)}`;
-  noteAct(state, 'bpf_ringbuf_output', 'outside', [flags!.term, ...record], shape);
+  state.acts = [...state.acts, { on: 'outside', ...event(inputs, ring, flags!.term, record) }];
   return pool.constant(64, 0);
 };
 
@@ -112,19 +135,28 @@ const query: SymbolicHelper = (inputs, state, [map, what]) => {
   return pool.constant(64, 0);
 };
 
+function recordOf(record: Value): number {
+  if (record.region?.kind !== 'block') throw new NotFollowed('a record that nobody knows');
+  return record.region.block;
+}
+
 /** A record that goes out, with what the path has written there: the rest is what older records have left. */
-const submit: SymbolicHelper = (_inputs, state, [record, flags]) => {
-  const { pool } = state;
-  if (record!.region?.kind !== 'block') throw new NotFollowed('a record that nobody knows');
-  const { memory } = state.blocks[record!.region.block]!;
-  const places = memory.written();
-  const bytes = places.map((at) => memory.byte(pool, at)!);
-  noteAct(state, 'bpf_ringbuf_submit', 'outside', [flags!.term, ...bytes], `bytes ${places.join(' ')}`);
+const submit: SymbolicHelper = (inputs, state, [record, flags]) => {
+  const block = recordOf(record!);
+  const { memory, map: ring, size } = state.blocks[block]!;
+  const bytes = Array.from(
+    { length: size },
+    (_, at) => memory.byte(state.pool, at) ?? leftBehind(inputs, state, ring, block, at),
+  );
+  settleRecord(state, block, event(inputs, ring, flags!.term, bytes));
   return undefined;
 };
 
-const discard: SymbolicHelper = (_inputs, state, [, flags]) => {
-  noteAct(state, 'bpf_ringbuf_discard', 'outside', [flags!.term]);
+const discard: SymbolicHelper = (inputs, state, [record, flags]) => {
+  const block = recordOf(record!);
+  const { map: ring, size } = state.blocks[block]!;
+  const shape = `${size} bytes of ${inputs.mapNumber(ring)}`;
+  settleRecord(state, block, { helper: 'bpf_ringbuf_discard', shape, terms: [flags!.term] });
   return undefined;
 };
 

@@ -15,7 +15,10 @@ export interface ActDifference {
   readonly isSeen: boolean;
 }
 
-type CallDifference = Omit<ActDifference, 'isSeen'>;
+type CallDifference = Omit<ActDifference, 'isSeen'> & {
+  /** Is it about what is sent, which runs show? */
+  readonly isSent?: boolean;
+};
 
 /** Acts on one of these may change places with those on another. A copy takes along whatever was told of the frame before. */
 const KINDS = ['outside', 'trace', 'frame', 'tunnel', 'socket'] as const;
@@ -34,7 +37,10 @@ export function actDifferences(
       const own = acts.filter(({ on }) => on === kind || (on === 'copy' && kind !== 'trace'));
       return isDropped && OF_FRAME.includes(kind) ? own.slice(0, own.findLastIndex(isCopy) + 1) : own;
     });
-    return sequenceDifferences(pool, a!, b!).map((one) => ({ ...one, isSeen: kind === 'trace' }));
+    return sequenceDifferences(pool, a!, b!).map(({ isSent, ...one }) => ({
+      ...one,
+      isSeen: kind === 'trace' || isSent === true,
+    }));
   });
 }
 
@@ -44,34 +50,57 @@ function isCopy({ on }: Act): boolean {
 
 function sequenceDifferences(pool: TermPool, old: readonly Act[], next: readonly Act[]): CallDifference[] {
   const calls = orderDifference(old, next);
-  if (calls !== undefined) return [{ what: calls, condition: pool.true, isCertain: true }];
+  if (calls !== undefined) return [{ ...calls, condition: pool.true, isCertain: true }];
   return old.flatMap((act, at): CallDifference[] => {
     const other = next[at]!;
-    const what = `the builds call ${act.helper} with other arguments`;
+    const isSent = act.sends !== undefined;
+    const what = isSent
+      ? `${act.sends}, in what it says`
+      : `the builds call ${act.helper} with other arguments`;
     if (act.shape !== other.shape || act.terms.length !== other.terms.length)
-      return [{ what, condition: pool.true, isCertain: false }];
+      return [{ what, condition: pool.true, isCertain: isSent, isSent }];
     const isSame = pool.all(act.terms.map((term, index) => pool.equal(term, other.terms[index]!)));
-    return isSame === pool.true ? [] : [{ what, condition: pool.not(isSame), isCertain: true }];
+    return isSame === pool.true ? [] : [{ what, condition: pool.not(isSame), isCertain: true, isSent }];
   });
 }
 
-/** How the helpers differ that are called, whatever their arguments; undefined: they do not. */
-function orderDifference(old: readonly Act[], next: readonly Act[]): string | undefined {
+/** How the calls differ, whatever their arguments; undefined: they do not. */
+function orderDifference(
+  old: readonly Act[],
+  next: readonly Act[],
+): Pick<CallDifference, 'what' | 'isSent'> | undefined {
   const at = old.findIndex(({ helper }, index) => next[index]?.helper !== helper);
   if (at < 0 && old.length === next.length) return undefined;
-  const names = new Set([...old, ...next].map(({ helper }) => helper));
-  const counts = [...names].map((helper) => ({
-    helper,
-    ...{ mine: countOf(old, helper), theirs: countOf(next, helper) },
+  const acts = new Map([...old, ...next].map((act) => [act.helper, act]));
+  const counts = [...acts.values()].map((act) => ({
+    act,
+    ...{ mine: countOf(old, act.helper), theirs: countOf(next, act.helper) },
   }));
   const only = counts.filter(({ mine, theirs }) => mine !== theirs);
-  if (only.length === 0) return `the builds call ${[...names].join(', ')} in another order`;
+  if (only.length === 0) return { what: `the builds ${verbs([...acts.values()])} in another order` };
+  const isSent = only.some(({ act }) => act.sends !== undefined);
   const [lost, made] = [only.find((one) => one.theirs === 0), only.find((one) => one.mine === 0)];
   if (lost !== undefined && made !== undefined)
-    return `the old build calls ${lost.helper}, the new one ${made.helper}`;
-  const { helper, mine, theirs } = only[0]!;
-  if (mine === 0 || theirs === 0) return `only the ${theirs === 0 ? 'old' : 'new'} build calls ${helper}`;
-  return `the old build calls ${helper} ${times(mine)}, the new one ${times(theirs)}`;
+    return { what: `the old build ${verb(lost.act)}, the new one ${verb(made.act)}`, isSent };
+  const { act, mine, theirs } = only[0]!;
+  if (mine === 0 || theirs === 0)
+    return { what: `only the ${theirs === 0 ? 'old' : 'new'} build ${verb(act)}`, isSent };
+  return { what: `the old build ${verb(act)} ${times(mine)}, the new one ${times(theirs)}`, isSent };
+}
+
+/** `calls bpf_send_signal`, `sends an event to map rb`. */
+function verb({ helper, sends }: Act): string {
+  return sends === undefined ? `calls ${helper}` : `sends ${sends}`;
+}
+
+function verbs(acts: readonly Act[]): string {
+  const called = acts.filter(({ sends }) => sends === undefined).map(({ helper }) => helper);
+  const sent = acts.flatMap(({ sends }) => sends ?? []);
+  const parts = [
+    ...(called.length === 0 ? [] : [`call ${called.join(', ')}`]),
+    ...(sent.length === 0 ? [] : [`send ${sent.join(', ')}`]),
+  ];
+  return parts.join(' and ');
 }
 
 function countOf(acts: readonly Act[], helper: string): number {

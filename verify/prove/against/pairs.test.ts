@@ -107,11 +107,11 @@ const RECORD = (value: number, end: string): string => `r1 = map[events]
 none:
   r0 = 2
   exit`;
-const SENT = (value: number): string => `*(u64 *)(r10 - 8) = ${value}
+const SENT = (value: number, size: number = 8): string => `*(u64 *)(r10 - 8) = ${value}
   r1 = map[events]
   r2 = r10
   r2 += -8
-  r3 = 8
+  r3 = ${size}
   r4 = 0
   call bpf_ringbuf_output
   r0 = 2
@@ -540,6 +540,21 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     is: 'different',
     old: xdp(RECORD(1, 'bpf_ringbuf_submit'), events),
     new: xdp(RECORD(2, 'bpf_ringbuf_submit'), events),
+  },
+  'an event in one piece and one written in place': {
+    is: 'equal',
+    old: xdp(RECORD(1, 'bpf_ringbuf_submit'), events),
+    new: xdp(SENT(1), events),
+  },
+  'what an event in one piece and one written in place say': {
+    is: 'different',
+    old: xdp(RECORD(1, 'bpf_ringbuf_submit'), events),
+    new: xdp(SENT(2), events),
+  },
+  'events of another length': {
+    is: 'different',
+    old: xdp(SENT(1, 4), events),
+    new: xdp(SENT(1), events),
   },
   'reserved events that are the same': {
     is: 'equal',
