@@ -8,7 +8,10 @@ const known = new WeakMap<Program, boolean>();
 export const NO_LINK_HEADER =
   'the program takes the first byte for that of an IP header, as on devices without a link header (tun, WireGuard); it was given Ethernet frames, which are not judged';
 
-/** Is it for frames that begin with an Ethernet header, as all are that are generated? */
+export const SOMETIMES_NO_LINK_HEADER =
+  'what the world holds makes the program take the first byte for that of an IP header, as on devices without a link header (tun, WireGuard); it was given Ethernet frames, which are not judged there';
+
+/** Is it, by its text, for frames that begin with an Ethernet header, as all are that are generated? `frameUses` tells what runs show. */
 export function isForEthernet(program: Program): boolean {
   let is = known.get(program);
   if (is === undefined) {

@@ -11,8 +11,10 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { ALL_BATCHES, BATCH_SIZE } from '../batch-plan.ts';
 import { guessedSlots } from '../guessed-slots.ts';
+import type { Sequence } from '../guide/traced-runs.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
-import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
+import { frameUses } from '../ip-first.ts';
+import { isForEthernet, NO_LINK_HEADER, SOMETIMES_NO_LINK_HEADER } from '../link-header.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
@@ -114,7 +116,9 @@ function unreachedIn({ object, entries }: Program, { fullCoverage }: ProgramRepo
 
 class Check {
   readonly #options: CheckOptions;
-  readonly #isOn: IsOn;
+  #isOn: IsOn;
+  /** Do some runs take the first byte for that of an IP header, and others not? */
+  #isMixed = false;
   readonly #rewritten: RewrittenWords;
   readonly #ttl: TtlSteps;
   readonly #wraps: TtlWraps;
@@ -153,9 +157,8 @@ class Check {
   constructor(options: CheckOptions) {
     this.#options = options;
     const { program, isOn = () => true } = options;
-    const hasLinkHeader = isForEthernet(program);
-    this.#isOn = hasLinkHeader ? isOn : (id) => isOn(id) && !isOfHeaders(id);
-    if (!hasLinkHeader) this.unjudged.push(NO_LINK_HEADER);
+    this.#isOn = isOn;
+    if (!isForEthernet(program)) this.#leaveHeadersOut();
     this.#ttl = new TtlSteps(program, options.worlds !== undefined);
     this.#wraps = new TtlWraps(program, options.worlds !== undefined);
     this.#garbage = new Uninitialized(program);
@@ -176,6 +179,26 @@ class Check {
         this.#wraps.enter(...changed);
       },
     );
+  }
+
+  /** Its frames are not of the kind that the program is for. */
+  #leaveHeadersOut(): void {
+    const isOn = this.#isOn;
+    this.#isOn = (id) => isOn(id) && !isOfHeaders(id);
+    this.unjudged.push(NO_LINK_HEADER);
+  }
+
+  /** What runs take frames for may hang on contents of maps and constants: packets are known that go there. */
+  #askWhatFramesAre(cases: readonly SavedCase[]): void {
+    const { program } = this.#options;
+    if (!isForEthernet(program)) return;
+    const { ipFirst, ethernet } = frameUses(
+      program,
+      cases.map((one) => one.case),
+    );
+    this.#isMixed = ipFirst && ethernet;
+    if (this.#isMixed) this.unjudged.push(SOMETIMES_NO_LINK_HEADER);
+    else if (ipFirst) this.#leaveHeadersOut();
   }
 
   /** Of all that ran. */
@@ -206,6 +229,7 @@ class Check {
     const observe = this.#observe;
     const guided = await guidedRun(this.#options);
     this.#guided = guided;
+    this.#askWhatFramesAre([...cases, ...(guided.cases ?? [])]);
     const budget = new TimeBudget(seconds);
     this.#runs = new CheckRuns(this.#options, this.#isOn, budget);
     budget.allot(SHARES.packets);
@@ -370,7 +394,7 @@ class Check {
   }
 
   async #enter(seen: Seen, version?: string): Promise<void> {
-    if (!this.#isOn(seen.breach.invariant)) return;
+    if (!this.#isOn(seen.breach.invariant) || this.#isOfOtherFrames(seen.breach.invariant, seen)) return;
     const { program, seed, save } = this.#options;
     const divergence = asOf(await divergenceOf(program, seed, seen), version);
     const saved = save === undefined ? {} : await save(divergence);
@@ -482,10 +506,16 @@ class Check {
     return grouped(findings.filter(({ invariant }) => this.#isOn(invariant)));
   }
 
+  /** Is it about headers, and of a run that took the frame for one without a link header? */
+  #isOfOtherFrames(invariant: string, shown: Sequence): boolean {
+    return this.#isMixed && isOfHeaders(invariant) && frameUses(this.#options.program, [shown]).ipFirst;
+  }
+
   /** Adds what is new. */
   async #collect(divergence: Divergence, findings: CheckFinding[]): Promise<void> {
     const { program, machine, kernel, witness, versions = [] } = this.#options;
     const finding = await placedFinding(this.#options, findingOf(divergence));
+    if (this.#isOfOtherFrames(finding.invariant, divergence.case)) return;
     if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) return;
     if (finding.invariant === 'reply/own-mac' && (await isMacChosen(program, divergence))) return;
     // The machine shows a packet for what the verifier only says.

@@ -8,6 +8,7 @@ import { TIME_UP } from '../../sim/ebpf/symbolic/solver.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { globalText } from '../explain/map-text.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
+import { frameUses } from '../ip-first.ts';
 import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
 import { assumptionsOf } from './assumptions.ts';
 import type { BranchWay } from './branches.ts';
@@ -107,13 +108,14 @@ async function proofOf(program: Program, options: ProveOptions): Promise<Program
     judged < paths.length ? `${paths.length - judged} paths were not judged: ${TIME_UP}` : undefined;
   const branches = await followed.branches();
   const constants = readConstants([inputs]);
+  const takesEthernet = isForPaths(program, paths);
   return {
     inputs,
     paths,
     branches,
     properties: judge
       .properties(followed.doubt ?? left)
-      .map((one) => (isForEthernet(program) ? one : withoutHeaders(one)))
+      .map((one) => (takesEthernet ? one : withoutHeaders(one)))
       .filter(({ invariant }) => options.isOn?.(invariant) ?? true),
     cut: followed.cut,
     assumptions: assumptionsOf(
@@ -127,6 +129,16 @@ async function proofOf(program: Program, options: ProveOptions): Promise<Program
     counts: feasibility.counts,
     seconds: (now() - started) / 1000,
   };
+}
+
+/** Do the packets of its paths, which begin with an Ethernet header, have what the program takes them for? */
+function isForPaths(program: Program, paths: readonly ProvedPath[]): boolean {
+  if (!isForEthernet(program)) return false;
+  const cases = paths.flatMap(({ witness }) =>
+    witness === undefined ? [] : [{ world: witness.world, stimuli: [witness.stimulus] }],
+  );
+  const { ipFirst, ethernet } = frameUses(program, cases);
+  return ethernet || !ipFirst;
 }
 
 /** Of a program that takes the frame for something else than it is, nothing about headers is proved, nor refuted. */
