@@ -19,7 +19,7 @@ import { repeatWords } from '../check/repeat-words.ts';
 import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
 import { acceptedLines, checkedLines, leftLine, verdictLine } from '../check/report-text.ts';
-import { checkAll, programsOf } from '../check/run.ts';
+import { CHECKED, checkAll, programsOf } from '../check/run.ts';
 import { isOn } from '../check/scope.ts';
 import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
 import { watchFiles } from '../check/watch-files.ts';
@@ -204,7 +204,7 @@ async function prepare(names: readonly string[], options: Options): Promise<Prep
   for (const compiled of plans) {
     useCompiler(compiled.compiler);
     resolved.push({ compiled, placed: await programsOf(compiled.plan) });
-    left.push(...notTested(compiled.asked));
+    left.push(...notTested(compiled.asked, CHECKED));
   }
   const programs = toldApart(resolved.flatMap(({ placed }) => placed.map(({ program }) => program)));
   let at = 0;

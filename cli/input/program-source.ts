@@ -63,6 +63,12 @@ function builtIn(definition: ProgramDefinition): Program {
   };
 }
 
+/** What of an object counts as its programs, where none is named. */
+export interface Selection {
+  /** Those behind a redirect, in `xdp/devmap` and `xdp/cpumap` sections, too? The machine alone runs them. Default: no. */
+  readonly behindRedirect?: boolean;
+}
+
 /**
  * The programs that the user means: a built-in's name, an object `FILE.o[:FUNCTION]` or the C source of one, or a
  * module that default-exports a definition.
@@ -75,9 +81,10 @@ export async function resolvePrograms(
   names: readonly string[],
   object?: string,
   onImport: (module: string) => Promise<void> = async () => {},
+  selection: Selection = {},
 ): Promise<Program[]> {
   const found: Program[] = [];
-  for (const name of names) found.push(...(await resolveProgram(name, onImport)));
+  for (const name of names) found.push(...(await resolveProgram(name, onImport, selection)));
   const all = names.length === 0 ? builtInPrograms() : found;
   if (object === undefined) return all;
   const [only, ...others] = all;
@@ -94,7 +101,11 @@ function compilerWords(path: string): string[] {
   return isSource(path) ? settingsWords(compilerSettings()) : [];
 }
 
-async function resolveProgram(name: string, onImport: (module: string) => Promise<void>): Promise<Program[]> {
+async function resolveProgram(
+  name: string,
+  onImport: (module: string) => Promise<void>,
+  selection: Selection,
+): Promise<Program[]> {
   const definition = programByName(name);
   if (definition !== undefined) return [builtIn(definition)];
   const file = parseObjectName(name);
@@ -102,7 +113,7 @@ async function resolveProgram(name: string, onImport: (module: string) => Promis
     await onImport(file.path);
     return [await programOfModule(file.path)];
   }
-  if (isThere(file.path)) return programsOfObject(file);
+  if (isThere(file.path)) return programsOfObject(file, selection);
   if (isFileName(file.path)) throw inputFailure(`${file.path}: no such file`);
   throw noProgram(name);
 }
@@ -130,16 +141,20 @@ export interface NotTested {
 }
 
 /** The functions that `resolvePrograms` leaves out of the objects that are named as a whole. */
-export function notTested(names: readonly string[]): NotTested[] {
+export function notTested(names: readonly string[], selection: Selection = {}): NotTested[] {
   return names.flatMap((name) => {
     const file = parseObjectName(name);
     const isObject = programByName(name) === undefined && !isModule(file.path);
     if (!isObject || file.function !== undefined || !isThere(file.path)) return [];
-    return notTestedOf(file.path, readObject(file.path));
+    return notTestedOf(file.path, readObject(file.path), selection);
   });
 }
 
-function notTestedOf(path: string, bytes: Uint8Array): NotTested[] {
+function notTestedOf(
+  path: string,
+  bytes: Uint8Array,
+  { behindRedirect: isAlso = false }: Selection,
+): NotTested[] {
   const object = objectOf(path, bytes);
   const tailCallers = tailCallersOf(object);
   return object.programs.flatMap(
@@ -148,7 +163,7 @@ function notTestedOf(path: string, bytes: Uint8Array): NotTested[] {
       const reason =
         hook === undefined
           ? `${otherType === undefined ? '' : `type ${otherType}, `}neither XDP nor TC`
-          : behindRedirect !== undefined
+          : behindRedirect !== undefined && !isAlso
             ? `runs behind a redirect (${behindRedirect})`
             : callers !== undefined
               ? `runs behind tail calls of ${callers.join(', ')}`
@@ -159,11 +174,11 @@ function notTestedOf(path: string, bytes: Uint8Array): NotTested[] {
 }
 
 /** The XDP and TC programs of an object, each by itself, or the one that is named. */
-export function programsOfObject(file: ObjectName): Program[] {
+export function programsOfObject(file: ObjectName, selection: Selection = {}): Program[] {
   const bytes = readObject(file.path);
   const entries = entriesOf(file.path, bytes);
   // A program behind a redirect or a tail call relies on what ran before it: only who names it means it.
-  const others = notTestedOf(file.path, bytes);
+  const others = notTestedOf(file.path, bytes, selection);
   const isOther = (name: string): boolean =>
     others.some((one) => one.program === `${basename(file.path)}:${name}`);
   const chosen = entries.filter((entry) =>
@@ -178,6 +193,7 @@ export function programsOfObject(file: ObjectName): Program[] {
         : other === undefined
           ? `${file.path}: contains no program “${file.function}”; available: ${has}`
           : `${file.path}: ${file.function} cannot be tested: section ${other.section}: ${other.reason}`,
+      file.function === undefined ? howToName(file.path, entries) : undefined,
     );
   }
   return chosen.map((entry) => ({
@@ -193,6 +209,13 @@ export function programsOfObject(file: ObjectName): Program[] {
       ...compilerWords(file.path),
     ],
   }));
+}
+
+/** What runs behind something else runs for whoever names it. */
+function howToName(path: string, [first]: readonly ProgramEntry[]): string | undefined {
+  return first === undefined
+    ? undefined
+    : `Who names one has it tested all the same: ${path}:${first.function}`;
 }
 
 function listed(others: readonly NotTested[]): string {

@@ -4,7 +4,7 @@ import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { action } from '../invariants/action.ts';
+import { actionInvariant } from '../invariants/action.ts';
 import { broken } from '../invariants/broken.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
@@ -42,7 +42,10 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     ...one,
     judge: (pair, passage) => on(one.judge(pair, passage)),
   }));
-  const outcomes: OutcomeInvariant[] = [action, redirectTarget(callsRedirect(program))].map((one) => ({
+  const outcomes: OutcomeInvariant[] = [
+    actionInvariant(program.entries[0]?.behindRedirect),
+    redirectTarget(callsRedirect(program)),
+  ].map((one) => ({
     name: one.name,
     judge: (passage) => on(one.judge(passage)),
   }));

@@ -4,7 +4,7 @@ import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS } from '../../sim/runtime/actions.ts';
-import type { Program } from '../../sim/runtime/program.ts';
+import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
 import { EngineSide } from '../engine-side.ts';
 import { data, ethernet, ipv4 } from '../test-support/packets.ts';
 import type { Seen } from './probe.ts';
@@ -43,9 +43,13 @@ const SOMETIMES = `${HALF}
 
 const PACKETS = [{ packet: data(60) }, { packet: ethernet(0x0800, ipv4(17, data(20))) }];
 
-async function found(text: string, stimuli: readonly Stimulus[] = PACKETS): Promise<Seen | undefined> {
+async function found(
+  text: string,
+  stimuli: readonly Stimulus[] = PACKETS,
+  entry: Partial<ProgramEntry> = {},
+): Promise<Seen | undefined> {
   const program: Program = {
-    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp', ...entry }] },
     object: writeElf({ main: text }, []),
   };
   const machine = createVmEngine();
@@ -68,6 +72,11 @@ it('is a warning where other packets have it written, or where none of it is', a
       '4 bytes of the metadata, from byte 4 on, lie in the room that bpf_xdp_adjust_meta made, which the kernel does not clear, and the program did not write them',
   });
   expect((await found(room('')))?.severity).toBe('warning');
+});
+
+it('does not leave with what a device map sends', async () => {
+  expect(await found(room(''), PACKETS, { behindRedirect: 'devmap' })).toBeUndefined();
+  expect((await found(room(''), PACKETS, { behindRedirect: 'cpumap' }))?.severity).toBe('warning');
 });
 
 it('is a note where no packet has it written, and the rest is', async () => {

@@ -34,7 +34,9 @@ export class UnwrittenMetadata {
 
   constructor(program: Program) {
     this.#program = program;
-    this.#makesRoom = callsAny(program, ({ name }) => name === ADJUST_META);
+    // What a device map's program passes goes to the wire, without metadata.
+    const isSent = program.entries.some(({ behindRedirect }) => behindRedirect === 'devmap');
+    this.#makesRoom = !isSent && callsAny(program, ({ name }) => name === ADJUST_META);
   }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {

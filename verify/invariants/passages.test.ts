@@ -18,7 +18,7 @@ import {
   V6_B,
   vlan,
 } from '../test-support/packets.ts';
-import { action } from './action.ts';
+import { actionInvariant } from './action.ts';
 import { broken } from './broken.ts';
 import type { Invariant } from './invariant.ts';
 import { laterFragments } from './later-fragments.ts';
@@ -95,15 +95,22 @@ describe('a TTL', () => {
 });
 
 describe('an action', () => {
-  const of = (hook: Hook, returned: number): string =>
-    action.judge({ hook, action: returned, delivery: deliveryOf(hook, returned), redirect: 0 })?.invariant ??
-    '';
+  const of = (hook: Hook, returned: number, behind?: 'devmap' | 'cpumap'): string =>
+    actionInvariant(behind).judge({
+      ...{ hook, action: returned, delivery: deliveryOf(hook, returned), redirect: 0 },
+    })?.invariant ?? '';
 
   it('is one of the hook’s own', () => {
     expect([1, 2, 3, 4].map((one) => of('xdp', one))).toEqual(['', '', '', '']);
     expect([5, 31, -22, 255].map((one) => of('xdp', one))).toEqual(new Array(4).fill('action/unknown'));
     expect([-1, 0, 2, 3, 7, 8].map((one) => of('tc-ingress', one))).toEqual(new Array(6).fill(''));
     expect([9, -2].map((one) => of('tc-egress', one))).toEqual(new Array(2).fill('action/unknown'));
+  });
+
+  it('behind a redirect is one that the map knows', () => {
+    const each = (behind: 'devmap' | 'cpumap'): string[] => [1, 2, 3, 4].map((one) => of('xdp', one, behind));
+    expect(each('devmap')).toEqual(['', '', 'action/unknown', 'action/unknown']);
+    expect(each('cpumap')).toEqual(['', '', 'action/unknown', '']);
   });
 
   it('of giving up is worth a note', () => {

@@ -9,6 +9,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
+import { isRefusedBehind } from '../invariants/action.ts';
 import type { Confirmer } from './confirm.ts';
 import { contentsIn } from './contents.ts';
 import { confirmPath } from './paths.ts';
@@ -19,12 +20,20 @@ export function actionBounds(hook: Hook): readonly [least: number, most: number]
   return hook === 'xdp' ? [0, 4] : [-1, 8];
 }
 
-/** When a returned number is an action. */
-export function isAction({ pool, hook }: Inputs, action: Term): Term {
+/** When a returned number is an action, behind a redirect one that the kernel knows there. */
+export function isAction({ pool, hook, behindRedirect }: Inputs, action: Term): Term {
   const [least, most] = actionBounds(hook);
-  const shifted = pool.addConst(pool.extract(action, 0, 32), -least);
-  return pool.less(shifted, pool.constant(32, most - least + 1));
+  const returned = pool.extract(action, 0, 32);
+  const shifted = pool.addConst(returned, -least);
+  const refused = ACTIONS.filter((number) => isRefusedBehind(behindRedirect, number));
+  return pool.all([
+    pool.less(shifted, pool.constant(32, most - least + 1)),
+    ...refused.map((number) => pool.not(pool.equal(returned, pool.constant(32, number)))),
+  ]);
 }
+
+/** Those of XDP. */
+const ACTIONS: readonly number[] = [0, 1, 2, 3, 4];
 
 /** A path whose action is known as far as that goes, and a packet that takes it. */
 export interface ActionPath {

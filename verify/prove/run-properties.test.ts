@@ -17,7 +17,12 @@ const object = testObject({ main: 'exit' }, [testMap('flows', 'HASH')]);
 const machine = new Machine(object, {});
 const pool = new TermPool();
 const inputsAt = (hook: Hook): Inputs => new Inputs(pool, machine, hook, object.programs[0]!);
-const INPUTS = { xdp: inputsAt('xdp'), 'tc-ingress': inputsAt('tc-ingress') } as const;
+const behind = (map: 'devmap' | 'cpumap'): Inputs =>
+  new Inputs(pool, machine, 'xdp', { ...object.programs[0]!, behindRedirect: map });
+const INPUTS = {
+  ...{ xdp: inputsAt('xdp'), 'tc-ingress': inputsAt('tc-ingress') },
+  ...{ devmap: behind('devmap'), cpumap: behind('cpumap') },
+} as const;
 const WITNESS = { stimulus: { packet: new Uint8Array(60) } } as unknown as Witness;
 const STACK = pool.unknown(8, 'unwritten.0.8');
 const unknown = (name: string, width = 64): Term => pool.unknown(width, name);
@@ -53,6 +58,10 @@ describe('an action', () => {
     ['xdp', 4, 'proved'],
     ['xdp', 5, 'refuted: the program returns 5'],
     ['xdp', 0xffff_ffff, 'refuted: the program returns -1'],
+    ['devmap', 2, 'proved'],
+    ['devmap', 4, 'refuted: the program returns 4'],
+    ['cpumap', 4, 'proved'],
+    ['cpumap', 3, 'refuted: the program returns 3'],
     ['xdp', 0x1_0000_0002n, 'proved'],
     ['tc-ingress', 0xffff_ffff, 'proved'],
     ['tc-ingress', 0xffff_fffe, 'refuted: the program returns -2'],

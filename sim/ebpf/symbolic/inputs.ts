@@ -52,6 +52,8 @@ export class Inputs {
   readonly hook: Hook;
   readonly limits: InputLimits;
   readonly layout: ContextLayout;
+  /** The kind of map that the program stands in, where only a redirect runs it. */
+  readonly behindRedirect: BpfProgram['behindRedirect'];
   /** Where the frame begins. */
   readonly data: number;
   /** Bytes of the frame, 16 bits; words of metadata, 6 bits. */
@@ -80,6 +82,7 @@ export class Inputs {
     this.pool = pool;
     this.machine = machine;
     this.hook = hook;
+    this.behindRedirect = program.behindRedirect;
     this.limits = hook === 'xdp' ? limits : { ...limits, shortest: Math.max(SHORTEST_SKB, limits.shortest) };
     this.layout = programLayout(hook === 'xdp' ? 'xdp' : 'tc', program);
     this.data = hook === 'xdp' ? XDP_DATA : SKB_DATA;
