@@ -4,9 +4,10 @@
  * pseudo-header alone, and `inet_proto_csum_replace4` (net/core/utils.c) touches it only where the flag is given.
  *
  * So a second sum is kept, as that frame would have it: what was passed with the flag must come to what became of the
- * pseudo-header. Asked of frames that came and left with a right checksum, which nothing but these calls has changed.
+ * pseudo-header. Hosts leave the sums of TCP and UDP to a device; those of ICMP and ICMPv6 the kernel computes itself (`ndisc_send_skb`,
+ * `icmpv6_push_pending_frames`, `rawv6_push_pending_frames`): of these the flag is a note. Asked of frames that came and left with a right checksum, which nothing but these calls has changed.
  */
-import { CHECKSUM, isIp, PART } from '../oracle/found.ts';
+import { CHECKSUM, HEADER, isIp, PART } from '../oracle/found.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { onesSum } from '../oracle/sum.ts';
 import { type CallRemark, type CallStep, callsOf, lineOf, placeOf, type TracedRun } from './call-remark.ts';
@@ -24,6 +25,9 @@ interface Replacement {
   /** What it adds to the sum of what the checksum covers. */
   readonly difference: number;
 }
+
+/** Checksums that hosts leave to a device. */
+const OFFLOADED: ReadonlySet<number> = new Set([HEADER.tcp, HEADER.udp]);
 
 const pair = new FramePair();
 
@@ -47,7 +51,8 @@ export function pseudoHeaderFlags(run: TracedRun): CallRemark[] {
   const { ofPseudoHeader } = message;
   if (total(replacements.filter(({ isFlagged }) => isFlagged)) === ofPseudoHeader) return [];
   const wrong = wrongFlag(replacements, ofPseudoHeader);
-  return [remarkOf(wrong ?? replacements[0]!, wrong === undefined, pair.is.at[1]!)];
+  const isOffloaded = OFFLOADED.has(pair.is.kind[1]!);
+  return [remarkOf(wrong ?? replacements[0]!, wrong === undefined, pair.is.at[1]!, isOffloaded)];
 }
 
 /**
@@ -104,9 +109,15 @@ function wrongFlag(replacements: readonly Replacement[], wanted: number): Replac
   return best?.[0];
 }
 
-function remarkOf({ step, isFlagged }: Replacement, isMixed: boolean, at: number): CallRemark {
-  const consequence =
-    'a frame whose checksum is left to the device (CHECKSUM_PARTIAL) leaves with a wrong one';
+function remarkOf(
+  { step, isFlagged }: Replacement,
+  isMixed: boolean,
+  at: number,
+  isOffloaded: boolean,
+): CallRemark {
+  const consequence = isOffloaded
+    ? 'a frame whose checksum is left to the device (CHECKSUM_PARTIAL) leaves with a wrong one'
+    : 'hosts leave no such checksum to the device, only the sum that a receiving device took (CHECKSUM_COMPLETE) gets wrong';
   const [expected, got, what] = isMixed
     ? ['two calls', 'one call', 'sums the pseudo-header together with what lies behind it']
     : isFlagged
@@ -119,6 +130,7 @@ function remarkOf({ step, isFlagged }: Replacement, isMixed: boolean, at: number
   return {
     place: placeOf(step),
     fault: {
+      ...(isOffloaded ? {} : { severity: 'info' }),
       breach: {
         invariant: 'checksum/pseudo-header-flag',
         at,

@@ -222,6 +222,6 @@ export const CHECKSUM_RULES: readonly Rule[] = [
     'checksum/pseudo-header-flag',
     'error',
     'BPF_F_PSEUDO_HDR left out, or given for something else',
-    '`bpf_l4_csum_replace` has to be told whether what changed is in the pseudo-header (an address) or behind it (a port, an ICMP identifier). Of a packet that leaves its checksum to the device (CHECKSUM_PARTIAL), as this host and its containers send them, the field holds the sum of the pseudo-header alone: without the flag it is not updated, with it for a port it is spoilt (`inet_proto_csum_replace4`), and the packet arrives with a wrong checksum. Test runs do not show it: their packets have no offload. Not judged where the message itself becomes longer or shorter, and inside of tunnels.',
+    '`bpf_l4_csum_replace` has to be told whether what changed is in the pseudo-header (an address) or behind it (a port, an ICMP identifier). Of a packet that leaves its checksum to the device (CHECKSUM_PARTIAL), as this host and its containers send them, the field holds the sum of the pseudo-header alone: without the flag it is not updated, with it for a port it is spoilt (`inet_proto_csum_replace4`), and the packet arrives with a wrong checksum. Test runs do not show it: their packets have no offload. Of ICMP and ICMPv6, whose sums hosts compute themselves, it is a note: the sum that a receiving device took (CHECKSUM_COMPLETE) alone becomes wrong, and the kernel sums anew. Not judged where the message itself becomes longer or shorter, and inside of tunnels.',
   ),
 ];
