@@ -68,6 +68,28 @@ it('changes one or two bytes, most of them in the first 96, and any others now a
   expect(changed.filter((at) => at === 12 || at === 13)).toEqual([]);
 });
 
+it('lets half of the generated packets come with what kept ones came with, however a run is cut', () => {
+  const [one] = kept(1).stimuli;
+  const marked = { ...kept(1), stimuli: [{ ...one!, skb: { mark: 7, vlan: { tci: 5 } } }] };
+  const all = packets(source(marked), 0, 1024);
+  const generated = all.filter((stimulus) => !isKept(stimulus));
+  const coming = generated.filter(({ skb }) => skb?.mark === 7);
+  expect(coming.length / generated.length).toBeGreaterThan(0.4);
+  expect(coming.length / generated.length).toBeLessThan(0.6);
+  // A tag beside the frame belongs to the frame.
+  expect(coming.filter(({ skb }) => skb?.vlan !== undefined)).toEqual([]);
+  const pieces = [0, 10, 64, 70, 130, 1024].map((start, index, { [index + 1]: end = start }) =>
+    packets(source(marked), start, end - start),
+  );
+  expect(pieces.flat()).toEqual(all);
+  // Where kept packets come with nothing, generated ones do as ever.
+  const plain = new PacketBatch(64);
+  new PacketGenerator().fill(plain, SEED, 0, 64, NO_LIMITS);
+  expect(packets(source(kept(1)), 0, 64)).toEqual(
+    Array.from({ length: 64 }, (_, index) => plain.stimulus(index)),
+  );
+});
+
 it('leaves out what an engine does not take', () => {
   const all = packets(source(kept(1, 8)), 0, 256, TEST_RUN_LIMITS);
   expect(all.filter(isKept)).toEqual([]);

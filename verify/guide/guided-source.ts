@@ -1,6 +1,7 @@
 /**
  * Packets of a guided run: half of them generated as ever, half made of the kept cases of the world at hand, as they are or
- * changed in a place or two. Packet i is a matter of seed, guidance, world and i, like every packet.
+ * changed in a place or two. Half of the generated ones come with what a kept packet came with besides its bytes (a mark, a device): where a
+ * program asks for that first, no other packet gets further. Packet i is a matter of seed, guidance, world and i, like every packet.
  */
 import { BYTES } from '../../corpus/generate/boundaries.ts';
 import { type LimitsByHook, withinLimits } from '../../corpus/generate/packet-limits.ts';
@@ -15,16 +16,22 @@ import type { Guidance } from './guide.ts';
 /** Packets that come from one side or the other in a row: sequences need some room. */
 const BLOCK = 64;
 const GUIDED = 0x6b65_7074;
+const COMING = 0x636f_6d65;
+
+/** What a packet comes with besides its bytes, and for which entry. A tag beside the frame is of the frame. */
+type Context = Pick<Stimulus, 'entry' | 'ingressIfindex' | 'rxQueueIndex' | 'skb'>;
 
 export class GuidedSource implements PacketSource {
   readonly #base: PacketSource;
   readonly #hooks: Program['entries'];
   readonly #byWorld = new Map<World, readonly (readonly Stimulus[])[]>();
   readonly #all: readonly (readonly Stimulus[])[];
+  readonly #contexts = new Map<readonly (readonly Stimulus[])[], readonly Context[]>();
   readonly #random = new Random();
   readonly #block = new PacketBatch(BLOCK, BLOCK * 2048);
   #seed: Seed | undefined;
   #own: Seed | undefined;
+  #coming: Seed | undefined;
 
   constructor(base: PacketSource, program: Program, guidance: Guidance) {
     this.#base = base;
@@ -49,10 +56,52 @@ export class GuidedSource implements PacketSource {
       const block = Math.floor(index / BLOCK);
       const next = Math.min(end, (block + 1) * BLOCK);
       const isKept = block % 2 === 1 && this.#all.length > 0;
-      if (!isKept) this.#base.fill(batch, seed, index, next - index, limits, world);
+      if (!isKept) this.#fillGenerated(batch, seed, index, next - index, limits, world);
       else this.#fillKept(batch, seed, block, index - block * BLOCK, next - block * BLOCK, limits, world);
       index = next;
     }
+  }
+
+  #fillGenerated(
+    batch: PacketBatch,
+    seed: Seed,
+    index: number,
+    count: number,
+    limits: LimitsByHook,
+    world: World | undefined,
+  ): void {
+    const first = batch.count;
+    this.#base.fill(batch, seed, index, count, limits, world);
+    const contexts = this.#contextsOf(this.#keptIn(world));
+    if (contexts.length === 0) return;
+    this.#setSeed(seed);
+    const random = this.#random;
+    random.start(this.#coming!, Math.floor(index / BLOCK));
+    for (let skipped = 0; skipped < index % BLOCK; skipped++) random.bits();
+    for (let at = first; at < batch.count; at++) {
+      const bits = random.bits();
+      if (bits < 0) comeAs(batch, at, contexts[(bits & 0xffff) % contexts.length]!);
+    }
+  }
+
+  #keptIn(world: World | undefined): readonly (readonly Stimulus[])[] {
+    return (world === undefined ? undefined : this.#byWorld.get(world)) ?? this.#all;
+  }
+
+  #contextsOf(kept: readonly (readonly Stimulus[])[]): readonly Context[] {
+    let contexts = this.#contexts.get(kept);
+    if (contexts === undefined) {
+      contexts = contextsIn(kept.flat());
+      this.#contexts.set(kept, contexts);
+    }
+    return contexts;
+  }
+
+  #setSeed(seed: Seed): void {
+    if (seed === this.#seed) return;
+    this.#seed = seed;
+    this.#own = fork(seed, GUIDED);
+    this.#coming = fork(seed, COMING);
   }
 
   /** The packets from `from` to `to` of a block: the others are made, too, since sequences run through it. */
@@ -65,15 +114,12 @@ export class GuidedSource implements PacketSource {
     limits: LimitsByHook,
     world: World | undefined,
   ): void {
-    if (seed !== this.#seed) {
-      this.#seed = seed;
-      this.#own = fork(seed, GUIDED);
-    }
+    this.#setSeed(seed);
     const target = from === 0 ? batch : this.#block;
     if (target !== batch) target.clear();
     const random = this.#random;
     random.start(this.#own!, block);
-    const kept = (world === undefined ? undefined : this.#byWorld.get(world)) ?? this.#all;
+    const kept = this.#keptIn(world);
     let made = 0;
     while (made < to) {
       const stimuli = kept[random.below(kept.length)]!;
@@ -115,6 +161,38 @@ export class GuidedSource implements PacketSource {
     batch.bytes[start + 12] = before >> 8;
     batch.bytes[start + 13] = before;
   }
+}
+
+/** Each once. */
+function contextsIn(stimuli: readonly Stimulus[]): Context[] {
+  const found = new Map<string, Context>();
+  for (const { entry, ingressIfindex, rxQueueIndex, skb: { vlan: _, ...skb } = {} } of stimuli) {
+    const context: Context = {
+      ...(entry === undefined ? {} : { entry }),
+      ...(ingressIfindex === undefined ? {} : { ingressIfindex }),
+      ...(rxQueueIndex === undefined ? {} : { rxQueueIndex }),
+      ...(Object.keys(skb).length === 0 ? {} : { skb }),
+    };
+    const isPlain = ingressIfindex === undefined && rxQueueIndex === undefined && context.skb === undefined;
+    if (!isPlain) found.set(keyOf(context), context);
+  }
+  return [...found.values()];
+}
+
+function keyOf(context: Context): string {
+  return JSON.stringify(context, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+}
+
+/** Keeps what a generated packet comes with itself. */
+function comeAs(
+  batch: PacketBatch,
+  at: number,
+  { entry = 0, ingressIfindex, rxQueueIndex, skb }: Context,
+): void {
+  if (batch.entry[at] !== entry) return;
+  if (ingressIfindex !== undefined) batch.ingressIfindex[at] = ingressIfindex;
+  if (rxQueueIndex !== undefined) batch.rxQueueIndex[at] = rxQueueIndex;
+  if (skb !== undefined) batch.skb.set(at, { ...skb, ...batch.skb.get(at) });
 }
 
 /** One or two bytes of a packet, most of them in its headers; half of the time its checksums are made right again. */

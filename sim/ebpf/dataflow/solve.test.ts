@@ -21,6 +21,34 @@ function solved(operand: Operand, target: bigint): number[] | undefined {
   return fields.map((field, index) => Number(one.get(field) ?? values[index]));
 }
 
+describe('a branch on a part of a wide value', () => {
+  const mark: InputField = { kind: 'context', packet: 0, name: 'mark' };
+  const masked = (
+    comparison: FlowBranch['comparison'],
+    value: bigint,
+    b: bigint,
+    taken: boolean,
+  ): FlowBranch => ({
+    ...{ program: 0, slot: 0, packet: 0, bits: 64, b, comparison, taken },
+    a: binary('and', 64, input(mark, value), 0xf00n),
+  });
+  const solutions = (branch: FlowBranch): (bigint | undefined)[] =>
+    solveBranch(branch, [], () => true).map((one) => one.get(mark));
+
+  it.each([
+    ['is not 0 with a bit of the mask', masked('eq', 0x5n, 0n, true), 0x105n],
+    ['is more with the next bit of the mask', masked('gt', 0x105n, 0x100n, false), 0x205n],
+    ['is less without any', masked('lt', 0x305n, 0x300n, false), 0x5n],
+  ])('%s', (_, branch, expected) => {
+    expect(solutions(branch)[0]).toBe(expected);
+  });
+
+  it('is none that the mask does not let through', () => {
+    expect(solutions(masked('gt', 0xf00n, 0xf00n, false))).toEqual([]);
+    expect(solutions(masked('eq', 0n, 0x1000n, false))).toEqual([]);
+  });
+});
+
 describe('undoing what was computed', () => {
   it('undoes byte order', () => {
     expect(solved(swap(16, loaded(0, 2)), 34567n)?.slice(0, 2)).toEqual([0x87, 0x07]);

@@ -73,11 +73,26 @@ export function solveBranch(
       for (const one of invert(b, target, bits)) add(one);
   for (const field of fieldsOf(a, fieldsOf(b)))
     for (const value of choices(field) ?? []) add(new Map([[field, BigInt.asUintN(64, value)]]));
+  // A mask may leave no bit of the targets above.
+  if (solutions.length === 0) for (const one of stepsWithin(a, b, bits)) add(one);
+  if (solutions.length === 0) for (const one of stepsWithin(b, a, bits)) add(one);
   if (solutions.length === 0) {
     const found = search(a, b, bits, wanted, choosable, onSearch);
     if (found !== undefined) add(found);
   }
   return ranked(solutions, earlier).slice(0, MAX_SOLUTIONS);
+}
+
+/** With a value that is one bit away from what it is compared with: the lowest bit that it may have, or the highest. */
+function stepsWithin(operand: Operand, other: Operand, bits: 32 | 64): Assignment[] {
+  const possible = BigInt.asUintN(bits, possibleBits(operand));
+  if (typeof operand === 'bigint' || possible === 0n) return [];
+  const value = tracedValue(other);
+  const lowest = possible & -possible;
+  const highest = 1n << BigInt(possible.toString(2).length - 1);
+  return [lowest, highest].flatMap((bit) =>
+    [value ^ bit, value + bit, value - bit].flatMap((target) => invert(operand, target, bits)),
+  );
 }
 
 /** Those that break few of the conditions before come first. */
