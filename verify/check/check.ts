@@ -390,7 +390,8 @@ class Check {
     const byAction = await this.#fragments.find(program, machine);
     if (byAction !== undefined && !hasContents(byAction.world)) return [byAction];
     const byKey = await this.#fragmentKeys.find(program, machine);
-    return [byAction, byKey].filter((seen) => seen !== undefined);
+    // First what weighs more where both are of one line: contents decide on actions, seldom on keys.
+    return [byKey, byAction].filter((seen) => seen !== undefined);
   }
 
   async #enter(seen: Seen, version?: string): Promise<void> {

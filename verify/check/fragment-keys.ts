@@ -1,10 +1,12 @@
 /**
  * Does a program take the data of later fragments for ports, and make entries of maps under them? Two fragments that differ in
  * nothing but the data where a first one has its ports must come to entries under the same keys: flows, bans and counters that
- * nobody finds again fill the map instead.
+ * nobody finds again fill the map instead. In an array they must come to the same elements: another class is counted there.
  */
+import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import { equalWhole } from '../../sim/packet/bytes.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { differingEntries, type MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isArray } from '../../sim/runtime/maps.ts';
@@ -13,19 +15,31 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { SourcePlaceWithText } from '../outcome.ts';
 import { withData } from './fragment-reads.ts';
 import { callsAny } from './judging.ts';
-import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, sourceOf, traceOf } from './probe.ts';
+import {
+  CaseRunner,
+  partingLine,
+  type Seen,
+  type Sighting,
+  simplest,
+  simplestWorld,
+  sourceOf,
+  traceOf,
+} from './probe.ts';
 import type { OfAction, TransportSightings } from './transport-sightings.ts';
 import { isLater, LATER, LATER_WORDS, laterFragment, transportOf } from './variants.ts';
 
 const UPDATE = 'bpf_map_update_elem';
+const LOOKUP = 'bpf_map_lookup_elem';
 /** Packets of a protocol that make entries by their ports: each is tried in fragments of all offsets. */
 const MAX_DECISIVE = 3;
 /** Bytes of ports. */
 const PORTS = 4;
 
-/** A map in which two packets make entries under different keys. */
+/** A map in which two packets make entries under different keys, or write to other elements. */
 interface Apart {
   readonly map: string;
+  /** An array has all of its entries from the start: nothing is made, and it does not fill up. */
+  readonly isArray: boolean;
 }
 
 export class FragmentKeys {
@@ -40,7 +54,7 @@ export class FragmentKeys {
 
   /** A fragment whose data goes into a key; undefined where none does. */
   async find(program: Program, machine: Engine): Promise<Seen | undefined> {
-    if (!callsAny(program, ({ name }) => name === UPDATE)) return undefined;
+    if (!callsAny(program, ({ name }) => name === UPDATE) && !hasArrays(program)) return undefined;
     const runner = new CaseRunner(program, machine);
     try {
       for (const byAction of this.#sightings.short.values()) {
@@ -88,15 +102,23 @@ export class FragmentKeys {
     const got = await runner.outcome(world, small);
     const at = transportOf(small.packet, true)?.at;
     if (found === undefined || got === undefined || at === undefined) return undefined;
-    const source = await updateIn(program, world, small);
+    const other = { ...small, packet: withData(small, otherPorts(small, at))!.packet };
+    const source = found.isArray
+      ? await keyIn(program, world, small, other)
+      : await updateIn(program, world, small);
+    const place = found.isArray
+      ? `counts in another element of array ${found.map}, or writes there`
+      : `makes its entry of map ${found.map} under another key`;
+    const key = found.isArray ? 'element' : 'key';
+    const what = found.isArray ? 'array' : 'map';
     return {
       ...{ world, stimuli: [small], engine: runner.engine, got },
       ...(source === undefined ? {} : { source }),
       breach: {
         ...{ invariant: 'fragments/ports-read', at, size: 0 },
-        expected: 'the same key for any data',
-        got: `another key of map ${found.map} with other data`,
-        sentence: `with ${Buffer.from(otherPorts(small, at)).toString('hex')} in place of the fragment's first bytes the program makes its entry of map ${found.map} under another key`,
+        expected: `the same ${key} for any data`,
+        got: `another ${key} of ${what} ${found.map} with other data`,
+        sentence: `with ${Buffer.from(otherPorts(small, at)).toString('hex')} in place of the fragment's first bytes the program ${place}`,
       },
     };
   }
@@ -119,7 +141,13 @@ async function keysApart(runner: CaseRunner, world: World, stimulus: Stimulus): 
   }
   const [own, others] = runs as [readonly MapSnapshot[], readonly MapSnapshot[]];
   const map = own.find((one, index) => haveOtherKeys(one, others[index]!));
-  return map === undefined ? undefined : { map: map.definition.name };
+  return map && { map: map.definition.name, isArray: isArray(map.definition.type) };
+}
+
+/** Has it arrays of its own, besides its variables? */
+function hasArrays({ object }: Program): boolean {
+  if (object === undefined) return false;
+  return linkedObject(object).maps.some(({ type, global }) => global === undefined && isArray(type));
 }
 
 /** Both ports with one bit the other way. */
@@ -143,6 +171,30 @@ function haveOtherKeys(a: MapSnapshot, b: MapSnapshot): boolean {
     more ||= isEmpty(expected);
   }
   return isArray(a.definition.type) ? more && less : more || less;
+}
+
+/** The line at which the ways of two packets part; where they go the same, that of the last lookup with another key. */
+async function keyIn(
+  program: Program,
+  world: World,
+  one: Stimulus,
+  other: Stimulus,
+): Promise<SourcePlaceWithText | undefined> {
+  const [a, b] = [
+    await traceOf(program, { world, stimuli: [one] }),
+    await traceOf(program, { world, stimuli: [other] }),
+  ];
+  if (a === undefined || b === undefined) return undefined;
+  const isSameWay = a.steps.every((step, at) => b.steps[at]?.instruction === step.instruction);
+  if (!isSameWay) return partingLine(program, world, one, other);
+  const source = a.steps.findLast(
+    ({ call }, at) => call?.name === LOOKUP && !isSameKey(call.given, b.steps[at]?.call?.given),
+  )?.source;
+  return source === undefined || source.line === 0 ? undefined : sourceOf(source);
+}
+
+function isSameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equalWhole(a, b);
 }
 
 /** The line of the last entry that was made. */

@@ -86,7 +86,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'fragments/ports-read',
     'warning',
     'Ports read from a later fragment',
-    'What becomes of a later fragment depends on bytes in which only a first fragment has ports and flags: data that looks like a port decides. So it is where such bytes go into the key of an entry that the program makes: flows that nobody finds again fill the map. Right for programs that classify by payload.',
+    'What becomes of a later fragment depends on bytes in which only a first fragment has ports and flags: data that looks like a port decides. So it is where such bytes go into the key of an entry that the program makes: flows that nobody finds again fill the map; and where they choose the element of an array: what is counted there is of another class. Right for programs that classify by payload.',
   ),
   rule(
     'ethertype/stale',
