@@ -89,6 +89,15 @@ describe('the runs of a check', () => {
     expect(runs.summary(proof).coverage).toEqual(coverage);
   });
 
+  it('have reached less without sweeps, where these reached something', async () => {
+    const runs = runsOf();
+    await runs.run(part(2, covering(1, 0, 0)), 'packets');
+    await runs.run(part(2, covering(0, 0, 3)), 'sweeps');
+    await runs.run(part(2, covering(0, 2, 0)), 'variants');
+    expect(runs.summaryWithoutSweeps().coverage?.instructions).toEqual([2, 3]);
+    expect(runs.summary(undefined).coverage?.instructions).toEqual([3, 3]);
+  });
+
   it('say which phase they are of while they run, and give their findings away', async () => {
     const phases: CheckProgress['phase'][] = [];
     const saved: string[] = [];

@@ -57,6 +57,7 @@ export class CheckRuns {
   readonly #isOn: IsOn;
   readonly #lines: BrokenLines;
   #reports: ProgramReport[] = [];
+  readonly #sweeps = new Set<ProgramReport>();
   /** Of phases that time was too short for: packets that ran, and that were to run. */
   readonly #cut = new Map<CheckProgress['phase'], Cut>();
 
@@ -127,6 +128,7 @@ export class CheckRuns {
       ...(Number.isFinite(seconds) ? { seconds } : {}),
     });
     this.#reports.push(report);
+    if (phase === 'sweeps') this.#sweeps.add(report);
     if (this.#isAskedFor(phase, part)) this.#count(part, phase, report.packets);
     return report;
   }
@@ -230,7 +232,17 @@ export class CheckRuns {
    * @param more packets that were generated in later runs
    */
   summary(proof: ProofAid | undefined, more: number = 0): ProgramReport {
-    const [first, ...others] = this.#reports;
+    return this.#summed(this.#reports, proof, more);
+  }
+
+  /** The same of what ran before sweeps and between them. */
+  summaryWithoutSweeps(): ProgramReport {
+    const others = this.#reports.filter((one) => !this.#sweeps.has(one));
+    return this.#summed(others, undefined, 0);
+  }
+
+  #summed(reports: readonly ProgramReport[], proof: ProofAid | undefined, more: number): ProgramReport {
+    const [first, ...others] = reports;
     // Sweeps are of one engine: what the first run says of engines is what counts.
     const all = others.map((other) => ({
       ...other,

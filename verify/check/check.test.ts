@@ -172,6 +172,16 @@ describe('other kernels', () => {
   });
 });
 
+/** Rewrites the identification of IPv4 without a checksum that follows; one of its values leads where nothing else does. */
+function sweptOnly(): Program {
+  const rest = 'r0 += 1\n'.repeat(20);
+  const source = `r6 = *(u32 *)(r1 + 0)\nr7 = *(u32 *)(r1 + 4)\nr0 = r6\nr0 += 34\nif r0 > r7 goto out
+    r1 = *(u16 *)(r6 + 12)\nif r1 != 8 goto out\nr1 = *(u16 *)(r6 + 18)\nr1 *= 3\nr1 &= 65535
+    *(u16 *)(r6 + 18) = r1\nif r1 != 4660 goto out\n${rest}out:\nr0 = 2\nexit`;
+  const object = writeElf({ main: source }, []);
+  return { name: 'swept_only', entries: [{ function: 'main', hook: 'xdp' }], object };
+}
+
 describe('paths', () => {
   const program = specimen('redirects', 'redirect_zero');
 
@@ -186,6 +196,16 @@ describe('paths', () => {
     expect((await checked(program, { prove, proveFrom: 101 })).proof).toBe(PROOF);
     expect((await checked(program, { prove, minCoverage: 101 })).proof).toBe(PROOF);
     expect(asked).toEqual(['redirect_zero', 'redirect_zero']);
+  });
+
+  it('are followed whatever sweeps reach: these must not cost what paths find', async () => {
+    const prove = async (): Promise<ProofAid> => PROOF;
+    const options = { prove, proveFrom: 95, effort: 0, runs: 32 };
+    expect((await checked(sweptOnly(), options)).proof).toBe(PROOF);
+    const { proof, coverage, sweeps } = await checked(sweptOnly(), { ...options, sweeps: true });
+    expect(sweeps.words).toBeGreaterThan(0);
+    expect(coverage?.instructions.reduce((hit, total) => hit / total)).toBeGreaterThan(0.95);
+    expect(proof).toBe(PROOF);
   });
 
   it('are run as cases, in the world that was given, but for those that need values in maps', async () => {

@@ -443,7 +443,9 @@ class Check {
   async #paths(engines: readonly Engine[], observe: Observe): Promise<void> {
     const { program, prove, worlds } = this.#options;
     const enough = this.#options.proveFrom ?? this.#options.minCoverage ?? ENOUGH_COVERAGE;
-    if (prove === undefined || this.#isOver() || hasReached(this.report(), enough)) return;
+    // Sweeps do not count: what they reach they show with packets of one kind, and those of paths are of others.
+    if (prove === undefined || this.#isOver() || hasReached(this.#runs.summaryWithoutSweeps(), enough))
+      return;
     this.proof = await prove(program, this.#runs.budget.isLimited ? this.#runs.budget.left : undefined);
     this.#pathCases = (this.proof?.cases ?? [])
       // Where the user says what there is, a packet runs with that, whatever its path wants.

@@ -56,6 +56,15 @@ describe('neighbours of a packet', () => {
     expect(zeros.every((packet) => !/ bad/.test(checksums(packet)))).toBe(true);
   });
 
+  it('of ICMPv6 include an echo reply of zeros, with the checksum that follows', () => {
+    const echo = RIGHT_PACKETS.ICMPv6!;
+    const replies = variantsOf({ packet: echo }).filter(
+      ({ packet }) => packet.length === echo.length && packet[54] === 129,
+    );
+    expect(replies.map(({ packet }) => toHex(packet.subarray(58)))).toEqual(['00'.repeat(echo.length - 58)]);
+    expect(replies.every(({ packet }) => !/ bad/.test(checksums(packet)))).toBe(true);
+  });
+
   it('of UDP are these', async () => {
     const lines = ['UDP', 'UDP over IPv6'].flatMap((name) =>
       variantsOf({ packet: RIGHT_PACKETS[name]! }).map(

@@ -15,6 +15,7 @@ const IPV6 = 0x86dd;
 const TCP = 6;
 const ICMP = 1;
 const ICMPV6 = 58;
+const ECHO_REPLY6 = 129;
 const SCTP = 132;
 const UDP_LITE = 136;
 const IGMP = 2;
@@ -115,6 +116,9 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   yield icmpError(packet, at, upper, end);
   for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW, ...OFFSET_BITS])
     yield fragment6(packet, at, word);
+  // An echo reply that, translated to IPv4, which has no pseudo-header there, is nothing but zeros.
+  if (packet[at + 6] === ICMPV6)
+    yield with6((copy) => copy.fill(0, upper + 1, end).fill(ECHO_REPLY6, upper, upper + 1));
 }
 
 /** "Destination unreachable" in both versions, and the least of the packet's data that is quoted (RFC 792). */
