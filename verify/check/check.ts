@@ -37,6 +37,7 @@ import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
 import { MalformedOnly } from './malformed-only.ts';
+import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
@@ -45,7 +46,7 @@ import { divergenceOf, hasContents, hasValues, type Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
 import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
-import { type Rewritten, RewrittenWords } from './rewritten.ts';
+import { type Moved, type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
 import { SpreadSweeps } from './spread-sweeps.ts';
 import { SwappedNumbers } from './swapped-numbers.ts';
@@ -336,7 +337,7 @@ class Check {
     if (this.#options.sweeps === false) return;
     this.#runs.budget.allot(share);
     // First: these are few, and sweeps take all the time that they are given.
-    await this.#mapWords(words, machine);
+    await this.#mapContents(words, moved, machine);
     await this.#sweep(words, machine);
   }
 
@@ -481,11 +482,12 @@ class Check {
     if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'variants');
   }
 
-  /** Contents of maps that nobody has stated, with which the sums of headers come to special values. */
-  async #mapWords(words: readonly Rewritten[], machine: Engine): Promise<void> {
+  /** Contents of maps that nobody has stated, with which the sums of headers come to special values, or a packet comes out wrong. */
+  async #mapContents(words: readonly Rewritten[], moved: readonly Moved[], machine: Engine): Promise<void> {
     const { program, worlds } = this.#options;
     if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
-    const cases = await mapWordCases(program, machine, words);
+    const inWords = await mapWordCases(program, machine, words);
+    const cases = [...inWords, ...(await mapByteCases(program, machine, kindsOf([...words, ...moved])))];
     if (cases.length > 0) await this.#runs.run({ engines: [machine], cases, runs: 0 }, 'sweeps');
   }
 

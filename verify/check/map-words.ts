@@ -184,17 +184,25 @@ function withZeros(
   });
 }
 
-function wordsOf({ object }: Program, { maps = {} }: World): Word[] {
+function wordsOf(program: Program, world: World): Word[] {
+  const words = plainEntries(program, world).flatMap(({ map, entry, size }) =>
+    Array.from({ length: size >> 1 }, (_, index) => ({ map, entry, at: 2 * index })),
+  );
+  return words.slice(0, MAX_WORDS);
+}
+
+/** Entries that a packet may meet of maps whose values are the program's own, and how many bytes these have. */
+export function plainEntries(
+  { object }: Program,
+  { maps = {} }: World,
+): { readonly map: string; readonly entry: number; readonly size: number }[] {
   if (object === undefined) return [];
   const plain = withMadeMaps(linkedObject(object), { maps }).maps.filter(
     ({ type, global }) => PLAIN.has(type) && global === undefined,
   );
-  const words = plain.flatMap(({ name, type, valueSize }) =>
-    entriesMet(type, maps[name]?.length ?? 0).flatMap((entry) =>
-      Array.from({ length: valueSize >> 1 }, (_, index) => ({ map: name, entry, at: 2 * index })),
-    ),
+  return plain.flatMap(({ name, type, valueSize }) =>
+    entriesMet(type, maps[name]?.length ?? 0).map((entry) => ({ map: name, entry, size: valueSize })),
   );
-  return words.slice(0, MAX_WORDS);
 }
 
 /** Which of a map's entries a packet may meet: of a queue or stack, those that come out first. */
@@ -257,7 +265,7 @@ async function marked(
   return got;
 }
 
-/** The same; undefined also where the program does not keep checksums right: that is found without sweeps. */
+/** The same; undefined also where the program does not keep checksums right: that is for `map-bytes.ts` to see. */
 async function rightlyMarked(...run: Parameters<typeof marked>): Promise<Outcome | undefined> {
   const got = await marked(...run);
   return got !== undefined && isRight(got.packet) ? got : undefined;

@@ -21,6 +21,9 @@ export interface Rewritten {
   readonly balance: number;
 }
 
+/** A packet that a program makes longer or shorter. */
+export type Moved = Pick<Rewritten, 'world' | 'stimulus'>;
+
 /** Several packets for each checksum: what is added to it differs from packet to packet. */
 const PACKETS_OF_A_CHECKSUM = 3;
 /** Words of the payload are swept as far as programs commonly reach. */
@@ -47,7 +50,7 @@ export class RewrittenWords {
   readonly #found = new Map<string, Rewritten>();
   readonly #left = new Set<string>();
   /** Packets that were made longer or shorter, by what they are and where they go. */
-  readonly #moved = new Map<string, Pick<Rewritten, 'world' | 'stimulus'>>();
+  readonly #moved = new Map<string, Moved>();
 
   /** @param onChanged is shown every sound packet that was changed and goes on */
   constructor(hooks: readonly Hook[], onChanged: OnChanged = () => {}) {
@@ -61,7 +64,7 @@ export class RewrittenWords {
   }
 
   /** A packet of each protocol that was made longer or shorter, whether or not words of it were rewritten. Only ever more. */
-  get moved(): readonly Pick<Rewritten, 'world' | 'stimulus'>[] {
+  get moved(): readonly Moved[] {
     return [...this.#moved.values()];
   }
 
