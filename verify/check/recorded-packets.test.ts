@@ -65,6 +65,21 @@ describe('neighbours of a packet', () => {
     expect(replies.every(({ packet }) => !/ bad/.test(checksums(packet)))).toBe(true);
   });
 
+  it('include longer ones, of which every header says so', () => {
+    const lengthsOf = (name: string, ...fields: readonly number[]): string[] =>
+      variantsOf({ packet: RIGHT_PACKETS[name]! })
+        .filter(({ packet }) => packet.length > 250 && packet[12] !== 0x81)
+        .map(({ packet }) =>
+          [packet.length, ...fields.map((at) => packet[at]! * 256 + packet[at + 1]!)].join(),
+        );
+    const ofUdp = [255, 256, 263, 275, 512, 1400, 1500].map((ip) => `${ip + 14},${ip},${ip - 20}`);
+    expect(lengthsOf('UDP', 16, 38)).toEqual(ofUdp);
+    const ofUdp6 = [255, 256, 263, 275, 512, 1400, 1460].map((ip) => `${ip + 54},${ip},${ip}`);
+    expect(lengthsOf('UDP over IPv6', 18, 58)).toEqual(ofUdp6);
+    // The message inside grows with the tunnel around it.
+    expect(lengthsOf('6in4', 16, 38)[0]).toBe('269,255,195');
+  });
+
   it('of UDP are these', async () => {
     const lines = ['UDP', 'UDP over IPv6'].flatMap((name) =>
       variantsOf({ packet: RIGHT_PACKETS[name]! }).map(

@@ -40,6 +40,8 @@ export class ChecksumRepair implements ChecksumSink {
   #changed = false;
   /** Does one checksum cover another? Not without tunnels and quotes, and then one round is enough. */
   #isNested = false;
+  /** Was one met that covers what lies behind its header? */
+  #isWithin = false;
   /** What the kept checksum should be. */
   #wanted = 0;
 
@@ -63,7 +65,8 @@ export class ChecksumRepair implements ChecksumSink {
   }
 
   checksum({ layer, status, at, expected, got, depth }: FoundChecksum): void {
-    if (depth > 0) this.#isNested = true;
+    if (depth > 0 || this.#isWithin) this.#isNested = true;
+    if (layer !== LAYER.ipv4) this.#isWithin = true;
     if (at === this.#kept) {
       this.#wanted = status === CHECKSUM.bad ? expected : got;
       return;
@@ -80,6 +83,7 @@ export class ChecksumRepair implements ChecksumSink {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       this.#changed = false;
       this.#isNested = false;
+      this.#isWithin = false;
       verifyChecksums(this.#bytes, this.#frame, length, this);
       if (!this.#changed || !this.#isNested) return;
     }

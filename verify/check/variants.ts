@@ -1,12 +1,15 @@
 /**
  * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options, with
- * options at odd offsets or a tag, at the end of its TTL, to a group, as an ICMP error of its length; with a packet inside where
- * it says that there is one.
+ * options at odd offsets or a tag, at the end of its TTL, to a group, as an ICMP error of its length, with more data; with a packet
+ * inside where it says that there is one.
  * What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
+import { verifyChecksums } from '../oracle/checksums.ts';
+import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
+import { HeaderList } from '../oracle/header-list.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
 
 const IPV4 = 0x0800;
@@ -46,7 +49,8 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
   const at = networkAt(packet);
   if (at === undefined) return [];
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
-  const all = [...variants, tagged(packet), ...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
+  const odd = [...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
+  const all = [...variants, tagged(packet), ...odd, ...longer(packet)];
   return all.map((one) => ({ ...stimulus, packet: one }));
 }
 
@@ -319,6 +323,53 @@ function fragment6(packet: Uint8Array, at: number, word: number): Uint8Array {
   copy[at + 6] = FRAGMENT;
   write16(copy, at + 4, read16(copy, at + 4) + 8);
   return copy;
+}
+
+/**
+ * Lengths of a datagram, as its own field says them, at which arithmetic in the wrong byte order or in one byte goes wrong: what is
+ * added to or taken from the lower byte carries, that byte is not all there is, and the most that a frame without jumbo size
+ * holds. Behind a header of 20 bytes the next one has 255 as well.
+ */
+const LENGTHS = [255, 256, 263, 275, 512, 1400, 1500];
+const LARGEST = 1500;
+
+/** The same with more data, in all headers that reach as far as the outermost one. */
+function* longer(packet: Uint8Array): Generator<Uint8Array, void, void> {
+  const headers = new HeaderList();
+  verifyChecksums(packet, 0, packet.length, headers);
+  const outer = headers.kind.subarray(0, headers.count).findIndex(isIp);
+  if (outer < 0 || (headers.flags[outer]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible)) !== 0) return;
+  const end = headers.claimedEnd[outer]!;
+  const stated = LENGTH_FIELDS[headers.kind[outer]!]!;
+  if (end > packet.length) return;
+  const most = LARGEST - (end - headers.start[outer]!);
+  for (const length of LENGTHS) {
+    const more = Math.min(length - read16(packet, headers.start[outer]! + stated), most);
+    if (more > 0) yield withMore(packet, headers, end, more);
+  }
+}
+
+/** Where a header says how long it is with what follows. */
+const LENGTH_FIELDS: Readonly<Record<number, number>> = {
+  [HEADER.ipv4]: 2,
+  [HEADER.ipv6]: 4,
+  [HEADER.udp]: 4,
+};
+
+function withMore(packet: Uint8Array, headers: HeaderList, end: number, more: number): Uint8Array {
+  const copy = new Uint8Array(end + more);
+  copy.set(packet.subarray(0, end));
+  for (let at = end; at < copy.length; at++) copy[at] = at * 7 + 1;
+  for (let row = 0; row < headers.count; row++) {
+    const field = LENGTH_FIELDS[headers.kind[row]!];
+    if (field === undefined || headers.claimedEnd[row] !== end) continue;
+    // Of a fragment only IP says how long it is.
+    if (!isIp(headers.kind[row]!) && headers.part[row] !== PART.whole) continue;
+    const at = headers.start[row]! + field;
+    write16(copy, at, read16(copy, at) + more);
+  }
+  const outer = headers.kind.subarray(0, headers.count).findIndex(isIp);
+  return repaired(copy, headers.start[outer]! + LENGTH_FIELDS[headers.kind[outer]!]!);
 }
 
 function tagged(packet: Uint8Array): Uint8Array {
