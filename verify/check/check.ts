@@ -7,6 +7,7 @@
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { type Engine, EngineError } from '../../sim/engines/engine.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { ALL_BATCHES, BATCH_SIZE } from '../batch-plan.ts';
@@ -20,6 +21,7 @@ import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
 import { type Unreached, unreachedOf } from '../unreached.ts';
 import { BorrowedActions, guessedTypes } from './borrowed-actions.ts';
+import { isByChance } from './by-chance.ts';
 import type { CheckOptions } from './check-options.ts';
 import { CheckRuns, type Observe } from './check-runs.ts';
 import { confirmed } from './confirm.ts';
@@ -523,6 +525,8 @@ class Check {
     if (this.#isOfOtherFrames(finding.invariant, divergence.case)) return;
     if (!this.#isOn(finding.invariant) || findings.some((one) => isSame(one, finding))) return;
     if (finding.invariant === 'reply/own-mac' && (await isMacChosen(program, divergence))) return;
+    const oracle = checkJudging(program, this.#isOn);
+    if (await isByChance(program, createVmEngine(), divergence, oracle)) return;
     // The machine shows a packet for what the verifier only says.
     const refused = findings.findIndex(
       ({ invariant, divergence: shown }) => invariant === 'load/refused' && shown === undefined,
@@ -532,7 +536,6 @@ class Check {
     // Nobody else is the other kernel.
     const others = versions.filter(({ version }) => version === divergence.asKernel);
     const engines = others.length === 0 ? own : others.map((one) => one.machine);
-    const oracle = checkJudging(program, this.#isOn);
     findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
   }
 }

@@ -42,7 +42,7 @@ export const REPLY_TARGET_RULES: readonly Rule[] = [
     'reply/to-itself',
     'error',
     'A packet whose source is its destination',
-    'The packet came with two addresses, and leaves with the same one twice: when addresses were swapped, the first was overwritten before it was read. Receivers drop what comes from their own address (RFC 1122 §3.2.1.3).',
+    'The packet came with two addresses, and leaves with the same one twice: when addresses were swapped, the first was overwritten before it was read, or one was replaced by an address that the other was already, as by a NAT that does not leave packets to itself alone. Receivers drop what comes from their own address (RFC 1122 §3.2.1.3).',
   ),
   rule(
     'reply/same-macs',

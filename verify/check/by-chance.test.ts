@@ -1,0 +1,66 @@
+/** Replies that are wrong only because the packet came from the address that the program has for its own. */
+import { expect, it } from 'vitest';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { createVmEngine } from '../../sim/engines/vm.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import { Replay } from '../replay.ts';
+import { bytes, data, ethernet, ipv4, udp } from '../test-support/packets.ts';
+import { isByChance } from './by-chance.ts';
+import { checkJudging } from './judging.ts';
+
+const engine = createVmEngine();
+
+const OWN_MAC = [2, 0, 0, 0, 0xaa, 1];
+const WRITE_OWN_MAC = '*(u32 *)(r7 + 6) = 2\n*(u16 *)(r7 + 10) = 0x01aa';
+const WRITE_ASKERS_MAC =
+  'r1 = *(u32 *)(r7 + 6)\n*(u32 *)(r7 + 0) = r1\nr1 = *(u16 *)(r7 + 10)\n*(u16 *)(r7 + 4) = r1';
+
+function sending(body: string): Program {
+  const main = `r7 = *(u32 *)(r1 + 0)\nr8 = *(u32 *)(r1 + 4)\nr0 = r7\nr0 += 42\nif r0 > r8 goto out
+    ${body}\nr0 = 3\nexit\nout:\nr0 = 2\nexit`;
+  return { name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object: writeElf({ main }) };
+}
+
+/** What is found, and whether by chance. */
+async function found(program: Program, packet: Uint8Array): Promise<(readonly [string, boolean])[]> {
+  const judging = checkJudging(program, (id) => /^reply\/(askers-mac|same-macs|to-itself)$/.test(id));
+  const shown = { program: 'p', world: {}, stimuli: [{ packet }] };
+  const replay = new Replay(program, [engine], judging);
+  const findings = (await replay.findings(shown)).filter(({ breach }) => breach !== undefined);
+  await replay.close();
+  return Promise.all(
+    findings.map(async (finding) => {
+      const chance = await isByChance(program, engine, { finding, case: shown }, judging);
+      return [finding.breach!.invariant, chance] as const;
+    }),
+  );
+}
+
+const ASK = bytes(
+  ...[[0xff, 0xff, 0xff, 0xff, 0xff, 0xff], OWN_MAC, [8, 6, 0, 1, 8, 0, 6, 4, 0, 1]],
+  ...[OWN_MAC, [10, 0, 0, 1], [0, 0, 0, 0, 0, 0], [10, 0, 0, 2]],
+);
+const ANSWER = `*(u8 *)(r7 + 21) = 2\n${WRITE_ASKERS_MAC}`;
+
+it('an ARP reply from the address that the request came from is one only if it follows the request', async () => {
+  expect(await found(sending(`${ANSWER}\n${WRITE_OWN_MAC}`), ASK)).toEqual([['reply/same-macs', true]]);
+  const toAll = `*(u8 *)(r7 + 21) = 2\n${WRITE_OWN_MAC}`;
+  expect(await found(sending(toAll), ASK)).toEqual([['reply/askers-mac', true]]);
+  expect(await found(sending('*(u8 *)(r7 + 21) = 2'), ASK)).toEqual([['reply/askers-mac', false]]);
+});
+
+const PACKET = ethernet(0x0800, ipv4(17, udp(data(8))));
+it('a frame has one MAC address twice whoever sent it, or only from the program’s own', async () => {
+  const came = PACKET.slice();
+  came.set(OWN_MAC, 6);
+  const swapped = `${WRITE_ASKERS_MAC}\n${WRITE_OWN_MAC}`;
+  expect(await found(sending(swapped), came)).toEqual([['reply/same-macs', true]]);
+  expect(await found(sending(WRITE_ASKERS_MAC), came)).toEqual([['reply/same-macs', false]]);
+});
+
+it('a packet has one address twice whoever sent it: one to the program’s own address is for it to look at', async () => {
+  const toOwn = PACKET.slice();
+  toOwn.set([10, 0, 0, 9], 30);
+  const own = '*(u32 *)(r7 + 26) = 0x0900000a';
+  expect(await found(sending(own), toOwn)).toEqual([['reply/to-itself', false]]);
+});

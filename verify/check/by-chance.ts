@@ -1,0 +1,103 @@
+/**
+ * What is wrong with a reply only because the packet came from the very address that the program has for its own: packets that
+ * are looked for take addresses from the program's constants, and a right reply to such a packet goes from there to there. The
+ * same packet from another host tells.
+ */
+import type { Case } from '../../corpus/cases/case.ts';
+import type { Engine } from '../../sim/engines/engine.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { Judging } from '../judging.ts';
+import { outcomeAt } from '../outcome.ts';
+import { Replay } from '../replay.ts';
+import type { Divergence } from '../report.ts';
+import { CaseRunner } from './probe.ts';
+
+/** By invariant, the same packet with other addresses, each of which by itself would be wrong as well. */
+const ELSEWHERE: Readonly<Record<string, (packet: Uint8Array) => (Uint8Array | undefined)[]>> = {
+  'reply/askers-mac': (packet) => [fromMac(packet)],
+  // A constant may be the one or the other.
+  'reply/same-macs': (packet) => [fromMac(packet), toMac(packet)],
+};
+
+/** Does the program do the same with the packet from another host, and nothing is wrong then? */
+export async function isByChance(
+  program: Program,
+  engine: Engine,
+  { finding, case: shown }: Pick<Divergence, 'case' | 'finding'>,
+  judging: Judging,
+): Promise<boolean> {
+  const { breach, packet: at, got } = finding;
+  const others = breach === undefined ? undefined : ELSEWHERE[breach.invariant];
+  const stimulus = shown.stimuli[at];
+  if (others === undefined || stimulus === undefined) return false;
+  for (const packet of others(stimulus.packet)) {
+    if (packet === undefined) continue;
+    const stimuli = shown.stimuli.with(at, { ...stimulus, packet });
+    const now = await actionOf(program, engine, { ...shown, stimuli }, at);
+    if (now !== got?.action) continue;
+    if (!(await isFound(program, engine, { ...shown, stimuli }, judging, breach!.invariant))) return true;
+  }
+  return false;
+}
+
+/** What the program does with a packet of the case; undefined where it does not come to an end. */
+async function actionOf(
+  program: Program,
+  engine: Engine,
+  { world, stimuli }: Case,
+  at: number,
+): Promise<number | undefined> {
+  const runner = new CaseRunner(program, engine);
+  try {
+    const ran = await runner.run(world, stimuli);
+    if (ran === undefined) return undefined;
+    const { status, action } = outcomeAt(ran.output, at);
+    return status === 'ran' ? action : undefined;
+  } finally {
+    await runner.close();
+  }
+}
+
+async function isFound(
+  program: Program,
+  engine: Engine,
+  shown: Case,
+  judging: Judging,
+  invariant: string,
+): Promise<boolean> {
+  const replay = new Replay(program, [engine], judging);
+  try {
+    return (await replay.findings(shown)).some(({ breach }) => breach?.invariant === invariant);
+  } finally {
+    await replay.close();
+  }
+}
+
+const MAC_SIZE = 6;
+const ARP = 0x0806;
+/** Where the sender's MAC address is in an ARP packet of Ethernet and IPv4. */
+const ARP_SENDER = 22;
+
+/** From another host of the link, which in ARP says so itself. */
+function fromMac(packet: Uint8Array): Uint8Array | undefined {
+  if (packet.length < 2 * MAC_SIZE + 2) return undefined;
+  const copy = packet.slice();
+  const source = packet.subarray(MAC_SIZE, 2 * MAC_SIZE);
+  const places = [MAC_SIZE];
+  const isArp = packet[12] === ARP >> 8 && packet[13] === (ARP & 0xff);
+  const sender = packet.subarray(ARP_SENDER, ARP_SENDER + MAC_SIZE);
+  if (isArp && Buffer.compare(sender, source) === 0) places.push(ARP_SENDER);
+  for (const at of places) change(copy, at + 3, 3);
+  return copy;
+}
+
+function toMac(packet: Uint8Array): Uint8Array | undefined {
+  if (packet.length < MAC_SIZE) return undefined;
+  const copy = packet.slice();
+  change(copy, 3, 3);
+  return copy;
+}
+
+function change(bytes: Uint8Array, at: number, count: number): void {
+  for (let index = at; index < at + count; index++) bytes[index]! ^= 0x5a;
+}
