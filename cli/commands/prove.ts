@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+import { DEFAULT_LIMITS } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
 import type { Property } from '../../verify/prove/property.ts';
@@ -114,7 +115,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
       if (interrupt.signal.aborted) break;
       const proved = await proveProgram(program, {
         solver: interruptible(solver, interrupt.signal),
-        limits: { shortest: 0, longest: options.maxLength, mostMetadata: 32 },
+        limits: { ...DEFAULT_LIMITS, longest: options.maxLength },
         paths: options.paths,
         time: options.time * 1000,
         isOn,

@@ -1,6 +1,7 @@
 /** `xdpsim prove A --against B`: two builds of a program, equal for all packets or told apart by one. */
 import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
+import { DEFAULT_LIMITS } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import type { EngineName } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -88,7 +89,7 @@ async function provePair(
   const { terminal, signal } = options;
   const proof = await proveAgainst(pair, {
     solver: options.solver,
-    limits: { shortest: 0, longest: options.maxLength, mostMetadata: 32 },
+    limits: { ...DEFAULT_LIMITS, longest: options.maxLength },
     paths: options.paths,
     ...versionOption(options.asKernel),
     time: options.time * 1000,

@@ -17,7 +17,7 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
   const { branches, counts, seconds } = proof;
   const lines = [
     terminal.style('bold', program),
-    `  ${number(paths.length, 'path')}, each with a packet that takes it: ${paths.filter((one) => one.confirmed).length} confirmed in the machine`,
+    `  ${number(paths.length, 'path')}, ${packetsText(paths.length, paths.filter((one) => one.confirmed).length)}`,
     `  ${number(branches.length, 'branch', 'branches')}: ${count(branches, 'reached')} reached, ${count(branches, 'unreachable')} unreachable, ${count(branches, 'undecided')} undecided`,
     `  ${seconds.toFixed(1)} s, ${number(counts.queries, 'solver query', 'solver queries')} (${(counts.solverTime / 1000).toFixed(1)} s)`,
   ];
@@ -51,6 +51,11 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
     lines.push(`    … ${tree.length - shown.length} lines more (--all-paths shows them)`);
   lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
   return lines;
+}
+
+function packetsText(paths: number, confirmed: number): string {
+  if (confirmed === paths) return `each with a packet that takes it: ${confirmed} confirmed in the machine`;
+  return `${confirmed} of them with a packet that takes it, confirmed in the machine`;
 }
 
 function number(value: number, one: string, many: string = `${one}s`): string {

@@ -5,6 +5,7 @@
 import type { Case } from '../../corpus/cases/case.ts';
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
+import { isElsewhere } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
 import type { BranchWay } from './branches.ts';
 import { followPaths, type ProveOptions } from './paths.ts';
@@ -25,7 +26,7 @@ export interface ProofAid {
   readonly cases: readonly Case[];
   /** Ways that no input takes, into whichever of the functions it comes. */
   readonly impossible: readonly ProvedWay[];
-  /** That were followed, those of longer frames among them: each has at most one case. */
+  /** That were followed and that an engine here may go, those of longer frames among them: each has at most one case. */
   readonly paths: number;
   /** Those that take fields of the context which only a kernel fills (a tag that a device took off): no engine goes them. */
   readonly beyond: number;
@@ -59,7 +60,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
       anyConstants: true,
       ...(Number.isFinite(time) ? { time } : {}),
     });
-    const all = [...followed.paths, ...followed.longer];
+    const all = [...followed.paths, ...followed.longer].filter(({ state }) => !isElsewhere(state));
     paths += all.length;
     doubt ??= followed.doubt;
     ways.add(await followed.branches());

@@ -14,7 +14,6 @@ export function assumptionsOf(
   const all = [
     `frames have ${limits.shortest} to ${limits.longest} bytes${hook === 'xdp' ? '' : ', all of them linear'}`,
   ];
-  if (hook === 'xdp') all.push(`metadata has at most ${limits.mostMetadata} bytes`);
   const answered = new Set(paths.flatMap((one) => one.answers.map((answer) => answer.helper)));
   if (answered.size > 0) {
     const names = [...answered].sort().join(', ');

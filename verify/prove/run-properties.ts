@@ -169,5 +169,7 @@ function judgeRoom(inputs: Inputs, state: PathState, witness: Witness | undefine
 
 /** Is it a byte that lay in front of the frame? */
 function isBefore(term: Term): boolean {
+  // As long as the metadata in front of the frame is, so far it has been moved.
+  if (term.operation === 'ite') return term.operands.slice(1).some(isBefore);
   return term.operation === 'var' && term.name.startsWith('before');
 }

@@ -5,7 +5,7 @@
 import { NEVER_GIVEN, SK_BUFF, SK_BUFF_LAYOUT } from '../../sim/ebpf/context/sk-buff.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { holdsMaps, innerName } from '../../sim/ebpf/symbolic/inner-maps.ts';
-import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import { unreadBefore } from '../../sim/ebpf/symbolic/ring-helpers.ts';
@@ -165,6 +165,8 @@ function fixedField(state: PathState, values: Assignment, metaLength: number): s
   const used = usedUnknowns(state);
   for (const [unknown, value] of values) {
     if (value === 0n || !used.has(unknown)) continue;
+    const who = goesElsewhere(unknown.name);
+    if (who !== undefined) return `only ${who} go this way`;
     if (unknown.name.startsWith('fixed.')) {
       return `only a frame whose ${unknown.name.slice('fixed.'.length)} is not 0 takes it, and no engine can make one`;
     }

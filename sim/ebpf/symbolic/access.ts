@@ -1,7 +1,8 @@
 /** Loads and stores on a path: where an address leads, whether the program may go there, and what lies there. */
 import { STACK_BASE, STACK_SIZE } from '../memory.ts';
+import { candidates } from './candidates.ts';
 import { loadContext, storeContext } from './context-fields.ts';
-import type { Inputs } from './inputs.ts';
+import { type Inputs, packetUnknown } from './inputs.ts';
 import { type Block, NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import { isConst, type Term } from './term.ts';
@@ -111,8 +112,9 @@ export function store(state: PathState, pointer: Value, offset: number, size: nu
       return;
     }
     case 'packet': {
-      const at = packetPlace(state, region.generation, address, size);
       if (value.region !== undefined) state.leaks = true;
+      if (storeInMetadata(state, region.generation, address, bytes)) return;
+      const at = packetPlace(state, region.generation, address, size);
       state.packet.bytes.store(pool, at, bytes);
       return;
     }
@@ -163,16 +165,50 @@ export function stackByte(inputs: Inputs, state: PathState, frame: number, at: n
 
 /** The address, where the frame has so many bytes there. */
 function packetPlace(state: PathState, generation: number, address: Term, size: number): number {
-  const { packet, pool } = state;
-  if (generation !== packet.generation) {
-    throw new PathViolation('a packet pointer from before a helper moved the packet');
-  }
+  checkGeneration(state, generation);
   const place = state.number(address);
-  const isInside =
-    !state.decide(pool.less(pool.constant(64, place), packet.meta)) &&
-    !state.decide(pool.less(packet.end, pool.constant(64, place + BigInt(size))));
-  if (!isInside) throw new PathViolation('a packet access out of bounds');
+  checkBounds(state, generation, state.pool.constant(64, place), size);
   return Number(place);
+}
+
+function checkGeneration({ packet }: PathState, generation: number): void {
+  if (generation !== packet.generation)
+    throw new PathViolation('a packet pointer from before a helper moved the packet');
+}
+
+/** Has the packet so many bytes at the address? */
+function checkBounds(state: PathState, generation: number, address: Term, size: number): void {
+  const { packet, pool } = state;
+  checkGeneration(state, generation);
+  const isInside =
+    !state.decide(pool.less(address, packet.meta)) &&
+    !state.decide(pool.less(packet.end, pool.addConst(address, size)));
+  if (!isInside) throw new PathViolation('a packet access out of bounds');
+}
+
+/**
+ * Stores bytes in the metadata, wherever they are: a path for each length of it would be dozens for every program that marks
+ * its packets.
+ * @returns false: the address is a certain one, or one that may lie in the frame
+ */
+function storeInMetadata(state: PathState, generation: number, address: Term, bytes: Term): boolean {
+  const { packet, pool, knowledge } = state;
+  const size = bytes.width / 8;
+  const { min, max } = knowledge.range(address);
+  const data = knowledge.only(packet.data);
+  const isMetadata = data !== undefined && max + BigInt(size) <= data && max - min < MOST_CHOICES;
+  const places = isMetadata && min !== max ? candidates(address, min, max) : undefined;
+  if (places === undefined) return false;
+  checkBounds(state, generation, address, size);
+  for (const place of places) {
+    const isHere = knowledge.settle(pool.equal(address, pool.constant(64, place)));
+    for (let index = 0; index < size; index++) {
+      const at = Number(place) + index;
+      const old = packet.bytes.byte(pool, at) ?? packetUnknown(pool, state.hook, at);
+      packet.bytes.setByte(at, pool.ite(isHere, pool.extract(bytes, index * 8, 8), old));
+    }
+  }
+  return true;
 }
 
 /** A byte of the frame, of its metadata or of the room around it, by its address. */

@@ -2,7 +2,7 @@
 import { ACCESS } from '../context/context-access.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
-import type { Inputs } from './inputs.ts';
+import { asksMetadata, type Inputs } from './inputs.ts';
 import { type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import { FRAME_SOCKET, opaque } from './socket-helpers.ts';
@@ -37,6 +37,7 @@ export function loadContext(inputs: Inputs, state: PathState, offset: number, si
     case ACCESS.data:
       return { term: packet.data, region: { kind: 'packet', generation } };
     case ACCESS.dataMeta:
+      asksMetadata(inputs, state);
       return { term: packet.meta, region: { kind: 'packet', generation } };
     case ACCESS.dataEnd:
       return { term: packet.end, region: { kind: 'packet end', generation } };

@@ -5,7 +5,8 @@ import type { BpfProgram } from '../bpf-object.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { programLayout } from '../context/program-layout.ts';
 import type { Machine } from '../machine.ts';
-import { SKB_DATA, XDP_DATA, XDP_LINEAR_LIMIT } from '../memory.ts';
+import { SKB_DATA, XDP_DATA, XDP_FRAME_SIZE, XDP_HEADROOM, XDP_LINEAR_LIMIT } from '../memory.ts';
+import { OLD_MAX_METADATA } from '../packet-area.ts';
 import { Knowledge } from './knowledge.ts';
 import { PathMemory } from './path-memory.ts';
 import { PathState } from './path-state.ts';
@@ -17,11 +18,37 @@ export interface InputLimits {
   /** Bytes of a frame. */
   readonly shortest: number;
   readonly longest: number;
-  /** Bytes of metadata, a multiple of 4. */
+  /** Bytes of metadata, a multiple of 4; a kernel that takes fewer gives no more than it takes. */
   readonly mostMetadata: number;
 }
 
-export const DEFAULT_LIMITS: InputLimits = { shortest: 0, longest: 128, mostMetadata: 32 };
+/** As many bytes of metadata as the room in front of a frame holds, besides what the kernel itself keeps there. */
+export const MOST_METADATA: number = XDP_HEADROOM - XDP_FRAME_SIZE;
+
+export const DEFAULT_LIMITS: InputLimits = { shortest: 0, longest: 128, mostMetadata: MOST_METADATA };
+
+/** What no engine here has, and a kernel may: an unknown that is 1 there, and who goes a way that only such a one takes. */
+export const ELSEWHERE = {
+  /** `xdp_data_meta_unsupported()`. */
+  noMetadata: { name: 'fixed.no_metadata', who: 'drivers that take no metadata' },
+  /** A driver that leaves less room, or a program before this one that has taken it. */
+  noRoom: { name: 'fixed.no_room', who: 'frames with less room in front of them' },
+} as const;
+
+/** Who goes a way that no engine here can go, by the name of an unknown; undefined: it is none of these. */
+export function goesElsewhere(unknown: string): string | undefined {
+  return Object.values(ELSEWHERE).find(({ name }) => unknown.startsWith(name))?.who;
+}
+
+/** Does only a kernel take this path that has what no engine here has? */
+export function isElsewhere({ constraints }: PathState): boolean {
+  return constraints.some(({ condition }) => goesElsewhere(condition.name) !== undefined);
+}
+
+/** Metadata has a length that the program can see on this path. */
+export function asksMetadata(inputs: Inputs, state: PathState): void {
+  state.assume(`metadata has at most ${inputs.limits.mostMetadata} bytes`);
+}
 
 /** No sk_buff is shorter: its Ethernet header has been read. */
 const SHORTEST_SKB = 14;
@@ -31,6 +58,26 @@ const LONGEST_SKB = 0xffff;
 /** As many bytes as the kernel gives a program at once, and as the length of an unknown frame has bits for. */
 export function longestFrame(hook: Hook): number {
   return hook === 'xdp' ? XDP_LINEAR_LIMIT : LONGEST_SKB;
+}
+
+/** What of the limits is left where the hook and the kernel have limits of their own. */
+function limitsOf(hook: Hook, { kernel }: Machine, limits: InputLimits): InputLimits {
+  const { shortest, mostMetadata } = limits;
+  return {
+    ...limits,
+    shortest: hook === 'xdp' ? shortest : Math.max(SHORTEST_SKB, shortest),
+    mostMetadata: kernel.longMetadata ? mostMetadata : Math.min(OLD_MAX_METADATA, mostMetadata),
+  };
+}
+
+/** What lies at an address of the packet's buffer before the program runs. */
+export function packetUnknown(pool: TermPool, hook: Hook, at: number): Term {
+  const offset = at - dataAt(hook);
+  return pool.unknown(8, offset >= 0 ? `p${offset}` : `before${-offset}`);
+}
+
+function dataAt(hook: Hook): number {
+  return hook === 'xdp' ? XDP_DATA : SKB_DATA;
 }
 
 /** How maps are called in the names of unknowns, where an object shares them with another one that was followed first. */
@@ -83,9 +130,9 @@ export class Inputs {
     this.machine = machine;
     this.hook = hook;
     this.behindRedirect = program.behindRedirect;
-    this.limits = hook === 'xdp' ? limits : { ...limits, shortest: Math.max(SHORTEST_SKB, limits.shortest) };
+    this.limits = limitsOf(hook, machine, limits);
     this.layout = programLayout(hook === 'xdp' ? 'xdp' : 'tc', program);
-    this.data = hook === 'xdp' ? XDP_DATA : SKB_DATA;
+    this.data = dataAt(hook);
     this.length = pool.unknown(16, 'length');
     this.metaWords = pool.unknown(6, 'metadata');
     this.#frozen = frozenData(machine);
@@ -161,8 +208,7 @@ export class Inputs {
 
   /** What lies at an address of the packet's buffer before the program runs. */
   packetByte(at: number): Term {
-    const offset = at - this.data;
-    return offset >= 0 ? this.frameByte(offset) : this.pool.unknown(8, `before${-offset}`);
+    return packetUnknown(this.pool, this.hook, at);
   }
 
   /** A byte of a data section: as it is in the object where it is frozen, else unknown. */

@@ -1,11 +1,11 @@
 /** Helpers that move, read and write the frame, term by term: what `PacketArea` and the helpers' records do on numbers. */
-import { EACCES, EFAULT, EINVAL, ENOMEM } from '../../runtime/errno.ts';
+import { EACCES, EFAULT, EINVAL, ENOMEM, ENOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_BASE, XDP_FRAME_SIZE, XDP_HEADROOM, XDP_LINEAR_LIMIT } from '../memory.ts';
 import { ETHERNET_HEADER, MAX_METADATA, OLD_MAX_METADATA } from '../packet-area.ts';
 import { packetByte, readBytes, writeBytes } from './access.ts';
 import { noteAct } from './acts.ts';
 import { checksumAdd, fold16, not32 } from './exact-helpers.ts';
-import type { Inputs } from './inputs.ts';
+import { asksMetadata, ELSEWHERE, type Inputs } from './inputs.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
 import { forgetHash } from './skb-meta-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
@@ -31,22 +31,40 @@ const adjustHead: SymbolicHelper = (inputs, state, [, delta]) => {
   const moved = pool.addConst(packet.data, by);
   const metaLength = pool.subtract(packet.data, packet.meta);
   const lowest = pool.addConst(metaLength, PACKET_BASE + XDP_FRAME_SIZE);
-  if (state.decide(pool.less(moved, lowest))) return result(state, -EINVAL);
+  if (by < 0n) asksMetadata(inputs, state);
+  if (lacksRoom(state, by, pool.less(moved, lowest))) return result(state, -EINVAL);
   if (state.decide(pool.less(packet.end, pool.addConst(moved, ETHERNET_HEADER))))
     return result(state, -EINVAL);
   takesRoom(state, by);
-  // Metadata moves along.
-  const length = Number(state.number(metaLength));
-  if (length > 0 && by !== 0n) {
-    const start = Number(state.number(packet.meta));
-    const bytes = Array.from({ length }, (_, index) => packetByte(inputs, state, start + index));
-    for (const [index, byte] of bytes.entries()) packet.bytes.setByte(start + Number(by) + index, byte);
-  }
+  if (by !== 0n) moveMetadata(inputs, state, metaLength, Number(by));
   packet.data = moved;
   packet.meta = pool.addConst(packet.meta, by);
   packet.generation++;
   return result(state, 0);
 };
+
+/** Is there no room for what is to come in front? Where there always is as the machine has it, elsewhere there may be less. */
+function lacksRoom(state: PathState, by: bigint, isTooMuch: Term): boolean {
+  if (by >= 0n || state.knowledge.settle(isTooMuch) !== state.pool.false) return state.decide(isTooMuch);
+  // Each time anew: the room that there is may be enough for a first header only.
+  return state.decide(state.pool.unknown(1, `${ELSEWHERE.noRoom.name}.${state.packet.generation}`));
+}
+
+/**
+ * Metadata moves along, whatever its length: a path for each of them would be dozens for every program that makes room for
+ * a header.
+ */
+function moveMetadata(inputs: Inputs, state: PathState, length: Term, by: number): void {
+  const { pool, packet, knowledge } = state;
+  const data = Number(state.number(packet.data));
+  const most = Number(knowledge.range(length).max);
+  const bytes = Array.from({ length: most }, (_, index) => packetByte(inputs, state, data - 1 - index));
+  const moved = bytes.map((byte, index) => {
+    const isMetadata = knowledge.settle(pool.less(pool.constant(64, index), length));
+    return pool.ite(isMetadata, byte, packetByte(inputs, state, data + by - 1 - index));
+  });
+  for (const [index, byte] of moved.entries()) packet.bytes.setByte(data + by - 1 - index, byte);
+}
 
 const adjustTail: SymbolicHelper = (inputs, state, [, delta]) => {
   const { pool, packet } = state;
@@ -82,6 +100,9 @@ function zeroBehind(inputs: Inputs, state: PathState, from: Term, to: Term): voi
 
 const adjustMeta: SymbolicHelper = (inputs, state, [, delta]) => {
   const { pool, packet } = state;
+  // `xdp_data_meta_unsupported()`: what a driver answers that has no place for metadata.
+  if (state.decide(pool.unknown(1, ELSEWHERE.noMetadata.name))) return result(state, -ENOTSUPP);
+  asksMetadata(inputs, state);
   const by = BigInt.asIntN(64, state.number(wide(state, delta!.term)));
   const moved = pool.addConst(packet.meta, by);
   if (state.decide(pool.less(moved, pool.constant(64, PACKET_BASE + XDP_FRAME_SIZE))))
