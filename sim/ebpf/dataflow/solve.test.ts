@@ -79,6 +79,13 @@ describe('undoing what was computed', () => {
     expect(solved(binary('shr', 64, binary('shl', 64, product, 32n), 32n), 0xcafen)).toBeDefined();
   });
 
+  it('ends where each quotient inside another doubles the ways', () => {
+    let number = binary('and', 64, loaded(0, 1), 0xf0n);
+    for (let round = 0; round < 60; round++) number = binary('xor', 64, binary('mod', 64, number, 251n), 7n);
+    expect(solved(number, 9n)).toBeUndefined();
+    expect(solved(binary('xor', 64, binary('mod', 64, loaded(0, 2), 251n), 7n), 9n)).toBeDefined();
+  }, 5_000);
+
   it('finds a word that a checksum lacks', () => {
     const sum = checksum([], [loaded(0, 1), loaded(1, 1), loaded(2, 1), loaded(3, 1)], 0n);
     expect(solved(sum, 0xac00n)).toBeUndefined();

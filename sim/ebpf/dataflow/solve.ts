@@ -29,6 +29,9 @@ const MASK64 = 0xffff_ffff_ffff_ffffn;
 /** Assignments are tried in the order in which they come; so many are enough. */
 const MAX_SOLUTIONS = 6;
 
+/** Nodes that one value is undone through: each quotient inside another doubles the ways down. */
+const MOST_UNDONE = 3_000;
+
 /** How many values a search may look at. */
 const SEARCH_EVALUATIONS = 3_000;
 
@@ -150,28 +153,34 @@ function targetsOf(comparison: Comparison, bits: 32 | 64, a: bigint, b: bigint):
 /** Values of inputs with which an operand would be `target`, of which the lowest `bits` bits count. */
 export function invert(operand: Operand, target: bigint, bits: number = 64): Assignment[] {
   const found: Assignment[] = [];
-  undo(operand, BigInt.asUintN(bits, target), bits, (assignment) => {
-    if (
-      found.length < MAX_SOLUTIONS &&
-      BigInt.asUintN(bits, evaluate(operand, assignment)) === BigInt.asUintN(bits, target)
-    )
-      found.push(assignment);
-  });
+  const effort = { left: MOST_UNDONE };
+  const add = (assignment: Assignment): void => {
+    if (BigInt.asUintN(bits, evaluate(operand, assignment)) !== BigInt.asUintN(bits, target)) return;
+    found.push(assignment);
+    if (found.length === MAX_SOLUTIONS) effort.left = 0;
+  };
+  undo(operand, BigInt.asUintN(bits, target), bits, add, effort);
   return found;
 }
 
 type Found = (assignment: Assignment) => void;
 
+/** Nodes that may still be gone through. */
+interface Effort {
+  left: number;
+}
+
 /** @param bits how many of the lowest bits of the value are asked for; the others stay as they were, where there are any */
-function undo(operand: Operand, wanted: bigint, bits: number, found: Found): void {
-  if (typeof operand === 'bigint') return;
+function undo(operand: Operand, wanted: bigint, bits: number, found: Found, effort: Effort): void {
+  if (typeof operand === 'bigint' || effort.left <= 0) return;
+  effort.left--;
   const target = bits >= 64 ? wanted & MASK64 : merge(operand.value, wanted, bits);
   if (target === operand.value) {
     found(new Map());
     return;
   }
   if (operand.op === 'binary') {
-    undoBinary(operand, target, Math.min(bits, operand.bits), found);
+    undoBinary(operand, target, Math.min(bits, operand.bits), found, effort);
     return;
   }
   switch (operand.op) {
@@ -183,20 +192,20 @@ function undo(operand: Operand, wanted: bigint, bits: number, found: Found): voi
     }
     case 'swap':
       if (target >> BigInt(operand.bits) !== 0n) return;
-      undo(operand.of, swapped(target, operand.bits), operand.bits, found);
+      undo(operand.of, swapped(target, operand.bits), operand.bits, found, effort);
       return;
     case 'cut':
       if (operand.signedTo === 0 && target >> BigInt(operand.bits) !== 0n) return;
-      undo(operand.of, BigInt.asUintN(operand.bits, target), operand.bits, found);
+      undo(operand.of, BigInt.asUintN(operand.bits, target), operand.bits, found, effort);
       return;
     case 'byte': {
       const shift = BigInt(8 * operand.index);
       if (target > 0xffn) return;
-      undo(operand.of, (operand.of.value & ~(0xffn << shift)) | (target << shift), 64, found);
+      undo(operand.of, (operand.of.value & ~(0xffn << shift)) | (target << shift), 64, found, effort);
       return;
     }
     case 'bytes':
-      undoBytes(operand.parts, target, found);
+      undoBytes(operand.parts, target, found, effort);
       return;
     case 'checksum':
       for (const part of [...operand.to].reverse()) undoWithin(operand, part, target, found);
@@ -210,16 +219,14 @@ function merge(value: bigint, low: bigint, bits: number): bigint {
   return (value & ~mask & MASK64) | (low & mask);
 }
 
-function undoBytes(parts: readonly Operand[], target: bigint, found: Found): void {
+function undoBytes(parts: readonly Operand[], target: bigint, found: Found, effort: Effort): void {
   if (target >> BigInt(8 * parts.length) !== 0n) return;
   const all = new Map<InputField, bigint>();
   for (const [index, part] of parts.entries()) {
     const byte = (target >> BigInt(8 * index)) & 0xffn;
     if (tracedValue(part) === byte) continue;
     let first: Assignment | undefined;
-    undo(part, byte, 64, (one) => {
-      first ??= one;
-    });
+    undo(part, byte, 64, (one) => (first ??= one), effort);
     if (first === undefined) return;
     for (const [field, value] of first) all.set(field, value);
   }
@@ -247,14 +254,15 @@ function undoBinary(
   target: bigint,
   bits: number,
   found: Found,
+  effort: Effort,
 ): void {
   const { operation, a, b } = node;
   const mask = (1n << BigInt(node.bits)) - 1n;
   if (target > mask) return;
   const x = tracedValue(a) & mask;
   const y = tracedValue(b) & mask;
-  const left = (value: bigint): void => undo(a, value & mask, bits, found);
-  const right = (value: bigint): void => undo(b, value & mask, bits, found);
+  const left = (value: bigint): void => undo(a, value & mask, bits, found, effort);
+  const right = (value: bigint): void => undo(b, value & mask, bits, found, effort);
   switch (operation) {
     case 'add':
       left(target - y);
@@ -277,13 +285,13 @@ function undoBinary(
       right((y & ~x) | target);
       return;
     case 'or':
-      undoOr(node, target, x, y, found);
+      undoOr(node, target, x, y, found, effort);
       return;
     case 'shl': {
       if (typeof b !== 'bigint') return;
       const shift = Number(y & BigInt(node.bits - 1));
       if (shift >= bits || (target & ((1n << BigInt(shift)) - 1n)) !== 0n) return;
-      undo(a, target >> BigInt(shift), bits - shift, found);
+      undo(a, target >> BigInt(shift), bits - shift, found, effort);
       return;
     }
     case 'shr':
@@ -291,7 +299,7 @@ function undoBinary(
       if (typeof b !== 'bigint') return;
       const shift = y & BigInt(node.bits - 1);
       const wide = Math.min(node.bits, bits + Number(shift));
-      undo(a, ((target << shift) | (x & ((1n << shift) - 1n))) & mask, wide, found);
+      undo(a, ((target << shift) | (x & ((1n << shift) - 1n))) & mask, wide, found, effort);
       return;
     }
     case 'mul':
@@ -299,13 +307,13 @@ function undoBinary(
       if (typeof b !== 'bigint') undoProduct(x, target, bits, right);
       return;
     case 'div':
-      if (y !== 0n) undo(a, target * y + (x % y), node.bits, found);
-      if (y !== 0n) undo(a, target * y, node.bits, found);
+      if (y !== 0n) undo(a, target * y + (x % y), node.bits, found, effort);
+      if (y !== 0n) undo(a, target * y, node.bits, found, effort);
       return;
     case 'mod':
       if (y !== 0n && target < y) {
-        undo(a, x - (x % y) + target, node.bits, found);
-        undo(a, target, node.bits, found);
+        undo(a, x - (x % y) + target, node.bits, found, effort);
+        undo(a, target, node.bits, found, effort);
       }
   }
 }
@@ -316,29 +324,27 @@ function undoOr(
   x: bigint,
   y: bigint,
   found: Found,
+  effort: Effort,
 ): void {
   const { a, b } = node;
   if (typeof a === 'bigint' || typeof b === 'bigint') {
     const constant = typeof a === 'bigint' ? x : y;
     const [rest, value] = typeof a === 'bigint' ? [b, y] : [a, x];
-    if ((constant & ~target) === 0n) undo(rest, (target & ~constant) | (value & constant), node.bits, found);
+    if ((constant & ~target) === 0n)
+      undo(rest, (target & ~constant) | (value & constant), node.bits, found, effort);
     return;
   }
   // Two halves put together: each gets its bits, where they do not overlap.
   const left = possibleBits(a);
   const rightMask = possibleBits(b);
   if ((left & rightMask) !== 0n || (target & ~(left | rightMask)) !== 0n) {
-    undo(a, target, node.bits, (one) => found(one));
+    undo(a, target, node.bits, found, effort);
     return;
   }
   let first: Assignment | undefined;
   let second: Assignment | undefined;
-  undo(a, target & left, node.bits, (one) => {
-    first ??= one;
-  });
-  undo(b, target & rightMask, node.bits, (one) => {
-    second ??= one;
-  });
+  undo(a, target & left, node.bits, (one) => (first ??= one), effort);
+  undo(b, target & rightMask, node.bits, (one) => (second ??= one), effort);
   if (first !== undefined && second !== undefined) found(new Map([...first, ...second]));
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Knowledge } from './knowledge.ts';
+import type { Term } from './term.ts';
 import { TermPool } from './term-pool.ts';
 
 it('knows of a frame what its header’s length, bounded in other widths, says of it', () => {
@@ -39,4 +40,42 @@ it('knows a condition again of which only a part is left', () => {
     path.add(pool.not(left), undefined);
     expect(path.settle(condition)).toBe(pool.false);
   }
+});
+
+/** What a table answers when its answer is looked up again, `rounds` times: each element is a choice about the one before. */
+function lookedUp(pool: TermPool, rounds: number): Term {
+  let state: Term = pool.constant(8, 0);
+  for (let round = 0; round < rounds; round++) {
+    const byte = pool.unknown(8, `p${round}`);
+    const index = pool.and(pool.xor(state, byte), pool.constant(8, 7));
+    const isElement = (number: number): Term => pool.equal(index, pool.constant(8, number));
+    const rest = pool.ite(isElement(1), pool.constant(8, 6), pool.xor(byte, state));
+    state = pool.ite(isElement(0), pool.constant(8, 3), rest);
+  }
+  return state;
+}
+
+it('goes through a table that is looked up with what it answered once for each of its terms', () => {
+  const pool = new TermPool();
+  const knowledge = new Knowledge(pool);
+  const state = lookedUp(pool, 40);
+  const isThree = pool.equal(state, pool.constant(8, 3));
+  expect(knowledge.settle(isThree)).toBe(isThree);
+  knowledge.add(isThree, undefined);
+  expect(knowledge.range(lookedUp(pool, 39))).toEqual({ min: 0n, max: 255n });
+}, 5_000);
+
+it('forgets what followed before it knew more', () => {
+  const pool = new TermPool();
+  const knowledge = new Knowledge(pool);
+  const byte = pool.unknown(8, 'byte');
+  const isSmall = pool.less(byte, pool.constant(8, 10));
+  const choice = pool.ite(isSmall, pool.constant(8, 1), pool.constant(8, 9));
+  const isNine = pool.equal(pool.addConst(choice, 1), pool.constant(8, 10));
+  expect(knowledge.range(choice)).toEqual({ min: 1n, max: 9n });
+  const before = knowledge.copy();
+  knowledge.add(pool.not(isSmall), undefined);
+  expect(knowledge.range(choice)).toEqual({ min: 9n, max: 9n });
+  expect(knowledge.settle(isNine)).toBe(pool.true);
+  expect(before.range(choice)).toEqual({ min: 1n, max: 9n });
 });

@@ -23,6 +23,14 @@ interface Range {
   readonly max: bigint;
 }
 
+interface Derived extends Range {
+  /** How far down it was looked for: who wants it from further down looks anew. */
+  readonly depth: number;
+}
+
+/** How far down a term its range is looked for; conditions of choices are settled from wherever they are met. */
+const RANGE_DEPTH = 12;
+
 export class Knowledge {
   readonly pool: TermPool;
   /** In the order in which they were met. */
@@ -31,6 +39,11 @@ export class Knowledge {
   readonly #ranges: Map<Term, Range>;
   /** Comparisons of two terms, and whether they hold. */
   readonly #relations: Map<Term, boolean>;
+  /**
+   * What follows from what is known, until something is added: terms share most of their parts, so that who goes through one
+   * without remembering goes a number of ways that doubles with each choice inside another.
+   */
+  readonly #followed = { settled: new Map<Term, Term>(), ranges: new Map<Term, Derived>() };
 
   constructor(pool: TermPool, from?: Knowledge) {
     this.pool = pool;
@@ -60,18 +73,13 @@ export class Knowledge {
 
   /** The condition as a constant, where it follows from what is known; otherwise as it is. */
   settle(condition: Term): Term {
-    return this.#settle(condition, new Map());
-  }
-
-  /** @param seen answers about the parts: one that occurs often is settled once */
-  #settle(condition: Term, seen: Map<Term, Term>): Term {
     if (isConst(condition)) return condition;
     const known = this.#known(condition);
     if (isConst(known)) return known;
-    let settled = seen.get(condition);
+    let settled = this.#followed.settled.get(condition);
     if (settled === undefined) {
-      settled = this.#settledParts(condition, (part) => this.#settle(part, seen));
-      seen.set(condition, settled);
+      settled = this.#settledParts(condition, (part) => this.settle(part));
+      this.#followed.settled.set(condition, settled);
     }
     return settled;
   }
@@ -121,20 +129,18 @@ export class Knowledge {
 
   /** The least and the largest value that a term has on this path, as far as that is known. */
   range(term: Term): Range {
-    return this.#range(term, 12);
+    return this.#range(term, RANGE_DEPTH);
   }
 
   #range(term: Term, depth: number): Range {
     if (isConst(term)) return term;
-    const own = this.#ranges.get(term);
-    let { min, max } = own ?? term;
-    if (min === max || depth === 0) return { min, max };
-    const derived = this.#derived(term, depth - 1);
-    if (derived !== undefined) {
-      if (derived.min > min) min = derived.min;
-      if (derived.max < max) max = derived.max;
-    }
-    return min <= max ? { min, max } : { min, max: min };
+    const own = this.#ranges.get(term) ?? term;
+    if (own.min === own.max || depth === 0) return { min: own.min, max: own.max };
+    const before = this.#followed.ranges.get(term);
+    if (before !== undefined && before.depth >= depth) return before;
+    const range = within(own, this.#derived(term, depth - 1));
+    this.#followed.ranges.set(term, { ...range, depth });
+    return range;
   }
 
   #derived(term: Term, depth: number): Range | undefined {
@@ -190,6 +196,7 @@ export class Knowledge {
 
   #conclude(condition: Term, holds: boolean): void {
     this.#settled.set(condition, holds);
+    this.#forget();
     const [a, b] = condition.operands;
     const isComparison = condition.operation === 'eq' || condition.operation === 'ult';
     if (isComparison && !isConst(a!) && !isConst(b!)) this.#relations.set(condition, holds);
@@ -233,12 +240,19 @@ export class Knowledge {
     }
   }
 
+  /** More is known now: more may follow. */
+  #forget(): void {
+    this.#followed.settled.clear();
+    this.#followed.ranges.clear();
+  }
+
   #narrow(term: Term, least: bigint, most: bigint): void {
     if (isConst(term)) return;
     const { min, max } = this.range(term);
     const narrowed = { min: least > min ? least : min, max: most < max ? most : max };
     if (narrowed.min > narrowed.max || (narrowed.min === min && narrowed.max === max)) return;
     this.#ranges.set(term, narrowed);
+    this.#forget();
     // The upper part of a term bounds the whole.
     const [whole] = term.operands;
     if (term.operation === 'extract' && term.low + term.width === whole!.width) {
@@ -265,6 +279,13 @@ export class Knowledge {
     if (value === min) this.#narrow(term, min + 1n, max);
     else if (value === max) this.#narrow(term, min, max - 1n);
   }
+}
+
+/** What is left of a range, of which another one is known too. */
+function within({ min, max }: Range, other: Range | undefined): Range {
+  const least = other !== undefined && other.min > min ? other.min : min;
+  const most = other !== undefined && other.max < max ? other.max : max;
+  return { min: least, max: least <= most ? most : least };
 }
 
 /** Is it a term with zeros above it? */

@@ -245,3 +245,11 @@ describe('the time that there is for answers', () => {
     expect(given).toEqual([60, 400]);
   });
 });
+
+it('gives up where each sum inside another doubles the ways', () => {
+  let sum = word;
+  for (let round = 0; round < 40; round++)
+    sum = pool.add(pool.xor(sum, pool.constant(16, 0x55aa)), pool.xor(sum, pool.constant(16, 0x3c3c)));
+  const isOdd = pool.equal(sum, pool.constant(16, 0x1235));
+  expect(repair([], isOdd, both(1, 2))).toBeUndefined();
+}, 5_000);

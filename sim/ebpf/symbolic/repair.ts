@@ -12,6 +12,19 @@ type Way = ReadonlyMap<Term, bigint>;
 /** Of a condition, for which values are looked for here. */
 const MOST_TERMS = 2_000;
 
+/** Terms that are gone into, and ways that are tried: each sum inside another doubles how many there are. */
+const MOST_STEPS = 2_000;
+
+/** What looking for values may still cost. */
+class Effort {
+  #left = MOST_STEPS;
+
+  /** @returns false: enough was tried */
+  spend(): boolean {
+    return this.#left-- > 0;
+  }
+}
+
 /** @returns values under which the condition and all constraints hold; undefined where none was found */
 export function repair(
   constraints: readonly Constraint[],
@@ -20,10 +33,11 @@ export function repair(
 ): Map<Term, bigint> | undefined {
   // What is this large, changes of a few values do not turn, and each try costs as much as the solver.
   if (hasMoreTerms(condition, MOST_TERMS)) return undefined;
-  for (const way of waysTo(condition, true, assignment)) {
+  const effort = new Effort();
+  for (const way of waysTo(condition, true, assignment, effort)) {
     const changed = new Map(assignment);
     for (const [unknown, value] of way) changed.set(unknown, value);
-    if (settleRest(constraints, condition, changed, new Set(way.keys()), 3)) return changed;
+    if (settleRest(constraints, condition, changed, new Set(way.keys()), 3, effort)) return changed;
   }
   return undefined;
 }
@@ -35,20 +49,22 @@ function settleRest(
   values: Map<Term, bigint>,
   fixed: Set<Term>,
   depth: number,
+  effort: Effort,
 ): boolean {
+  if (!effort.spend()) return false;
   const evaluator = new Evaluator(values);
   if (!evaluator.isTrue(condition)) return false;
   const broken = constraints.find((one) => !evaluator.isTrue(one.condition));
   if (broken === undefined) return true;
   if (depth === 0) return false;
-  for (const way of waysTo(broken.condition, true, values)) {
+  for (const way of waysTo(broken.condition, true, values, effort)) {
     if ([...way.keys()].some((one) => fixed.has(one))) continue;
     const before = new Map(values);
     for (const [unknown, value] of way) {
       values.set(unknown, value);
       fixed.add(unknown);
     }
-    if (settleRest(constraints, condition, values, fixed, depth - 1)) return true;
+    if (settleRest(constraints, condition, values, fixed, depth - 1, effort)) return true;
     values.clear();
     for (const [unknown, value] of before) values.set(unknown, value);
     for (const unknown of way.keys()) fixed.delete(unknown);
@@ -56,39 +72,40 @@ function settleRest(
   return false;
 }
 
-function* waysTo(condition: Term, holds: boolean, values: Assignment): Generator<Way> {
+function* waysTo(condition: Term, holds: boolean, values: Assignment, effort: Effort): Generator<Way> {
+  if (!effort.spend()) return;
   const [a, b] = condition.operands;
   switch (condition.operation) {
     case 'var':
       yield new Map([[condition, holds ? 1n : 0n]]);
       return;
     case 'extract':
-      yield* force(condition, holds ? 1n : 0n, values);
+      yield* force(condition, holds ? 1n : 0n, values, effort);
       return;
     case 'xor':
-      if (isConst(b!) && b!.value === 1n) yield* waysTo(a!, !holds, values);
+      if (isConst(b!) && b!.value === 1n) yield* waysTo(a!, !holds, values, effort);
       return;
     case 'and':
     case 'or':
-      if (holds === (condition.operation === 'and')) yield* both(a!, b!, holds, values);
+      if (holds === (condition.operation === 'and')) yield* both(a!, b!, holds, values, effort);
       else {
-        yield* waysTo(a!, holds, values);
-        yield* waysTo(b!, holds, values);
+        yield* waysTo(a!, holds, values, effort);
+        yield* waysTo(b!, holds, values, effort);
       }
       return;
     case 'ite':
-      yield* both(a!, condition.operands[1]!, holds, values);
+      yield* both(a!, condition.operands[1]!, holds, values, effort);
       return;
     case 'eq': {
       const evaluator = new Evaluator(values);
       if (holds) {
-        yield* force(a!, evaluator.value(b!), values);
-        yield* force(b!, evaluator.value(a!), values);
+        yield* force(a!, evaluator.value(b!), values, effort);
+        yield* force(b!, evaluator.value(a!), values, effort);
       } else {
         const all = allOnes(a!.width);
         for (const step of [1n, 2n, 0x11n]) {
-          yield* force(a!, (evaluator.value(b!) + step) & all, values);
-          yield* force(b!, (evaluator.value(a!) + step) & all, values);
+          yield* force(a!, (evaluator.value(b!) + step) & all, values, effort);
+          yield* force(b!, (evaluator.value(a!) + step) & all, values, effort);
         }
       }
       return;
@@ -99,17 +116,17 @@ function* waysTo(condition: Term, holds: boolean, values: Assignment): Generator
       const all = allOnes(a!.width);
       if (holds) {
         if (y > 0n) {
-          yield* force(a!, y - 1n, values);
-          yield* force(a!, 0n, values);
-          if (y > 1n) yield* force(a!, y / 2n, values);
+          yield* force(a!, y - 1n, values, effort);
+          yield* force(a!, 0n, values, effort);
+          if (y > 1n) yield* force(a!, y / 2n, values, effort);
         }
-        if (x < all) yield* force(b!, x + 1n, values);
-        yield* force(b!, b!.max, values);
+        if (x < all) yield* force(b!, x + 1n, values, effort);
+        yield* force(b!, b!.max, values, effort);
       } else {
-        yield* force(a!, y, values);
-        yield* force(b!, x, values);
-        yield* force(a!, a!.max, values);
-        yield* force(b!, 0n, values);
+        yield* force(a!, y, values, effort);
+        yield* force(b!, x, values, effort);
+        yield* force(a!, a!.max, values, effort);
+        yield* force(b!, 0n, values, effort);
       }
       return;
     }
@@ -118,32 +135,33 @@ function* waysTo(condition: Term, holds: boolean, values: Assignment): Generator
       const { width } = a!;
       const half = 1n << BigInt(width - 1);
       for (const value of [0n, 1n, half, half - 1n, allOnes(width)]) {
-        yield* force(a!, value, values);
-        yield* force(b!, value, values);
+        yield* force(a!, value, values, effort);
+        yield* force(b!, value, values, effort);
       }
-      yield* force(a!, evaluator.value(b!), values);
+      yield* force(a!, evaluator.value(b!), values, effort);
       return;
     }
     default:
   }
 }
 
-function* both(a: Term, b: Term, holds: boolean, values: Assignment): Generator<Way> {
-  for (const first of waysToOrNone(a, holds, values)) {
+function* both(a: Term, b: Term, holds: boolean, values: Assignment, effort: Effort): Generator<Way> {
+  for (const first of waysToOrNone(a, holds, values, effort)) {
     const merged = new Map(values);
     for (const [unknown, value] of first) merged.set(unknown, value);
-    for (const second of waysToOrNone(b, holds, merged)) yield new Map([...first, ...second]);
+    for (const second of waysToOrNone(b, holds, merged, effort)) yield new Map([...first, ...second]);
   }
 }
 
 /** Nothing to do is a way, too. */
-function* waysToOrNone(condition: Term, holds: boolean, values: Assignment): Generator<Way> {
+function* waysToOrNone(condition: Term, holds: boolean, values: Assignment, effort: Effort): Generator<Way> {
   if (new Evaluator(values).isTrue(condition) === holds) yield new Map();
-  else yield* waysTo(condition, holds, values);
+  else yield* waysTo(condition, holds, values, effort);
 }
 
 /** Ways to make a term worth `value`. */
-function* force(term: Term, value: bigint, values: Assignment): Generator<Way> {
+function* force(term: Term, value: bigint, values: Assignment, effort: Effort): Generator<Way> {
+  if (!effort.spend()) return;
   if (value < 0n || value > term.max || value < term.min || (value & ~term.maybe) !== 0n) return;
   const { operands } = term;
   switch (term.operation) {
@@ -157,7 +175,7 @@ function* force(term: Term, value: bigint, values: Assignment): Generator<Way> {
       const whole = operands[0]!;
       const before = new Evaluator(values).value(whole);
       const mask = allOnes(term.width) << BigInt(term.low);
-      yield* force(whole, (before & ~mask) | (value << BigInt(term.low)), values);
+      yield* force(whole, (before & ~mask) | (value << BigInt(term.low)), values, effort);
       return;
     }
     case 'concat': {
@@ -167,7 +185,7 @@ function* force(term: Term, value: bigint, values: Assignment): Generator<Way> {
       for (const one of [...operands].reverse()) {
         const part = rest & allOnes(one.width);
         rest >>= BigInt(one.width);
-        const [first] = force(one, part, merged);
+        const [first] = force(one, part, merged, effort);
         if (first === undefined) return;
         for (const [unknown, chosen] of first) merged.set(unknown, chosen);
         ways = [new Map([...ways[0]!, ...first])];
@@ -176,17 +194,17 @@ function* force(term: Term, value: bigint, values: Assignment): Generator<Way> {
       return;
     }
     case 'xor':
-      if (isConst(operands[1]!)) yield* force(operands[0]!, value ^ operands[1]!.value, values);
+      if (isConst(operands[1]!)) yield* force(operands[0]!, value ^ operands[1]!.value, values, effort);
       return;
     case 'and':
       if (isConst(operands[1]!)) {
         const mask = operands[1]!.value;
         const before = new Evaluator(values).value(operands[0]!);
-        yield* force(operands[0]!, (before & ~mask) | value, values);
+        yield* force(operands[0]!, (before & ~mask) | value, values, effort);
       }
       return;
     case 'sext':
-      yield* force(operands[0]!, value & allOnes(operands[0]!.width), values);
+      yield* force(operands[0]!, value & allOnes(operands[0]!.width), values, effort);
       return;
     case 'sum': {
       const evaluator = new Evaluator(values);
@@ -196,13 +214,13 @@ function* force(term: Term, value: bigint, values: Assignment): Generator<Way> {
         if (factor !== 1n && factor !== all) continue;
         const others = (evaluator.value(term) - factor * evaluator.value(one)) & all;
         const wanted = factor === 1n ? (value - others) & all : (others - value) & all;
-        yield* force(one, wanted, values);
+        yield* force(one, wanted, values, effort);
       }
       return;
     }
     case 'ite': {
       const condition = new Evaluator(values).isTrue(operands[0]!);
-      yield* force(operands[condition ? 1 : 2]!, value, values);
+      yield* force(operands[condition ? 1 : 2]!, value, values, effort);
       return;
     }
     default:
