@@ -12,7 +12,7 @@
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { fork, Random, type Seed, seedFromText } from '../../corpus/generate/random.ts';
-import { fieldsOf } from '../../sim/ebpf/dataflow/expression.ts';
+import { type Assignment, fieldsOf } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowBranch, FlowCall, FlowTrace } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { type Choices, solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
@@ -35,6 +35,7 @@ import type { Background } from './background.ts';
 import { changeSequence, isChoosable, isFree, repaired } from './change-case.ts';
 import { Combinations } from './combinations.ts';
 import { Learned } from './learned.ts';
+import { HeldFields, MOST_MENDED, partingOf } from './mending.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
@@ -115,6 +116,8 @@ const SOLVING = 200;
 
 /** Nodes of expressions that are evaluated in the time of one instruction. */
 const NODES = 4;
+/** The share of the effort that putting cases back on their paths may take. */
+const MENDING = 0.2;
 /** The share of the effort that repeating one packet may take. */
 const REPEATING = 0.02;
 /** The share of the effort that new combinations of known ways may take. */
@@ -183,6 +186,8 @@ class Guide {
   readonly #met = new Set<string>();
   #presets = false;
   #solved = 0;
+  /** Of the effort, what putting cases back on their paths has taken. */
+  #mended = 0;
   #lastFind = 0;
   readonly #edges = new Map<number, Edge>();
 
@@ -443,14 +448,62 @@ class Guide {
         if (changed === undefined) continue;
         if (this.#try(changed, sequence)) {
           this.#learned.add(assignment);
+          this.#mend(changed, assignment, branches.slice(0, index + 1));
           break;
         }
         if (where === 'wanted' && this.#runs.timesOf(opposite(branch)) > 0) break;
         // What checks checksums first lets only the same packet with right ones through.
         const whole = repaired(changed, sequence);
         if (whole !== undefined && this.#try(whole)) break;
+        if (this.#mend(changed, assignment, branches.slice(0, index + 1))) break;
       }
     }
+  }
+
+  /**
+   * Puts a case back on the path to a branch of which one way is left, where what was solved for the branch broke a condition before:
+   * that is solved anew, for other inputs.
+   * @param path the branches up to the one whose other way is wanted
+   * @returns whether the case reached something new
+   */
+  #mend(sequence: Sequence, assignment: Assignment, path: readonly FlowBranch[]): boolean {
+    const wanted = opposite(path.at(-1)!);
+    const held = new HeldFields(assignment);
+    let current = sequence;
+    for (let step = 0; step < MOST_MENDED; step++) {
+      if (this.#isOver() || this.#mended > this.#effort * MENDING || this.#runs.timesOf(wanted) > 0)
+        return false;
+      const before = this.#spent;
+      const next = this.#mendOnce(current, held, path.slice(0, -1));
+      const isNew = next !== undefined && this.#try(next, current);
+      this.#mended += this.#spent - before;
+      if (next === undefined || isNew) return isNew;
+      current = next;
+    }
+    return false;
+  }
+
+  /** The case with the first condition that it breaks solved, for inputs that are not held; these are held from then on. */
+  #mendOnce(sequence: Sequence, held: HeldFields, path: readonly FlowBranch[]): Sequence | undefined {
+    const run = this.#runs.run(sequence);
+    const machine = this.#runs.machineOf(sequence.world);
+    const parting = run === undefined ? undefined : partingOf(path, run.trace.branches);
+    if (run === undefined || machine === undefined || parting === undefined) return undefined;
+    const { branches, calls } = run.trace;
+    const background = this.#backgroundOf(sequence, machine, calls);
+    const isChoosableHere = isChoosable(background);
+    const isLeft = (field: InputField): boolean => !held.has(field) && isChoosableHere(field);
+    this.#solved += SOLVING;
+    const solutions = solveBranch(branches[parting]!, branches.slice(0, parting), isLeft, (nodes) => {
+      this.#solved += nodes / NODES;
+    });
+    for (const solution of solutions) {
+      const changed = changeSequence(sequence, solution, background);
+      if (changed === undefined) continue;
+      held.add(solution);
+      return changed;
+    }
+    return undefined;
   }
 
   #backgroundOf({ world }: Sequence, machine: Machine, calls: readonly FlowCall[]): Background {
