@@ -40,9 +40,9 @@ export interface CheckOptions extends Thresholds {
   readonly shrinkSeconds?: number;
   /** Functions of the same object that are checked by themselves in the same run: what is theirs is reported there. */
   readonly testedApart?: ReadonlySet<string>;
-  /** Follows the program's paths, where packets left too many branches out; undefined: nobody can, or not this program. */
+  /** Follows the program's paths, where packets left branches out; undefined: nobody can, or not this program. */
   readonly prove?: (program: Program, seconds?: number) => Promise<ProofAid | undefined>;
-  /** Per cent of the branches below which paths are followed; default: what `minCoverage` asks for. */
+  /** Per cent of the branches below which paths are followed for as long as usual, and not for a moment; default: what `minCoverage` asks for. */
   readonly proveFrom?: number;
   readonly signal?: AbortSignal;
   readonly save?: (divergence: Divergence) => Promise<Saved>;

@@ -32,6 +32,22 @@ function checked(program: Program, more: Partial<CheckOptions> = {}): Promise<Ch
 
 const ids = ({ findings }: CheckedProgram): string[] => findings.map(({ invariant }) => invariant);
 
+/** A byte squared is never 3 in its two lowest bits. */
+const UNREACHED = `r7 = *(u32 *)(r1 + 0)
+  r8 = *(u32 *)(r1 + 4)
+  r0 = r7
+  r0 += 14
+  if r0 > r8 goto out
+  r2 = *(u8 *)(r7 + 0)
+  r2 *= r2
+  r2 &= 3
+  if r2 == 3 goto out
+  r0 = 2
+  exit
+out:
+  r0 = 1
+  exit`;
+
 const PROOF: ProofAid = {
   cases: [],
   impossible: [],
@@ -206,6 +222,25 @@ describe('paths', () => {
     expect(sweeps.words).toBeGreaterThan(0);
     expect(coverage?.instructions.reduce((hit, total) => hit / total)).toBeGreaterThan(0.95);
     expect(proof).toBe(PROOF);
+  });
+
+  it('are followed for a moment where packets reached enough, but not everything', async () => {
+    const given: (number | undefined)[] = [];
+    const prove = async (_: Program, seconds?: number): Promise<ProofAid> => {
+      given.push(seconds);
+      return PROOF;
+    };
+    // The packets that follow never have what is asked for: of four ways, one is left.
+    const object = writeElf({ main: UNREACHED });
+    const most: Program = { name: 'most', entries: [{ function: 'main', hook: 'xdp' }], object };
+    expect((await checked(most, { prove, minCoverage: 50 })).proof).toBe(PROOF);
+    expect((await checked(most, { prove, minCoverage: 100 })).proof).toBe(PROOF);
+    expect((await checked(most, { prove, seconds: 5 })).proof).toBe(PROOF);
+    expect(given[0]).toBe(3);
+    expect(given[1]).toBeUndefined();
+    expect(given[2]).toBeGreaterThan(0);
+    expect((await checked(program, { prove, minCoverage: 100 })).proof).toBeUndefined();
+    expect(given).toHaveLength(3);
   });
 
   it('are run as cases, in the world that was given, but for those that need values in maps', async () => {

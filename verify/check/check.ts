@@ -74,6 +74,8 @@ const SHARES = {
   sweeps: 3 / 4,
   more: 3 / 4,
 };
+/** Seconds for paths that nobody has to ask for, as packets reached enough. */
+const QUICK_PROOF = 3;
 /** Packets for each other kernel. */
 const OTHER_RUNS = 16_384;
 
@@ -445,11 +447,10 @@ class Check {
    */
   async #paths(engines: readonly Engine[], observe: Observe): Promise<void> {
     const { program, prove, worlds } = this.#options;
-    const enough = this.#options.proveFrom ?? this.#options.minCoverage ?? ENOUGH_COVERAGE;
     // Sweeps do not count: what they reach they show with packets of one kind, and those of paths are of others.
-    if (prove === undefined || this.#isOver() || hasReached(this.#runs.summaryWithoutSweeps(), enough))
-      return;
-    this.proof = await prove(program, this.#runs.budget.isLimited ? this.#runs.budget.left : undefined);
+    const reached = this.#runs.summaryWithoutSweeps();
+    if (prove === undefined || this.#isOver() || hasReached(reached, Math.max(100, this.#asked))) return;
+    this.proof = await prove(program, this.#proofSeconds());
     this.#pathCases = (this.proof?.cases ?? [])
       // Where the user says what there is, a packet runs with that, whatever its path wants.
       .filter(({ world }) => worlds !== undefined || !hasValues(world))
@@ -461,6 +462,18 @@ class Check {
     // Following may have taken all of its share.
     this.#runs.budget.allot(SHARES.paths);
     await this.#runPaths(engines, observe);
+  }
+
+  /** Per cent of the branches below which following paths gets its full time. */
+  get #asked(): number {
+    return this.#options.proveFrom ?? this.#options.minCoverage ?? ENOUGH_COVERAGE;
+  }
+
+  /** For how long paths are followed: where enough was reached, what is left is worth a moment. */
+  #proofSeconds(): number | undefined {
+    const { budget } = this.#runs;
+    if (budget.isLimited) return budget.left;
+    return hasReached(this.report(), this.#asked) ? QUICK_PROOF : undefined;
   }
 
   /** Packets of followed paths, as far as time goes: the others stay for later. */
