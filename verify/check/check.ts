@@ -473,7 +473,7 @@ class Check {
   #proofSeconds(): number | undefined {
     const { budget } = this.#runs;
     if (budget.isLimited) return budget.left;
-    return hasReached(this.report(), this.#asked) ? QUICK_PROOF : undefined;
+    return hasReached(this.#runs.summaryWithoutSweeps(), this.#asked) ? QUICK_PROOF : undefined;
   }
 
   /** Packets of followed paths, as far as time goes: the others stay for later. */

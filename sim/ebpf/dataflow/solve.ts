@@ -15,6 +15,7 @@ import {
 } from './expression.ts';
 import { type Comparison, type FlowBranch, holds, mirrored, oppositeOf } from './flow-trace.ts';
 import { bitsOf, type InputField } from './inputs.ts';
+import { isSum, solveDigits } from './solve-digits.ts';
 
 /** Inputs that somebody can choose: all but those that calls yield. */
 export type Choosable = (field: InputField) => boolean;
@@ -79,11 +80,15 @@ export function solveBranch(
   // A mask may leave no bit of the targets above.
   if (solutions.length === 0) for (const one of stepsWithin(a, b, bits)) add(one);
   if (solutions.length === 0) for (const one of stepsWithin(b, a, bits)) add(one);
+  // One digit of a number that is written as text seldom makes the number, and stays a digit.
+  const broken = brokenBy(earlier);
+  if (solutions.every((one) => broken(one) > 0))
+    for (const one of digitsFor(branch, wanted, earlier, choosable)) add(one);
   if (solutions.length === 0) {
     const found = search(a, b, bits, wanted, choosable, onSearch);
     if (found !== undefined) add(found);
   }
-  return ranked(solutions, earlier).slice(0, MAX_SOLUTIONS);
+  return ranked(solutions, broken).slice(0, MAX_SOLUTIONS);
 }
 
 /** With a value that is one bit away from what it is compared with: the lowest bit that it may have, or the highest. */
@@ -98,18 +103,43 @@ function stepsWithin(operand: Operand, other: Operand, bits: 32 | 64): Assignmen
   );
 }
 
-/** Those that break few of the conditions before come first. */
-function ranked(solutions: readonly Assignment[], earlier: readonly FlowBranch[]): Assignment[] {
-  if (solutions.length < 2) return [...solutions];
+/** All bytes of a sum at once, for the first numbers with which the comparison holds. */
+function* digitsFor(
+  { a, b, bits }: FlowBranch,
+  wanted: Comparison,
+  earlier: readonly FlowBranch[],
+  choosable: Choosable,
+): Generator<Assignment> {
+  const sides = [
+    [a, b, wanted],
+    [b, a, mirrored(wanted)],
+  ] as const;
+  for (const [side, other, comparison] of sides) {
+    if (!isSum(side)) continue;
+    const targets = targetsOf(comparison, bits, tracedValue(side), tracedValue(other));
+    for (const target of targets.slice(0, 2)) {
+      const found = solveDigits(side, target, bits, earlier, choosable);
+      if (found !== undefined) yield found;
+    }
+  }
+}
+
+/** How many of the conditions before an assignment breaks. */
+function brokenBy(earlier: readonly FlowBranch[]): (one: Assignment) => number {
   const conditions = earlier
     .slice(-200)
     .map((branch) => ({ branch, fields: fieldsOf(branch.a, fieldsOf(branch.b)) }));
-  const broken = (one: Assignment): number =>
+  return (one) =>
     conditions.filter(({ branch, fields }) => {
       if (![...one.keys()].some((field) => fields.has(field))) return false;
       const { comparison, bits, a, b, taken } = branch;
       return holds(comparison, bits, evaluate(a, one), evaluate(b, one)) !== taken;
     }).length;
+}
+
+/** Those that break few of the conditions before come first. */
+function ranked(solutions: readonly Assignment[], broken: (one: Assignment) => number): Assignment[] {
+  if (solutions.length < 2) return [...solutions];
   return solutions
     .map((one, index) => ({ one, index, cost: broken(one) }))
     .sort((x, y) => x.cost - y.cost || x.index - y.index)
