@@ -91,7 +91,8 @@ interface IpHeader {
 /** Why nothing behind the IP header of a fragment is looked at. */
 export const FRAGMENT = 'a fragment';
 
-const MOST_TAGS = 3;
+/** Tags in front of a packet. */
+export const MOST_TAGS = 3;
 /** Packets in packets. */
 const MOST_NESTED = 3;
 

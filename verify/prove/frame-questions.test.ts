@@ -368,6 +368,13 @@ describe('lengths', () => {
     }
   });
 
+  it('are asked about where the front is cut off a frame that has no tags', () => {
+    const before = Uint8Array.from([1, 2, 3, 4, ...edited(IPV4, { 14: 0x65 })]);
+    expect(broken(lengthQuestions(pool, caseOf(before, before.subarray(4))))).toEqual([
+      'lengths: the frame may leave with an IPv4 packet of another version',
+    ]);
+  });
+
   it('are not asked about where the frame came broken', () => {
     expect(lengthQuestions(pool, caseOf(edited(IPV4, { 14: 0x44 }), IPV4))).toEqual([]);
     for (const { broken: one } of lengthQuestions(pool, caseOf(IPV4, longer(IPV4, 3))))

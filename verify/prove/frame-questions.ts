@@ -7,10 +7,11 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { TPIDS } from '../../sim/packet/vlan.ts';
 import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
 import { ERRORS4 } from '../invariants/answers.ts';
 import { ETHERNET_MINIMUM } from '../oracle/frame-pair.ts';
-import type { LaidIp, Layout, TermFrame } from './frame-layout.ts';
+import { type LaidIp, type Layout, MOST_TAGS, type TermFrame } from './frame-layout.ts';
 
 export interface Question {
   /** As `check` names it; `lengths` and `fragments` for all of their parts. */
@@ -236,6 +237,16 @@ function extensionFits(pool: TermPool, frame: TermFrame, { extension }: Layout):
   return pool.or(pool.not(isThere), pool.not(pool.less(available, size)));
 }
 
+/** Is there a tag behind those that are looked through? */
+function hasMoreTags(pool: TermPool, { byte }: TermFrame): Term {
+  const types = Array.from({ length: MOST_TAGS + 1 }, (_, tag) => 12 + 4 * tag).map((at) =>
+    pool.concat([byte(at), byte(at + 1)]),
+  );
+  return pool.all(
+    types.map((type) => pool.any(TPIDS.map((one) => pool.equal(type, pool.constant(16, one))))),
+  );
+}
+
 /**
  * Did all that says which packet it is, and how long, come as it leaves, behind more tags than are looked at here? Who takes one
  * off need not look at what is behind it, which came as contradictory as it leaves.
@@ -259,10 +270,11 @@ function isExposed(pool: TermPool, { before, after, came, left }: FrameCase): bo
  * @param frames with their headers as far as the first IP header that left as it came, with all behind it
  */
 export function lengthQuestions(pool: TermPool, { before, after, came, left }: FrameCase): Question[] {
-  if (came.isBroken || isExposed(pool, { before, after, came, left })) return [];
+  if (came.isBroken) return [];
+  const isOld = isExposed(pool, { before, after, came, left }) ? hasMoreTags(pool, before) : pool.false;
   const question = (broken: Term, sentence: string): Question => ({
     invariant: 'lengths',
-    broken,
+    broken: pool.and(broken, pool.not(isOld)),
     sentence,
   });
   const fits = (frame: TermFrame, ips: readonly LaidIp[]): Term =>
