@@ -87,11 +87,11 @@ function judgeEach(
   input: PacketBatch,
   output: OutcomeBatch,
   showsRedirect: boolean,
-  { checksums, frames, outcomes }: Judging,
+  { checksums, frames, outcomes, shortest = 0 }: Judging,
   judgement: Judgement,
 ): void {
   for (let packet = 0; packet < output.count; packet++) {
-    if (output.status[packet] !== STATUS.ran) continue;
+    if (output.status[packet] !== STATUS.ran || input.length[packet]! < shortest) continue;
     const hook = hooks[input.entry[packet]!] ?? 'xdp';
     const action = output.action[packet]!;
     const delivery = deliveryOf(hook, action);

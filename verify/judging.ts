@@ -14,7 +14,12 @@ export interface Judging {
   readonly outcomes: readonly OutcomeInvariant[];
   /** Are breaches that are no errors findings of their own, with a case each? Otherwise they are counted. */
   readonly keepsWarnings: boolean;
+  /** Bytes of the shortest frames that are judged; default: of none at all. */
+  readonly shortest?: number;
 }
+
+/** No kernel gives a program a shorter frame, so nothing is wrong with what becomes of one: drivers and test runs drop it. */
+export const SHORTEST_FRAME = 14;
 
 const BY_NAME: Readonly<Record<Oracle, Judging>> = {
   off: { checksums: false, frames: [], outcomes: [], keepsWarnings: false },

@@ -3,9 +3,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
+import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { judgeFrames } from '../judge-frames.ts';
 import { builtIn } from '../test-support/changed-object.ts';
+import { fakeEngine } from '../test-support/engines.ts';
 import { guidedRun } from './guided-run.ts';
 import { callsAny, callsRedirect, checkJudging } from './judging.ts';
 import { lostUpdates } from './lost-updates.ts';
@@ -93,5 +97,29 @@ describe('guidance', () => {
     // Beside unsound packets, which nobody judges, there are sound ones.
     expect(cases.length).toBeGreaterThan(numbered.length);
     expect(cases.every(({ case: one }) => one.program === 'counter_plain')).toBe(true);
+  });
+});
+
+describe('frames that no kernel gives a program', () => {
+  it.each([
+    [13, []],
+    [14, ['action/unknown']],
+  ])('are not judged: %i bytes', (length, found) => {
+    const input = new PacketBatch(1);
+    input.push({ packet: new Uint8Array(length) });
+    const output = new OutcomeBatch(1);
+    output.reserve(length);
+    output.commit(77, length);
+    const report = { engine: fakeEngine('vm', () => ({ action: 77 })), output, maps: undefined };
+    const findings = [
+      ...judgeFrames(
+        ['xdp'],
+        input,
+        report,
+        undefined,
+        checkJudging(bare, () => true),
+      ),
+    ];
+    expect(findings.map(({ field }) => field)).toEqual(found);
   });
 });

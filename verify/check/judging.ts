@@ -17,7 +17,7 @@ import { tcpAnswer } from '../invariants/tcp-answer.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import { unanswerable } from '../invariants/unanswerable.ts';
-import type { Judging } from '../judging.ts';
+import { type Judging, SHORTEST_FRAME } from '../judging.ts';
 
 /** Is the invariant of this identifier judged? */
 export type IsOn = (id: string) => boolean;
@@ -49,7 +49,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     name: one.name,
     judge: (passage) => on(one.judge(passage)),
   }));
-  return { checksums: true, frames, outcomes, keepsWarnings: true };
+  return { checksums: true, frames, outcomes, keepsWarnings: true, shortest: SHORTEST_FRAME };
 }
 
 /**

@@ -16,6 +16,7 @@ import { summarize } from '../explain/summary.ts';
 import type { Finding } from '../finding.ts';
 import type { Breach } from '../invariants/invariant.ts';
 import { ruleOf } from '../invariants/rules.ts';
+import { SHORTEST_FRAME } from '../judging.ts';
 import { originOf } from '../origin.ts';
 import { type Outcome, outcomeAt, type SourcePlaceWithText } from '../outcome.ts';
 import type { Divergence } from '../report.ts';
@@ -98,16 +99,18 @@ export function hasValues({ maps, globals, slots }: World): boolean {
 /** How many simpler packets are tried. */
 const ATTEMPTS = 400;
 
-/** The simplest packet for which it still holds. */
+/** The simplest packet for which it still holds, and that a kernel gives a program, if it gave it the first one. */
 export async function simplest(
   stimulus: Stimulus,
   holds: (simpler: Stimulus) => Promise<boolean>,
 ): Promise<Stimulus> {
+  const shortest = Math.min(SHORTEST_FRAME, stimulus.packet.length);
   let best = stimulus;
   let attempts = 0;
   for (let progress = true; progress; ) {
     progress = false;
     for (const simpler of simplerPackets(best)) {
+      if (simpler.packet.length < shortest) continue;
       if (attempts++ >= ATTEMPTS) return best;
       if (!(await holds(simpler))) continue;
       best = simpler;

@@ -19,6 +19,7 @@ import { DELIVERY, deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
+import { SHORTEST_FRAME } from '../judging.ts';
 import type { SourcePlaceWithText } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { worldKey } from '../world-key.ts';
@@ -50,7 +51,7 @@ export class Redirects {
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     if (!this.#calls) return;
     for (let packet = 0; packet < output.count; packet++) {
-      if (output.status[packet] !== STATUS.ran) continue;
+      if (output.status[packet] !== STATUS.ran || input.length[packet]! < SHORTEST_FRAME) continue;
       const action = output.action[packet]!;
       const hook = this.#hook(input.entry[packet]!);
       const isDropped = action === (hook === 'xdp' ? XDP_ABORTED : TC_ACT_SHOT);

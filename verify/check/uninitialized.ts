@@ -18,6 +18,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { StackFill, World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { guessedSlots, withoutGuesses } from '../guessed-slots.ts';
+import { SHORTEST_FRAME } from '../judging.ts';
 import { isOnlyChoice } from '../only-choice.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
@@ -89,7 +90,7 @@ export class Uninitialized {
     // Where a lookup finds something, packets of the same kind go other ways.
     const inFilled = hasContents(world) ? 'filled ' : '';
     for (let packet = 0; packet < output.count; packet++) {
-      if (output.status[packet] !== STATUS.ran) continue;
+      if (output.status[packet] !== STATUS.ran || input.length[packet]! < SHORTEST_FRAME) continue;
       const action = output.action[packet]!;
       const length = input.length[packet]!;
       const growth = output.length[packet]! - length;

@@ -9,6 +9,7 @@ import { XDP_PASS } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
+import { SHORTEST_FRAME } from '../judging.ts';
 import type { Outcome, SourcePlaceWithText } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { callsAny } from './judging.ts';
@@ -42,6 +43,7 @@ export class UnwrittenMetadata {
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     if (!this.#makesRoom) return;
     for (let packet = 0; packet < output.count && this.#kept.length < MAX_KEPT; packet++) {
+      if (input.length[packet]! < SHORTEST_FRAME) continue;
       if (output.status[packet] !== STATUS.ran || output.action[packet] !== XDP_PASS) continue;
       if (this.#program.entries[input.entry[packet]!]!.hook !== 'xdp' || input.length[packet]! > MAX_LENGTH)
         continue;

@@ -4,11 +4,14 @@
  */
 import type { FeasibilityCounts } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { TIME_UP } from '../../sim/ebpf/symbolic/solver.ts';
+import { isConst } from '../../sim/ebpf/symbolic/term.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { globalText } from '../explain/map-text.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
 import { frameUses } from '../ip-first.ts';
+import { SHORTEST_FRAME } from '../judging.ts';
 import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
 import { assumptionsOf } from './assumptions.ts';
 import type { BranchWay } from './branches.ts';
@@ -96,13 +99,15 @@ async function proofOf(program: Program, options: ProveOptions): Promise<Program
   for (const { state, confirmed: isConfirmed, witness, stopped: why } of paths) {
     if (whyStopped() !== undefined) break;
     judge.stops(state, why === undefined ? undefined : witness, why);
-    if (why === undefined) await judge.judge(state, isConfirmed ? witness : undefined);
+    if (why === undefined && !isTooShort(inputs, state))
+      await judge.judge(state, isConfirmed ? witness : undefined);
     judged++;
     options.onProgress?.({ paths: paths.length, waiting: paths.length - judged, reached: followed.reached });
   }
   for (const { state, confirmed: isConfirmed, witness, stopped: why } of followed.longer) {
     judge.stops(state, why === undefined ? undefined : witness, why);
-    if (why === undefined) await judge.judgeLonger(state, isConfirmed ? witness : undefined);
+    if (why === undefined && !isTooShort(inputs, state))
+      await judge.judgeLonger(state, isConfirmed ? witness : undefined);
   }
   const left =
     judged < paths.length ? `${paths.length - judged} paths were not judged: ${TIME_UP}` : undefined;
@@ -122,7 +127,7 @@ async function proofOf(program: Program, options: ProveOptions): Promise<Program
       inputs,
       paths.map((one) => one.state),
       judge.notJudged(),
-      judge.assumed(),
+      [...judge.assumed(), ...tooShort(inputs, paths)],
       constants,
     ),
     constants,
@@ -139,6 +144,28 @@ function isForPaths(program: Program, paths: readonly ProvedPath[]): boolean {
   );
   const { ipFirst, ethernet } = frameUses(program, cases);
   return ethernet || !ipFirst;
+}
+
+/** What is said where such frames were left out. */
+function tooShort(inputs: Inputs, paths: readonly ProvedPath[]): string[] {
+  if (!paths.some(({ state }) => isTooShort(inputs, state) && !isPlain(state))) return [];
+  return [`no frame is shorter than ${SHORTEST_FRAME} bytes where it is said what leaves or is returned`];
+}
+
+/** Does the path leave the frame alone and return a certain number, by nothing that nobody wrote? */
+function isPlain({ packet, end, readsUnwritten }: PathState): boolean {
+  const isCertain = end?.kind === 'exit' && isConst(end.action) && end.action.value <= 4n;
+  return (
+    isCertain &&
+    packet.generation === 0 &&
+    packet.bytes.written().length === 0 &&
+    readsUnwritten === undefined
+  );
+}
+
+/** Do only frames take this path that no kernel gives a program? */
+function isTooShort({ length }: Inputs, { knowledge }: PathState): boolean {
+  return knowledge.range(length).max < SHORTEST_FRAME;
 }
 
 /** Of a program that takes the frame for something else than it is, nothing about headers is proved, nor refuted. */
