@@ -4,7 +4,7 @@ import { parseBtf } from '../../sim/ebpf/btf.ts';
 import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
 import { contextWord } from '../../sim/ebpf/symbolic/context-fields.ts';
-import { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { ELSEWHERE, Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
@@ -90,6 +90,15 @@ describe('a condition says', () => {
     ['signed frame[40] >= -4', signedLess(minus, byte(40))],
     ['signed frame[40] < -4', pool.not(signedLess(minus, byte(40)))],
     ['signed frame[40] >= signed frame[41]', pool.not(signedLess(byte(40), byte(41)))],
+    // One that is made longer with its sign is a signed one already.
+    ['signed frame[40] < -5', signedLess(pool.signExtend(16, byte(40)), pool.constant(16, -5))],
+    // Bounds that a compiler has made one comparison of.
+    ['1 <= frame[40] <= 8', less(pool.addConst(byte(40), -1), 8)],
+    ['!(1 <= frame[40] <= 8)', pool.not(less(pool.addConst(byte(40), -1), 8))],
+    ['frame[40] >= 250', less(pool.addConst(byte(40), -250), 6)],
+    ['frame[40] + 5 < 8', less(pool.addConst(byte(40), 5), 8)],
+    ['only for drivers that take no metadata', pool.unknown(1, ELSEWHERE.noMetadata.name)],
+    ['not only for drivers that take no metadata', pool.not(pool.unknown(1, ELSEWHERE.noMetadata.name))],
     ['frame[40] == 8 && frame[50] < 9', pool.and(is(byte(40), 8), less(byte(50), 9))],
     ['!(frame[40] == 8 && frame[50] < 9)', pool.not(pool.and(is(byte(40), 8), less(byte(50), 9)))],
     ['signed frame[40] < signed frame[41]', signedLess(byte(40), byte(41))],

@@ -1,7 +1,7 @@
 /** Conditions of paths in words: `ip.proto == 6 && tcp.dstport == 80`, `flows[ip.src].packets >= 10`. */
-import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-import { isConst, type Term, writtenSize } from '../../sim/ebpf/symbolic/term.ts';
+import { allOnes, isConst, type Term, writtenSize } from '../../sim/ebpf/symbolic/term.ts';
 import { decimal, hex, type NamedField } from './field-names.ts';
 import { INNER, MOST_WRITTEN, TermWords } from './term-words.ts';
 
@@ -56,7 +56,10 @@ class Words {
       case 'ult':
       case 'slt': {
         const isSigned = condition.operation === 'slt';
-        const name = (one: Term): string => `${isSigned ? 'signed ' : ''}${this.#terms.name(one)}`;
+        const between = isSigned ? undefined : this.#between(condition);
+        if (between !== undefined) return { text: holds ? between : `!(${between})` };
+        const name = (one: Term): string =>
+          isSigned ? signed(this.#terms.name(one)) : this.#terms.name(one);
         const number = ({ value, width }: Term): bigint => (isSigned ? BigInt.asIntN(width, value) : value);
         const show = (one: Term): NamedField['show'] | undefined =>
           isSigned ? undefined : this.#terms.showing(one);
@@ -65,6 +68,8 @@ class Words {
         return { text: `${name(a!)} ${holds ? '<' : '>='} ${name(b!)}` };
       }
       case 'var': {
+        const who = goesElsewhere(condition.name);
+        if (who !== undefined) return { text: holds ? `only for ${who}` : `not only for ${who}` };
         const there = /^map(\d+)\.(\d+)\.there$/.exec(condition.name);
         if (there !== null) {
           const map = this.#inputs.mapOf(Number(there[1]))!;
@@ -80,14 +85,26 @@ class Words {
       }
       case 'extract': {
         const number = signOf(condition);
-        if (number !== undefined)
-          return relation(`signed ${this.#terms.name(number)}`, holds ? '<' : '>=', 0n);
+        if (number !== undefined) return relation(signed(this.#terms.name(number)), holds ? '<' : '>=', 0n);
         return relation(this.#terms.name(condition), '==', holds ? 1n : 0n);
       }
       default:
     }
     const text = this.#terms.name(condition);
     return { text: holds ? text : `!(${text})` };
+  }
+
+  /** `x - 1 < 8` of numbers without a sign, which C programs mean and compilers write: `1 <= x <= 8`. */
+  #between({ operands: [number, bound] }: Term): string | undefined {
+    if (number!.operation !== 'sum' || !isConst(bound!) || bound!.value === 0n) return undefined;
+    const { operands, factors, value, width } = number!;
+    const least = BigInt.asUintN(width, -value);
+    const most = least + bound!.value - 1n;
+    if (operands.length !== 1 || factors[0] !== 1n || value === 0n || most > allOnes(width)) return undefined;
+    const [show, name] = [this.#terms.showing(operands[0]!) ?? usual, this.#terms.name(operands[0]!)];
+    return most === allOnes(width)
+      ? `${name} >= ${show(least)}`
+      : `${show(least)} <= ${name} <= ${show(most)}`;
   }
 
   /** Bytes that are compared one by one, as the fields that they make. */
@@ -170,6 +187,11 @@ class Words {
     const name = map === undefined ? undefined : this.#inputs.machine.maps[map]?.name;
     return { text: `${subject} == ${name ?? `map ${value}`}`, subject, relation: '==', value };
   }
+}
+
+/** What is taken for a number with a sign, which it may be already. */
+function signed(name: string): string {
+  return name.startsWith('signed ') ? name : `signed ${name}`;
 }
 
 /** The number whose sign a condition is; of a byte, its highest bit is a bit like the others. */
