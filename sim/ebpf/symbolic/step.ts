@@ -1,4 +1,6 @@
 /** One instruction on a path: the third reader of the instruction set, beside interpreter and compiler. */
+
+import { isPerCpu } from '../../runtime/maps.ts';
 import {
   accessSize,
   BPF_ABS,
@@ -69,6 +71,7 @@ import {
 } from '../instruction.ts';
 import { SKF_LL_OFF, SKF_NET_OFF } from '../packet-load-offsets.ts';
 import { blockPointer, load, packetByte, store } from './access.ts';
+import { noteShared } from './acts.ts';
 import { enter } from './frames.ts';
 import { callHelper, callKernelFunction } from './helper-calls.ts';
 import type { Inputs } from './inputs.ts';
@@ -371,6 +374,7 @@ function atomic(inputs: Inputs, state: PathState, instructions: Instructions, si
     return;
   }
   if (given.region !== undefined) throw new NotFollowed('an atomic operation with an address');
+  noteAtomic(inputs, state, pointer);
   const old = read(pointer);
   const value = pool.extract(given.term, 0, bits);
   if (operation === BPF_CMPXCHG) {
@@ -381,6 +385,15 @@ function atomic(inputs: Inputs, state: PathState, instructions: Instructions, si
   }
   write(atomicResult(state, operation, old, value));
   if ((operation & BPF_FETCH) !== 0) registers[src] = scalar(pool.zeroExtend(64, old));
+}
+
+/** Of what only one CPU sees, it is nobody's business. */
+function noteAtomic({ machine }: Inputs, state: PathState, { region }: Value): void {
+  if (region?.kind !== 'block') return;
+  const { what, map } = state.blocks[region.block]!;
+  const shared = what === 'map value' || what === 'globals' ? machine.maps[map] : undefined;
+  if (shared === undefined || isPerCpu(shared.definition.type)) return;
+  noteShared(state, `atomic ${shared.name}`, `changes map ${shared.name} atomically`);
 }
 
 /** Context and packet, and what is known not to be aligned, no atomic operation reaches (kernel/bpf/verifier.c, `atomic_ptr_type_ok`). */

@@ -21,7 +21,7 @@ type CallDifference = Omit<ActDifference, 'isSeen'> & {
 };
 
 /** Acts on one of these may change places with those on another. A copy takes along whatever was told of the frame before. */
-const KINDS = ['outside', 'trace', 'frame', 'tunnel', 'socket'] as const;
+const KINDS = ['outside', 'trace', 'frame', 'tunnel', 'socket', 'shared'] as const;
 /** What nobody gets where the frame is dropped. */
 const OF_FRAME: readonly Leaves[] = ['frame', 'tunnel', 'socket'];
 
@@ -34,8 +34,13 @@ export function actDifferences(
 ): ActDifference[] {
   return KINDS.flatMap((kind) => {
     const [a, b] = [old, next].map((acts) => {
-      const own = acts.filter(({ on }) => on === kind || (on === 'copy' && kind !== 'trace'));
-      return isDropped && OF_FRAME.includes(kind) ? own.slice(0, own.findLastIndex(isCopy) + 1) : own;
+      const own = acts.filter(
+        ({ on }) => on === kind || (on === 'copy' && kind !== 'trace' && kind !== 'shared'),
+      );
+      if (kind === 'shared') return own.sort((one, other) => (one.helper < other.helper ? -1 : 1));
+      return isDropped && OF_FRAME.some((one) => one === kind)
+        ? own.slice(0, own.findLastIndex(isCopy) + 1)
+        : own;
     });
     return sequenceDifferences(pool, a!, b!).map(({ isSent, ...one }) => ({
       ...one,
@@ -89,7 +94,8 @@ function orderDifference(
 }
 
 /** `calls bpf_send_signal`, `sends an event to map rb`. */
-function verb({ helper, sends }: Act): string {
+function verb({ helper, sends, does }: Act): string {
+  if (does !== undefined) return does;
   return sends === undefined ? `calls ${helper}` : `sends ${sends}`;
 }
 

@@ -116,6 +116,11 @@ const SENT = (value: number, size: number = 8): string => `*(u64 *)(r10 - 8) = $
   call bpf_ringbuf_output
   r0 = 2
   exit`;
+/** Adds one to a variable. */
+const ADDING = (text: string): Asking =>
+  xdp(`r1 = map[.data]+0\nr2 = 1\n${text}\nr0 = 2\nexit`, {
+    data: { '.data': { hits: [0, 0, 0, 0, 0, 0, 0, 0] } },
+  });
 const events = { maps: [testMap('events', 'RINGBUF')] };
 const PRINTED = (text: number): string => `*(u64 *)(r10 - 8) = ${text}
   r1 = r10
@@ -555,6 +560,16 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     is: 'different',
     old: xdp(SENT(1, 4), events),
     new: xdp(SENT(1), events),
+  },
+  'whether a counter is changed atomically': {
+    is: 'open',
+    old: ADDING('lock *(u64 *)(r1 + 0) += r2'),
+    new: ADDING('r3 = *(u64 *)(r1 + 0)\nr3 += r2\n*(u64 *)(r1 + 0) = r3'),
+  },
+  'where a counter is changed atomically': {
+    is: 'equal',
+    old: ADDING('lock *(u64 *)(r1 + 0) += r2'),
+    new: ADDING('r4 = r2\nlock *(u64 *)(r1 + 0) += r4'),
   },
   'reserved events that are the same': {
     is: 'equal',
