@@ -78,7 +78,12 @@ export type AgainstOptions = Pick<
 export function whyNotEqual({ unseen, suspects, open }: AgainstProof): string | undefined {
   if (unseen !== undefined) return `${unseen}; no run shows it`;
   const [suspect] = suspects;
-  return suspect === undefined ? open : `${suspect.what} may differ`;
+  return suspect === undefined ? open : mayDiffer(suspect.what);
+}
+
+/** Of calls and events, what differs is a sentence already: "only the old build calls bpf_send_signal". */
+export function mayDiffer(what: string): string {
+  return /^(the|only the) (old |new )?builds? /.test(what) ? `it may be that ${what}` : `${what} may differ`;
 }
 
 const DEFAULT_TIME = 60_000;
@@ -289,7 +294,7 @@ class AgainstRun {
       child.end = state.end;
       const made = commonWitness(first, { inputs: this.#second, state: child }, this.#options.globals);
       if (typeof made === 'string') {
-        this.#open ??= `${what} may differ: ${made}`;
+        this.#open ??= `${mayDiffer(what)}: ${made}`;
         continue;
       }
       this.#kinds.set(what, kind + 1);
