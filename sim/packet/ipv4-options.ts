@@ -69,15 +69,22 @@ export function finalDestinationAt(bytes: Uint8Array, headerAt: number, headerLe
     const length = at + 1 < end ? bytes[at + 1]! : 0;
     if (length < 2 || at + length > end) break;
     if ((type === IPOPT.LSRR || type === IPOPT.SSRR) && length >= 7) {
-      // "If the pointer is greater than the length, the source route is empty", and it is 4 at the least (RFC 791 §3.1): the
-      // kernel drops what has less (net/ipv4/ip_options.c, `__ip_options_compile`).
-      const pointer = bytes[at + 2]!;
-      const isEmpty = pointer < FIRST_POINTER || pointer > length;
-      return isEmpty ? destinationAt : at + 3 + (((length - 3) >> 2) - 1) * 4;
+      const isUsable = hasAddressLeft(length, bytes[at + 2]!);
+      return isUsable ? at + length - 4 : destinationAt;
     }
     at += length;
   }
   return destinationAt;
+}
+
+/**
+ * "If the pointer is greater than the length, the source route is empty", it is 4 at the least, and addresses follow one another
+ * from there to the end (RFC 791 §3.1). Of anything else the kernel takes no address: it drops the packet
+ * (net/ipv4/ip_options.c, `__ip_options_compile` and `ip_options_rcv_srr`).
+ */
+function hasAddressLeft(length: number, pointer: number): boolean {
+  const isWhole = length % 4 === 3 && pointer % 4 === 0;
+  return isWhole && pointer >= FIRST_POINTER && pointer < length;
 }
 
 function optionText(type: number, data: Uint8Array): string {

@@ -131,8 +131,8 @@ describe('ipv4 options', () => {
     };
     expect(place(4)).toBe(20 + 1 + 3 + 4);
     expect(place(8, 137)).toBe(20 + 1 + 3 + 4);
-    // "If the pointer is greater than the length, the source route is empty": 11 is not.
-    expect(place(11)).toBe(20 + 1 + 3 + 4);
+    // No address begins there, and the kernel drops the packet.
+    expect(place(11)).toBe(16);
     expect(place(12)).toBe(16);
     expect(place(4, 7)).toBe(16);
     // "The smallest legal value for the pointer is 4."

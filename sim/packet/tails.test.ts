@@ -354,7 +354,7 @@ describe('options by their meaning', () => {
     ['a route behind padding', '01 8307 04 0a000009', 24],
     ['a route behind an option', '0703 04 8307 04 0a000009 0000', 26],
     ['a route that is used up', '8307 08 0a000009 00', 16],
-    ['a route at its end', '8307 07 0a000009 00', 23],
+    ['a route whose pointer is in an address', '8307 07 0a000009 00', 16],
     ['a recorded route', '0707 04 0a000009 00', 16],
     ['a route without an address', '8306 04 0a0000 0000', 16],
     ['a route behind the end of options', '00 8307 04 0a000009', 16],
