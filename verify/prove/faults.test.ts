@@ -132,17 +132,17 @@ describe('a program that', () => {
     [
       'marks an ICMP error as a fragment where it is about one',
       program(`${V4}\nr1 = r7\nr1 += 62\nif r1 > r8 goto out\n${PROTO(17)}\n${ERROR}`),
-      ['checksum/ipv4', 'fragments/set', 'fragments/written open'],
+      ['checksum/icmp', 'checksum/ipv4', 'fragments/set', 'fragments/written open'],
     ],
     [
       'makes an ICMP error that is no fragment',
       program(`${V4}\nr1 = r7\nr1 += 62\nif r1 > r8 goto out\n${PROTO(17)}\n${ERROR}\n*(u16 *)(r7 + 20) = 0`),
-      ['checksum/ipv4', 'fragments/written open'],
+      ['checksum/icmp', 'checksum/ipv4', 'fragments/written open'],
     ],
     [
       'answers groups with ICMP errors from there',
       program(`${V4}\n${ANSWER}`),
-      ['checksum/ipv4', 'fragments/written open', 'reply/group-source'],
+      ['checksum/icmp', 'checksum/ipv4', 'fragments/written open', 'reply/group-source'],
     ],
     [
       'writes a UDP length',
