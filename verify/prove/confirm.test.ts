@@ -270,7 +270,7 @@ describe('what no packet can say', () => {
       hook: 'tc-ingress',
       text: `r6 = r1
         r0 = 0
-        r2 = *(u32 *)(r6 + 44)
+        r2 = *(u32 *)(r6 + 84)
         if r2 == 7 goto out
         r0 = 2
         exit
@@ -278,7 +278,7 @@ describe('what no packet can say', () => {
         exit`,
     });
     const seven = paths.find(({ witness }) => witness!.context.length > 0)!;
-    expect([seven.witness!.context, seven.confirmed]).toEqual([[[44, 7]], true]);
+    expect([seven.witness!.context, seven.confirmed]).toEqual([[[84, 7]], true]);
     expect(paths.every(({ confirmed }) => confirmed)).toBe(true);
   });
 
