@@ -85,6 +85,22 @@ describe('divergences', () => {
     expect(fields(other.report())).toEqual(['a', 'a']);
   });
 
+  it('of one packet and field are told apart where they are saved', async () => {
+    const places = ['a.c:1', 'a.c:2', 'a.c:3'];
+    const saved: string[] = [];
+    const one = collector({
+      ...{ maxDivergences: 9, places: { placeOf: async () => places.shift() } },
+      save: async ({ field, run = 'first', case: { stimuli } }) => {
+        saved.push(`${field} ${run}: ${stimuli.length}`);
+        return { file: `${field} ${run}` };
+      },
+    });
+    await one.take(segment([found('a'), found('a', { seen: { seed: 's', packet: 8 } })]), asFound);
+    await one.take(segment([found('a')]), shrinks);
+    expect(saved).toEqual(['a first: 2', 'a first: 2', 'a 2: 2', 'a 2: 1']);
+    expect(one.report().divergences.map(({ file }) => file)).toEqual(['a first', 'a first', 'a 2']);
+  });
+
   it('of a guess have room of their own where they are notes, and take nobody’s place', async () => {
     const slots = { m: [{ key: new Uint8Array(4), name: 'f', guessed: true }] };
     const guessed = { ...found('a').case, world: { slots } } as Found['case'];

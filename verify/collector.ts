@@ -148,7 +148,10 @@ export class Collector {
     const { finding, case: shown, savedIn } = found;
     const state = savedIn === undefined ? 'found' : 'saved';
     this.#divergences.push(
-      this.#divergence(finding, shown, found, state, savedIn === undefined ? {} : { file: savedIn }),
+      this.#divergence(finding, shown, found, state, {
+        ...this.#runOf(found),
+        ...(savedIn === undefined ? {} : { file: savedIn }),
+      }),
     );
     if (savedIn === undefined) await this.#save(at);
     let lastSave = performance.now();
@@ -172,12 +175,21 @@ export class Collector {
     if (result.state !== 'saved' && result.state !== 'found') await this.#save(at);
   }
 
+  /** Of several that one packet shows in one field, at other lines say: each but the first has a number, and a file of its own. */
+  #runOf({ finding, seen }: Found): Pick<Divergence, 'run'> {
+    const nameOf = (one: Pick<Divergence, 'engines' | 'field' | 'seen'>): string =>
+      JSON.stringify([one.engines, one.field, one.seen]);
+    const name = nameOf({ ...finding, seen });
+    const before = this.#divergences.filter((one) => nameOf(one) === name).length;
+    return before === 0 ? {} : { run: `${before + 1}` };
+  }
+
   #divergence(
     finding: Finding,
     shown: Case,
     { seen, isByGuess }: Found,
     state: Divergence['state'],
-    { file, unsaved }: Saved,
+    { file, unsaved, run }: Saved & Pick<Divergence, 'run'>,
   ): Divergence {
     const { program, seed } = this.#options;
     const { engines, part, field, severity = 'error' } = finding;
@@ -197,6 +209,7 @@ export class Collector {
       ...(isByGuess === true && guessedSlots(shown.world).length > 0 ? { isByGuess } : {}),
       seen,
       state,
+      ...(run === undefined ? {} : { run }),
       ...(file === undefined ? {} : { file }),
       ...(unsaved === undefined ? {} : { unsaved }),
     };

@@ -101,6 +101,8 @@ export interface Divergence {
   readonly witness?: Outcome;
   /** Where it was first seen. */
   readonly seen: { readonly seed: string; readonly packet: number } | { readonly file: string };
+  /** Tells apart what one packet shows in one field, and the runs of one check, whose packets are all numbered from 0. */
+  readonly run?: string;
   /** The file that holds the case, once it is saved. */
   readonly file?: string;
   /** Present where it could not be saved as it was to be. */

@@ -116,7 +116,8 @@ function nameOf(divergence: Divergence): string {
     'seed' in divergence.seen
       ? `${divergence.seen.seed}-${divergence.seen.packet}`
       : basename(divergence.seen.file).replace(/\.pcap(ng)?(\.gz)?$/, '');
-  return fileNameOf(`${divergence.engines.join('-')}-${divergence.field}-${seen}`);
+  const run = divergence.run === undefined ? '' : `-${divergence.run}`;
+  return fileNameOf(`${divergence.engines.join('-')}-${divergence.field}-${seen}${run}`);
 }
 
 function folderOf(program: Program): string {

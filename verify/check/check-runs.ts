@@ -10,7 +10,7 @@ import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
-import { mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
+import { type Divergence, mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
 import { verify } from '../run.ts';
 import { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
@@ -105,6 +105,8 @@ export class CheckRuns {
     const seconds = Math.min(part.seconds ?? Number.POSITIVE_INFINITY, this.budget.left);
     const { program, seed, worlds, source, witness, kernel, signal, save, onProgress } = this.#options;
     const { testedApart } = this.#options;
+    const copy = program.copy === undefined ? '' : `copy-${program.copy}-`;
+    const number = `${copy}run-${this.#reports.length}`;
     const report = await verify({
       program,
       seed,
@@ -120,7 +122,12 @@ export class CheckRuns {
       ...(source === undefined ? {} : { source }),
       ...(kernel === undefined ? {} : { kernel }),
       ...(signal === undefined ? {} : { signal }),
-      ...(save === undefined ? {} : { save }),
+      ...(save === undefined
+        ? {}
+        : {
+            save: (divergence: Divergence) =>
+              save({ ...divergence, run: [number, divergence.run ?? []].flat().join('-') }),
+          }),
       ...(onProgress === undefined
         ? {}
         : { onProgress: (progress: Progress) => onProgress({ ...progress, phase }) }),

@@ -403,7 +403,7 @@ class Check {
     if (!this.#isOn(seen.breach.invariant) || this.#isOfOtherFrames(seen.breach.invariant, seen)) return;
     const { program, seed, save } = this.#options;
     const divergence = asOf(await divergenceOf(program, seed, seen), version);
-    const saved = save === undefined ? {} : await save(divergence);
+    const saved = save === undefined ? {} : await save({ ...divergence, run: `probe-${this.#made.length}` });
     const finding = await placedFinding(this.#options, findingOf({ ...divergence, ...saved }));
     this.#made.push({ ...finding, confirmedBy: seen.confirmedBy ?? [seen.engine.name] });
   }
