@@ -41,7 +41,7 @@ import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
 import { askingFor, StatedEntries, statedKeys } from './stated-entries.ts';
 import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
-import { answerCall, answersOf, withFilled } from './world-answers.ts';
+import { answerCall, answersOf, withConnected, withFilled } from './world-answers.ts';
 import { withMoreElements } from './world-edits.ts';
 
 export interface GuideOptions {
@@ -107,6 +107,8 @@ const MAX_PACKETS = 8;
 const PATIENCE = 0.4;
 /** Combinations of ways that are told apart. */
 const MAX_PATHS = 20_000;
+/** How often one call that looks for a socket gets one that is connected. */
+const CONNECTED = 8;
 /** How often a packet is repeated that changes a map. */
 const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
 /** The share of the effort after which maps that the program changes are given entries, whatever else is left to try. */
@@ -432,6 +434,7 @@ class Guide {
     for (const call of calls) {
       this.#meet(sequence, call, background);
       this.#answer(sequence, call, background, where);
+      this.#connect(sequence, call);
     }
     const choices: Choices = (field) => (field.kind === 'call' ? answersOf(calls[field.call]!) : undefined);
     const onSearch = (nodes: number): void => {
@@ -567,6 +570,18 @@ class Guide {
       // That there is an entry is known, from packets before. What it says decides only now that it may say anything.
       this.#queue.push({ sequence: filled, fresh: [], changes: NONE, cost: 0 });
     }
+  }
+
+  /** A socket that listens was found, or none: nothing that is compared afterwards says that there is another kind. */
+  #connect(sequence: Sequence, call: FlowCall): void {
+    const place = `${call.program} ${call.slot} connected`;
+    const attempts = this.#calls.get(place) ?? 0;
+    const isStated = this.#worlds.some(({ world }) => world.sockets !== undefined);
+    if (isStated || attempts >= CONNECTED || this.#isOver()) return;
+    const world = withConnected(sequence.world, call);
+    if (world === undefined) return;
+    this.#calls.set(place, attempts + 1);
+    this.#try({ ...sequence, world });
   }
 
   #noteAnswer(sequence: Sequence, call: FlowCall): void {

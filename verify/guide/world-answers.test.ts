@@ -12,7 +12,7 @@ import { createFib } from '../../sim/runtime/fib-lookup.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { MapEntry, World } from '../../sim/runtime/world.ts';
 import { data } from '../test-support/packets.ts';
-import { answerCall, withFilled } from './world-answers.ts';
+import { answerCall, withConnected, withFilled } from './world-answers.ts';
 
 const NOTHING = new Uint8Array(0);
 const KEY = Uint8Array.of(7, 0, 0, 0);
@@ -276,6 +276,36 @@ describe('sockets', () => {
     // It is there already, and was not found.
     expect(answerCall(world, [], asks(helper, parameters), 1n, noMaps)).toBeUndefined();
     expect(answerCall(world, [], asks(helper, parameters), 0n, noMaps)).toBeUndefined();
+  });
+
+  it.each([
+    ['bpf_skc_lookup_tcp', tuple4, 'tcp', '192.0.2.9:8080', '10.0.0.1:1234'],
+    ['bpf_sk_lookup_udp', tuple6, 'udp', '[2001:db8::2]:443', '[2001:db8::1]:1234'],
+  ] as const)(
+    '%s: one that is connected to the tuple’s source, beside the other',
+    (helper, parameters, protocol, local, remote) => {
+      const world: World = { cpu: 1, sockets: [{ protocol, local }] };
+      const connected = withConnected(world, asks(helper, parameters));
+      expect(connected).toEqual({
+        cpu: 1,
+        sockets: [
+          { protocol, local },
+          { protocol, local, remote },
+        ],
+      });
+      expect(withConnected(connected!, asks(helper, parameters))).toBeUndefined();
+    },
+  );
+
+  it('are connected by no other call, and to nowhere', () => {
+    expect(withConnected({}, asks('bpf_map_lookup_elem', tuple4))).toBeUndefined();
+    expect(withConnected({}, asks('bpf_sk_lookup_tcp', new Uint8Array(13)))).toBeUndefined();
+    const noPort = tuple4.slice();
+    noPort.fill(0, 8, 10);
+    expect(withConnected({}, asks('bpf_sk_lookup_tcp', noPort))).toBeUndefined();
+    const fromGroup = tuple4.slice();
+    fromGroup[0] = 224;
+    expect(withConnected({}, asks('bpf_sk_lookup_tcp', fromGroup))).toBeUndefined();
   });
 
   it('of another protocol or place are no reason not to open one', () => {

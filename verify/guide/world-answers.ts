@@ -70,8 +70,7 @@ export function answerCall(
   if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
   const draft: Draft = { world, stimuli: stimuli.slice(), machine, choosable };
   if (call.helper === 'bpf_fib_lookup') return ofRoute(draft, call, Number(BigInt.asIntN(32, value)));
-  if (call.helper.includes('_lookup_tcp') || call.helper.includes('_lookup_udp'))
-    return value === 0n ? undefined : ofSocket(draft, call);
+  if (isSocketLookup(call.helper)) return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
   const finds = isTaking(call) ? value === 0n : value !== 0n;
   if (!finds) return withoutEntry(world, call, machine);
@@ -208,28 +207,74 @@ function ofLength(
   return { world, stimuli: changed };
 }
 
+/** `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. */
+interface AskedSocket {
+  readonly protocol: Socket['protocol'];
+  /** Bytes of an address. */
+  readonly size: 4 | 16;
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly sport: number;
+  readonly dport: number;
+}
+
+function askedSocket({ helper, parameters }: FlowCall): AskedSocket | undefined {
+  if (!isSocketLookup(helper)) return undefined;
+  const size = parameters.length === 12 ? 4 : parameters.length === 36 ? 16 : undefined;
+  if (size === undefined) return undefined;
+  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
+  return {
+    protocol: helper.endsWith('udp') ? 'udp' : 'tcp',
+    size,
+    source: parameters.subarray(0, size),
+    destination: parameters.subarray(size, 2 * size),
+    sport: view.getUint16(2 * size),
+    dport: view.getUint16(2 * size + 2),
+  };
+}
+
+function isSocketLookup(helper: string): boolean {
+  return helper.includes('_lookup_tcp') || helper.includes('_lookup_udp');
+}
+
+function endpointText(address: Uint8Array, port: number): string {
+  const text = addressToText(address);
+  return `${address.length === 4 ? text : `[${text}]`}:${port}`;
+}
+
 /**
- * `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. On an address that no socket can be
- * bound to, none is looked for either: it is exchanged where it comes from.
+ * A socket that takes from everybody. On an address that no socket can be bound to, none is looked for either: it is exchanged where
+ * it comes from.
  */
 function ofSocket(draft: Draft, call: FlowCall): Answer | undefined {
-  const { helper, parameters } = call;
-  const size = parameters.length === 12 ? 4 : parameters.length === 36 ? 16 : 0;
-  if (size === 0) return undefined;
-  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
-  const protocol = helper.endsWith('udp') ? 'udp' : 'tcp';
-  const socketAt = (bytes: Uint8Array): Socket => {
-    const address = addressToText(bytes);
-    const port = view.getUint16(2 * size + 2);
-    return { protocol, local: `${size === 4 ? address : `[${address}]`}:${port}` };
-  };
+  const asked = askedSocket(call);
+  if (asked === undefined) return undefined;
+  const { protocol, size, destination, dport } = asked;
+  const socketAt = (bytes: Uint8Array): Socket => ({ protocol, local: endpointText(bytes, dport) });
   const { sockets = [] } = draft.world;
-  const socket = socketAt(parameters.subarray(size, 2 * size));
+  const socket = socketAt(destination);
   if (sockets.some((one) => one.protocol === protocol && one.local === socket.local)) return undefined;
   if (canBeOpen([socket])) return withSocket(draft.world, socket);
   const instead = routable(draft, call, size, size);
   const answer = instead === undefined ? undefined : withSocket(draft.world, socketAt(instead));
   return answer === undefined ? undefined : { ...answer, stimuli: draft.stimuli };
+}
+
+/**
+ * The world with a socket that is connected to where the packet comes from: what a program asks of one, its state say, is other than of
+ * one that takes from everybody, and is found before it.
+ * @returns undefined where the call looks for no socket, or there cannot be one like that
+ */
+export function withConnected(world: World, call: FlowCall): World | undefined {
+  const asked = askedSocket(call);
+  if (asked === undefined) return undefined;
+  const { protocol, source, destination, sport, dport } = asked;
+  const local = endpointText(destination, dport);
+  const remote = endpointText(source, sport);
+  const isThere = (one: Socket): boolean =>
+    one.protocol === protocol && one.local === local && one.remote === remote;
+  if (world.sockets?.some(isThere)) return undefined;
+  return withSocket(world, { protocol, local, remote })?.world;
 }
 
 function withSocket(world: World, socket: Socket): Answer | undefined {
