@@ -229,3 +229,19 @@ describe('checksums of other protocols', () => {
     expect(statuses(right)).toEqual(['good', 'good']);
   });
 });
+
+describe('the IP version', () => {
+  const damaged = edited(UDP, { 14: 0x05 });
+
+  it('is the one that the EtherType names, behind tags, too', () => {
+    expect(made(damaged)?.[14]).toBe(0x45);
+    const tagged = RIGHT_PACKETS['one VLAN tag']!;
+    expect(made(edited(tagged, { 18: 0 }))?.[18]).toBe(tagged[18]! >> 4 === 6 ? 0x60 : 0x45);
+    expect(made(edited(IPV6, { 14: 0x45 }))?.[14]).toBe(0x60);
+  });
+
+  it('stays where the path asks for another one, and with it the header’s length', () => {
+    expect(made(damaged, knows([14, 0x05]))?.[14]).toBe(0x05);
+    expect(made(edited(UDP, { 14: 0x46 }))?.[14]).toBe(0x46);
+  });
+});

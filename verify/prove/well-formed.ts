@@ -4,7 +4,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
-import { IPPROTO } from '../../sim/packet/numbers.ts';
+import { ETHERTYPE, IPPROTO, isTag } from '../../sim/packet/numbers.ts';
 import { type LaidChecksum, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
 import { otherChecksum } from './other-checksums.ts';
 import { usualValues } from './witness.ts';
@@ -58,7 +58,22 @@ export function fittingLengths(
       wishes.push(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, 5)));
     }
   }
-  return preferring(state, values, wishes);
+  return preferring(state, values, [...versionAsNamed(state, values, before), ...wishes]);
+}
+
+/** The IP version that the EtherType names, where another one stands: a judge takes nothing else for a packet. */
+function versionAsNamed({ pool }: PathState, values: Assignment, { byte, length }: TermFrame): Term[] {
+  const evaluator = new Evaluator(values);
+  const number = (term: Term): number => Number(evaluator.value(term));
+  const end = number(length);
+  const typeAt = (at: number): number => (at + 2 < end ? number(pool.concat([byte(at), byte(at + 1)])) : 0);
+  let at = 12;
+  while (isTag(typeAt(at))) at += 4;
+  const type = typeAt(at);
+  const first = byte(at + 2);
+  const stated = type === ETHERTYPE.IPV4 ? 4 : type === ETHERTYPE.IPV6 ? 6 : undefined;
+  if (stated === undefined || number(first) >> 4 === stated) return [];
+  return [pool.equal(first, pool.constant(8, stated === 4 ? 0x45 : 0x60))];
 }
 
 /** Values under which as many of the wishes as possible hold, besides what the path asks for. */

@@ -98,7 +98,6 @@ describe('a condition says', () => {
     ['frame[40] >= 250', less(pool.addConst(byte(40), -250), 6)],
     ['frame[40] + 5 < 8', less(pool.addConst(byte(40), 5), 8)],
     ['only for drivers that take no metadata', pool.unknown(1, ELSEWHERE.noMetadata.name)],
-    ['not only for drivers that take no metadata', pool.not(pool.unknown(1, ELSEWHERE.noMetadata.name))],
     ['frame[40] == 8 && frame[50] < 9', pool.and(is(byte(40), 8), less(byte(50), 9))],
     ['!(frame[40] == 8 && frame[50] < 9)', pool.not(pool.and(is(byte(40), 8), less(byte(50), 9)))],
     ['signed frame[40] < signed frame[41]', signedLess(byte(40), byte(41))],

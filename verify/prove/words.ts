@@ -69,7 +69,7 @@ class Words {
       }
       case 'var': {
         const who = goesElsewhere(condition.name);
-        if (who !== undefined) return { text: holds ? `only for ${who}` : `not only for ${who}` };
+        if (who !== undefined) return { text: holds ? `only for ${who}` : `for others than ${who}` };
         const there = /^map(\d+)\.(\d+)\.there$/.exec(condition.name);
         if (there !== null) {
           const map = this.#inputs.mapOf(Number(there[1]))!;
@@ -260,11 +260,17 @@ function conjuncts(condition: Term): Term[] {
   return condition.operation === 'and' ? condition.operands.flatMap(conjuncts) : [condition];
 }
 
+/** Is it that the kernel has what every engine here has? That goes without saying. */
+function isUsual(condition: Term): boolean {
+  const [opposite] = condition.operation === 'xor' ? condition.operands : [];
+  return opposite !== undefined && goesElsewhere(opposite.name) !== undefined;
+}
+
 /** The conditions of a path, in their order. */
 export function wordsOf(inputs: Inputs, state: PathState): Word[] {
   const words = new Words(inputs, state);
   return state.constraints
-    .filter((one) => one.origin !== undefined)
+    .filter((one) => one.origin !== undefined && !isUsual(one.condition))
     .map(({ condition }) => words.word(condition));
 }
 

@@ -45,9 +45,12 @@ const adjustHead: SymbolicHelper = (inputs, state, [, delta]) => {
 
 /** Is there no room for what is to come in front? Where there always is as the machine has it, elsewhere there may be less. */
 function lacksRoom(state: PathState, by: bigint, isTooMuch: Term): boolean {
-  if (by >= 0n || state.knowledge.settle(isTooMuch) !== state.pool.false) return state.decide(isTooMuch);
+  const { pool, knowledge } = state;
+  // Where the path has been split by it, it is false on one half only.
+  const isAsked = state.constraints.some(({ condition }) => condition === pool.not(isTooMuch));
+  if (by >= 0n || isAsked || knowledge.settle(isTooMuch) !== pool.false) return state.decide(isTooMuch);
   // Each time anew: the room that there is may be enough for a first header only.
-  return state.decide(state.pool.unknown(1, `${ELSEWHERE.noRoom.name}.${state.packet.generation}`));
+  return state.decide(pool.unknown(1, `${ELSEWHERE.noRoom.name}.${state.packet.generation}`));
 }
 
 /**
