@@ -57,7 +57,7 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'reply/about-error':
     'A program that answers every packet to a host with “unreachable”, and does not look at its protocol.',
   'reply/reset-answered':
-    'A program that answers every TCP segment with a reset, and does not look at its flags.',
+    'A program that answers every TCP segment with a reset, and does not look at its flags; a SYN proxy that looks at SYN and ACK, and at no other flag.',
   'reply/error-to-destination':
     'A program that answers with “unreachable”, and copies the addresses of the packet as they are.',
   'reply/to-group':

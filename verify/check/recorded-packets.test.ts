@@ -6,7 +6,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
-import { bytes, data } from '../test-support/packets.ts';
+import { bytes, data, ethernet, icmpv6, ipv6 } from '../test-support/packets.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
 import { type OnChanged, RewrittenWords } from './rewritten.ts';
@@ -63,6 +63,38 @@ describe('neighbours of a packet', () => {
     );
     expect(replies.map(({ packet }) => toHex(packet.subarray(58)))).toEqual(['00'.repeat(echo.length - 58)]);
     expect(replies.every(({ packet }) => !/ bad/.test(checksums(packet)))).toBe(true);
+  });
+
+  it('of TCP include one with the flag of resets beside its own', () => {
+    const resets = (name: string): number => {
+      const packet = RIGHT_PACKETS[name]!;
+      const { at } = transportOf(packet)!;
+      const variants = variantsOf({ packet }).map((one) => one.packet);
+      return variants.filter((one) => one.length === packet.length && one[at + 13] === (packet[at + 13]! | 4))
+        .length;
+    };
+    expect(resets('TCP')).toBe(1);
+    expect(resets('TCP with options')).toBe(1);
+  });
+
+  it('of a neighbour solicitation include that of a host without an address, of other messages none', () => {
+    const [asker, group, target] = [1, 2, 0xabcdef].map((last) =>
+      bytes([0xfe, 0x80], new Uint8Array(11), [last >> 16, (last >> 8) & 255, last & 255]),
+    );
+    const unspecified = (type: number): string[] => {
+      const option = [1, 1, 2, 0, 0, 0, 0, 1];
+      const message = icmpv6(type, [0, 0, 0, 0], bytes(target!, option), [...asker!], [...group!]);
+      const packet = ethernet(0x86dd, ipv6(58, message, [...asker!], [...group!]));
+      return variantsOf({ packet })
+        .map((one) => one.packet)
+        .filter((one) => one.subarray(22, 38).every((byte) => byte === 0))
+        .map(
+          (one) =>
+            `${toHex(one.subarray(0, 6))} ${toHex(one.subarray(18, 20))} ${toHex(one.subarray(38, 54))} ${one.length} ${checksums(one)}`,
+        );
+    };
+    expect(unspecified(135)).toEqual(['3333ffabcdef 0018 ff0200000000000000000001ffabcdef 78 icmpv6 good']);
+    expect(unspecified(136)).toEqual([]);
   });
 
   it('include longer ones, of which every header says so', () => {

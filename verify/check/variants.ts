@@ -1,7 +1,7 @@
 /**
  * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options, with
- * options at odd offsets or a tag, at the end of its TTL, to a group, as an ICMP error of its length, with more data; with a packet
- * inside where it says that there is one.
+ * options at odd offsets or a tag, at the end of its TTL, to a group, as an ICMP error of its length, with more data, with the flag of
+ * resets, as the question of a host that has no address yet; with a packet inside where it says that there is one.
  * What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
@@ -50,7 +50,8 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
   if (at === undefined) return [];
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
   const odd = [...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
-  const all = [...variants, tagged(packet), ...odd, ...longer(packet)];
+  const flags = withReset(packet);
+  const all = [...variants, tagged(packet), ...odd, ...flags, ...longer(packet)];
   return all.map((one) => ({ ...stimulus, packet: one }));
 }
 
@@ -117,12 +118,38 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     [0, 0],
   ])
     yield with6((copy) => copy.fill(0, at + 24, at + 40).set(to, at + 24));
+  yield* unspecified(packet, at, upper, end);
   yield icmpError(packet, at, upper, end);
   for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW, ...OFFSET_BITS])
     yield fragment6(packet, at, word);
   // An echo reply that, translated to IPv4, which has no pseudo-header there, is nothing but zeros.
   if (packet[at + 6] === ICMPV6)
     yield with6((copy) => copy.fill(0, upper + 1, end).fill(ECHO_REPLY6, upper, upper + 1));
+}
+
+const NEIGHBOUR_SOLICITATION = 135;
+/** Of a solicitation without options: it ends with the address that is asked for. */
+const SOLICITATION = 24;
+
+/**
+ * A neighbour solicitation as of a host that asks whether the address is taken that it wants for itself (RFC 4862 §5.4.2): from ::,
+ * to the group of that address, and without its MAC address (RFC 4861 §7.1.1).
+ */
+function* unspecified(
+  packet: Uint8Array,
+  at: number,
+  upper: number,
+  end: number,
+): Generator<Uint8Array, void, void> {
+  if (packet[at + 6] !== ICMPV6 || packet[upper] !== NEIGHBOUR_SOLICITATION) return;
+  if (upper + SOLICITATION > end) return;
+  const copy = packet.slice(0, upper + SOLICITATION);
+  const asked = copy.subarray(upper + SOLICITATION - 3);
+  copy.set([0x33, 0x33, 0xff, ...asked]);
+  copy.fill(0, at + 8, at + 40).set([0xff, 2], at + 24);
+  copy.set([1, 0xff, ...asked], at + 35);
+  write16(copy, at + 4, SOLICITATION);
+  yield repaired(copy, at + 4);
 }
 
 /** "Destination unreachable" in both versions, and the least of the packet's data that is quoted (RFC 792). */
@@ -290,6 +317,18 @@ function* oddTcpOptions(packet: Uint8Array, at: number): Generator<Uint8Array, v
   const length = version === 4 ? at + 2 : at + 4;
   write16(copy, length, read16(copy, length) + more);
   yield repaired(copy, length);
+}
+
+const TCP_FLAGS = 13;
+const RST = 4;
+
+/** The same with the flag of resets, which nobody answers with one, or with a SYN-ACK. */
+function* withReset(packet: Uint8Array): Generator<Uint8Array, void, void> {
+  const found = transportOf(packet);
+  if (found?.protocol !== TCP || found.at + 20 > found.end) return;
+  const copy = packet.slice();
+  copy[found.at + TCP_FLAGS]! |= RST;
+  yield repaired(copy, found.at + TCP_FLAGS - 1);
 }
 
 /** The same with the options of IPv4 one byte further on, where it has any. */

@@ -259,6 +259,17 @@ describe('a TCP reset', () => {
     expect(judged(unanswerable, came(RST), left(ACK))).toBe('');
   });
 
+  it('opens no connection, whatever other flags it has', () => {
+    for (const flags of [RST, RST | SYN, RST | SYN | ACK])
+      expect(judged(unanswerable, came(flags), left(SYN | ACK))).toBe('reply/reset-answered');
+    expect(judged(unanswerable, came(RST | SYN), left(SYN | ACK), PASSED)).toBe('');
+    for (const flags of [SYN, SYN | ACK, ACK])
+      expect(judged(unanswerable, came(flags), left(SYN | ACK))).toBe('');
+    expect(judged(unanswerable, came(RST | SYN), left(ACK))).toBe('');
+    // A NAT may lead a host to itself.
+    expect(judged(unanswerable, came(RST | SYN), left(RST | SYN, HERE, OTHER, HOST, 1))).toBe('');
+  });
+
   it('may go on to another host, and be sent back as it came', () => {
     expect(judged(unanswerable, came(RST), left(RST, THERE, HOST, [10, 0, 0, 9]))).toBe('');
     expect(judged(unanswerable, came(RST), left(RST, HERE, [10, 0, 0, 9]))).toBe('');

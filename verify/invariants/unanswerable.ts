@@ -1,6 +1,6 @@
 /**
  * What nobody answers, since two hosts that did would answer each other without end: a TCP reset with a reset, an ICMP error
- * with an error, and a later fragment, of which the first one is answered, with an error.
+ * with an error, and a later fragment, of which the first one is answered, with an error. Nor does a reset open a connection.
  */
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
@@ -34,8 +34,8 @@ export const UNANSWERABLE_RULES: readonly Rule[] = [
   rule(
     'reply/reset-answered',
     'error',
-    'A TCP reset in answer to a reset',
-    'A segment with the RST flag is never answered with one (RFC 9293 §3.10.7.1): two hosts that do so answer each other without end. Drop it.',
+    'A TCP reset answered with a reset, or with a SYN',
+    'A segment with the RST flag is never answered with a reset (RFC 9293 §3.10.7.1): two hosts that do so answer each other without end. Nor does it open a connection: who listens ignores it, the SYN flag or not (RFC 9293 §3.10.7.2), and a SYN-ACK goes to whoever stands in its source. Drop it.',
   ),
 ];
 
@@ -48,7 +48,7 @@ export const unanswerable: Invariant = {
     if (row < 0) return undefined;
     const about = errorAbout(pair, row);
     if (about >= 0) return goesBack(pair, row, about) ? judgeError(pair, row, about) : undefined;
-    return isReset(pair, row) ? resetAnswered(pair, row + 1) : undefined;
+    return resetAnswered(pair, row);
   },
 };
 
@@ -92,17 +92,23 @@ function errorBreach(pair: FramePair, row: number, invariant: string, what: stri
 }
 
 const FLAGS_AT = 13;
-const RST = 4;
+const [SYN, RST] = [2, 4];
 
-/** Did a TCP reset come, and does another one answer it? One that is only turned round, as by a NAT, keeps numbers and flags. */
-function isReset(pair: FramePair, row: number): boolean {
+/**
+ * Did a TCP reset come, and does a reset or a SYN-ACK answer it? An ACK may: who keeps the connection asks with it whether the reset
+ * is in earnest (RFC 9293 §3.10.7.4). One that is only turned round, as by a NAT, keeps numbers and flags.
+ */
+function resetAnswered(pair: FramePair, row: number): Breach | undefined {
   const { is, was, before, beforeOffset, after, afterOffset } = pair;
   const came = sameIp(pair, row);
-  if (came < 0 || !holdsTcp(is, row + 1) || !holdsTcp(was, came + 1)) return false;
+  if (came < 0 || !holdsTcp(is, row + 1) || !holdsTcp(was, came + 1)) return undefined;
   const now = afterOffset + is.start[row + 1]!;
   const then = beforeOffset + was.start[came + 1]!;
-  if ((after[now + FLAGS_AT]! & before[then + FLAGS_AT]! & RST) === 0) return false;
-  return answersSegment(pair, row, came) && !sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3);
+  const flags = after[now + FLAGS_AT]! & (SYN | RST);
+  if (flags === 0 || (before[then + FLAGS_AT]! & RST) === 0) return undefined;
+  if (!answersSegment(pair, row, came)) return undefined;
+  const isTurned = sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3);
+  return isTurned ? undefined : resetBreach(pair, row + 1, (flags & RST) !== 0 ? 'a reset' : 'a SYN');
 }
 
 /** Does a TCP segment go back to the socket that one came from? @param row its IP header, as `came` is that of the other */
@@ -120,7 +126,7 @@ function holdsTcp(list: FramePair['is'], row: number): boolean {
   return (list.flags[row]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted)) === 0;
 }
 
-function resetAnswered(pair: FramePair, row: number): Breach {
+function resetBreach(pair: FramePair, row: number, got: string): Breach {
   const { layer, depth } = headerOf(pair, row);
   return {
     invariant: 'reply/reset-answered',
@@ -130,8 +136,8 @@ function resetAnswered(pair: FramePair, row: number): Breach {
     at: pair.is.start[row]! + FLAGS_AT,
     size: 1,
     expected: 'no answer',
-    got: 'a reset',
-    sentence: 'a TCP segment with the RST flag is answered with a reset',
-    summary: 'a TCP reset in answer to a reset',
+    got,
+    sentence: `a TCP segment with the RST flag is answered with ${got}`,
+    summary: `a TCP reset answered with ${got}`,
   };
 }
