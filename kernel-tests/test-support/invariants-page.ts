@@ -64,6 +64,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'An echo responder that swaps the addresses of every packet, and does not look at its source.',
   'reply/to-unspecified': 'A responder to neighbour solicitations that answers every source.',
   'reply/to-itself': 'A responder that writes `saddr = daddr; daddr = saddr`.',
+  'reply/new-header-to-itself':
+    'A load balancer that writes the address of the server into both fields of the outer header.',
   'reply/same-macs': 'A responder that does the same with MAC addresses.',
   'reply/askers-mac':
     'An ARP responder that writes the addresses of the reply, and no source into the frame.',

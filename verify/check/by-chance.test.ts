@@ -23,7 +23,9 @@ function sending(body: string): Program {
 
 /** What is found, and whether by chance. */
 async function found(program: Program, packet: Uint8Array): Promise<(readonly [string, boolean])[]> {
-  const judging = checkJudging(program, (id) => /^reply\/(askers-mac|same-macs|to-itself)$/.test(id));
+  const judging = checkJudging(program, (id) =>
+    /^reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)$/.test(id),
+  );
   const shown = { program: 'p', world: {}, stimuli: [{ packet }] };
   const replay = new Replay(program, [engine], judging);
   const findings = (await replay.findings(shown)).filter(({ breach }) => breach !== undefined);
@@ -63,4 +65,47 @@ it('a packet has one address twice whoever sent it: one to the program’s own a
   toOwn.set([10, 0, 0, 9], 30);
   const own = '*(u32 *)(r7 + 26) = 0x0900000a';
   expect(await found(sending(own), toOwn)).toEqual([['reply/to-itself', false]]);
+});
+
+/** Puts an IPv4 header in front of a packet, with the address of its own that the packet may have come from. */
+function around(source: string): Program {
+  const main = `r6 = r1
+r7 = *(u32 *)(r1 + 0)
+r8 = *(u32 *)(r1 + 4)
+r0 = r7
+r0 += 34
+if r0 > r8 goto out
+    r9 = *(u32 *)(r7 + 26)
+r1 = r6
+r2 = -20
+call bpf_xdp_adjust_head
+if r0 != 0 goto out
+    r7 = *(u32 *)(r6 + 0)
+r8 = *(u32 *)(r6 + 4)
+r0 = r7
+r0 += 54
+if r0 > r8 goto out
+    r1 = *(u64 *)(r7 + 20)
+*(u64 *)(r7 + 0) = r1
+r1 = *(u32 *)(r7 + 28)
+*(u32 *)(r7 + 8) = r1
+    *(u16 *)(r7 + 12) = 0x0008
+*(u32 *)(r7 + 14) = 0x38000045
+*(u32 *)(r7 + 18) = 0
+*(u32 *)(r7 + 22) = 0x0440
+    r1 = ${source}
+*(u32 *)(r7 + 26) = r1
+*(u32 *)(r7 + 30) = r9
+r0 = 3
+exit
+out:
+r0 = 2
+exit`;
+  return { name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object: writeElf({ main }) };
+}
+
+it('a new header goes to itself whoever sent the packet, or only where that came from its end of the tunnel', async () => {
+  const came = ethernet(0x0800, ipv4(17, udp(data(8)), { source: [10, 0, 0, 9] }));
+  expect(await found(around('0x0900000a'), came)).toEqual([['reply/new-header-to-itself', true]]);
+  expect(await found(around('r9'), came)).toEqual([['reply/new-header-to-itself', false]]);
 });

@@ -11,12 +11,17 @@ import { outcomeAt } from '../outcome.ts';
 import { Replay } from '../replay.ts';
 import type { Divergence } from '../report.ts';
 import { CaseRunner } from './probe.ts';
+import { networkAt, repaired, transportOf } from './variants.ts';
 
 /** By invariant, the same packet with other addresses, each of which by itself would be wrong as well. */
 const ELSEWHERE: Readonly<Record<string, (packet: Uint8Array) => (Uint8Array | undefined)[]>> = {
   'reply/askers-mac': (packet) => [fromMac(packet)],
   // A constant may be the one or the other.
   'reply/same-macs': (packet) => [fromMac(packet), toMac(packet)],
+  'reply/new-header-to-itself': (packet) => [
+    withAddress(packet, 'source'),
+    withAddress(packet, 'destination'),
+  ],
 };
 
 /** Does the program do the same with the packet from another host, and nothing is wrong then? */
@@ -96,6 +101,18 @@ function toMac(packet: Uint8Array): Uint8Array | undefined {
   const copy = packet.slice();
   change(copy, 3, 3);
   return copy;
+}
+
+/** From or to another host of the network, which the last bytes of its IP address tell. */
+function withAddress(packet: Uint8Array, which: 'source' | 'destination'): Uint8Array | undefined {
+  const ip = transportOf(packet, true);
+  if (ip === undefined) return undefined;
+  const copy = packet.slice();
+  const header = networkAt(packet)!;
+  const [at, size] = ip.version === 4 ? [12, 4] : [8, 16];
+  const end = header + at + (which === 'source' ? size : 2 * size);
+  change(copy, end - 1, 1);
+  return repaired(copy, end - 2);
 }
 
 function change(bytes: Uint8Array, at: number, count: number): void {

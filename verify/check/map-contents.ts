@@ -138,6 +138,15 @@ export class MapContents {
     );
   }
 
+  /** Are two fields copies of the very same contents, byte for byte? Then they are alike whatever a map holds. */
+  areSame(one: ByteRange, other: ByteRange): boolean {
+    if (!this.isCopied(one) || !this.isCopied(other)) return false;
+    const origins = this.#bytes(this.#data + other.from, other.to - other.from);
+    return this.#bytes(this.#data + one.from, one.to - one.from).every(
+      (origin, at) => named(origin) === named(origins[at] ?? 0n),
+    );
+  }
+
   /**
    * Does a field depend on contents that reach no other byte of the frame, but for further fields of its kind? So does a checksum
    * to which a map's ready-made difference was added. An address that a map holds and that goes into the sum is in the frame, too.

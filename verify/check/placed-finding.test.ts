@@ -140,3 +140,34 @@ it('a checksum is a note where a ready-made sum goes into it, and an error where
   expect(await severity(`${address}\n${add(4)}`, { before: packet })).toBe('error');
   expect(await severity(`${address}\n${add(4)}`, { isStated: true })).toBe('error');
 });
+
+it('a new header between two words of a map that are alike is the map’s, one from one word to itself is not', async () => {
+  const severity = async (from: string): Promise<string> => {
+    const body = `r7 = *(u32 *)(r1 + 0)
+      r8 = *(u32 *)(r1 + 4)
+      r0 = r7
+      r0 += 60
+      if r0 > r8 goto pass
+      ${LOOKUP}
+      r2 = *(u16 *)(r0 + 0)
+      *(u16 *)(r7 + 28) = r2
+      r2 = *(u16 *)(r0 + ${from})
+      *(u16 *)(r7 + 30) = r2
+      r0 = 3
+      exit
+      ${PASS}`;
+    const program: Program = {
+      ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+      object: writeElf({ main: body }, [testMap('rules', 'ARRAY')]),
+    };
+    const world = { maps: { rules: [{ key: new Uint8Array(4), value: new Uint8Array(8).fill(9) }] } };
+    const breach = { invariant: 'reply/new-header-to-itself', at: 30, size: 2 };
+    const finding = {
+      ...{ invariant: breach.invariant, severity: 'error', summary: 'it', confirmedBy: [] },
+      divergence: { case: { program: 'p', world, stimuli: [{ packet: data(64) }] }, finding: { breach } },
+    } as unknown as CheckFinding;
+    return (await placedFinding({ program }, finding)).severity;
+  };
+  expect(await severity('0')).toBe('error');
+  expect(await severity('4')).toBe('info');
+});

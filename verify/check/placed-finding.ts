@@ -118,6 +118,11 @@ async function isFromMap(
   if (invariant === 'redirect/refused') return contents.areRedirectFlags();
   if (invariant.startsWith('redirect/')) return contents.isRedirected();
   // Which address the packet has twice is no matter, unless a map names one of the two.
+  if (invariant === 'reply/new-header-to-itself')
+    return (
+      contents.isWritten(at - size, at + size) &&
+      !contents.areSame({ from: at - size, to: at }, { from: at, to: at + size })
+    );
   if (invariant === 'reply/to-itself') return contents.isWritten(at - size, at + size);
   // Nothing was written there: whether the program lowers a TTL may be a map's to say.
   if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();

@@ -431,7 +431,8 @@ export function repaired(packet: Uint8Array, at: number): Uint8Array {
   return packet;
 }
 
-function networkAt(packet: Uint8Array): number | undefined {
+/** Where the IP header of a frame begins, behind its tags; undefined where it has none. */
+export function networkAt(packet: Uint8Array): number | undefined {
   let at = 12;
   while (at + 4 < packet.length && isTpid(read16(packet, at))) at += 4;
   if (at + 2 + 20 > packet.length) return undefined;

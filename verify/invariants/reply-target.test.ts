@@ -110,6 +110,38 @@ describe('a reply', () => {
   });
 });
 
+describe('a new header', () => {
+  const inside = between(V4_A, V4_B);
+  const asked = ethernet(0x0800, inside);
+  const around = (source: Address, destination: Address): Uint8Array =>
+    back(0x0800, ipv4(4, inside, { source, destination }));
+  const OUTER: Address = [10, 9, 0, 1];
+
+  it('has two addresses', () => {
+    expect(judged(asked, around(OUTER, OUTER))).toBe('reply/new-header-to-itself');
+    expect(judged(asked, around(OUTER, OUTER), REDIRECTED)).toBe('reply/new-header-to-itself');
+    expect(judged(asked, around(OUTER, OUTER), PASSED)).toBe('');
+    expect(judged(asked, around(OUTER, [10, 9, 0, 2]))).toBe('');
+    const six = (source: Address, destination: Address): Uint8Array =>
+      back(0x86dd, ipv6(4, inside, source, destination));
+    expect(judged(asked, six(V6_A, V6_A))).toBe('reply/new-header-to-itself');
+    expect(judged(asked, six(V6_A, V6_B))).toBe('');
+  });
+
+  it('may have those of the packet inside, that of this host, or none yet', () => {
+    const own = between(V4_A, V4_A);
+    expect(
+      judged(ethernet(0x0800, own), back(0x0800, ipv4(4, own, { source: V4_A, destination: V4_A }))),
+    ).toBe('');
+    for (const address of [NONE, [127, 0, 0, 1]]) expect(judged(asked, around(address, address))).toBe('');
+  });
+
+  it('that came with one address twice, and only came to light, is not the program’s', () => {
+    const hidden = ethernet(0x0800, ipv4(4, between(OUTER, OUTER)));
+    expect(judged(hidden, back(0x0800, between(OUTER, OUTER)))).toBe('');
+  });
+});
+
 describe('MAC addresses', () => {
   const arp = (destination: Address, source: Address, operation: number): Uint8Array =>
     bytes(destination, source, u16(0x0806), u16(1), u16(0x0800), 6, 4, u16(operation), data(20));

@@ -3,7 +3,7 @@
  * no host has, and nobody sends to itself. Judged are frames that the program sends: XDP_TX, and redirects.
  */
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
-import { HEADER } from '../oracle/found.ts';
+import { HEADER, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import {
   addressesOf,
@@ -17,7 +17,7 @@ import {
 } from './answers.ts';
 import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
-import { sameIp } from './ttl.ts';
+import { isMade, NO_HEADER, sameIp } from './ttl.ts';
 
 export const REPLY_TARGET_RULES: readonly Rule[] = [
   rule(
@@ -43,6 +43,12 @@ export const REPLY_TARGET_RULES: readonly Rule[] = [
     'error',
     'A packet whose source is its destination',
     'The packet came with two addresses, and leaves with the same one twice: when addresses were swapped, the first was overwritten before it was read, or one was replaced by an address that the other was already, as by a NAT that does not leave packets to itself alone. Receivers drop what comes from their own address (RFC 1122 §3.2.1.3).',
+  ),
+  rule(
+    'reply/new-header-to-itself',
+    'error',
+    'A new IP header whose source is its destination',
+    'The program put an IP header in front of the packet, or made its header anew, and wrote one address into both of its fields: the end of the tunnel takes the packet for one of its own that came back, and drops it (RFC 1122 §3.2.1.3; in Linux a martian source). A note where two words of a map that the test filled are alike by chance.',
   ),
   rule(
     'reply/same-macs',
@@ -88,7 +94,8 @@ function judgePacket(pair: FramePair, row: number): Breach | undefined {
       return breachOf(pair, row, isSolicitation(pair, came) ? TO_UNSPECIFIED : TO_ZERO);
     if (isGroup(pair.after, destination, size)) return breachOf(pair, row, TO_GROUP);
   }
-  return isToItself(pair, row) ? breachOf(pair, row, TO_ITSELF) : undefined;
+  if (isToItself(pair, row)) return breachOf(pair, row, TO_ITSELF);
+  return isMadeToItself(pair, row) ? breachOf(pair, row, MADE_TO_ITSELF) : undefined;
 }
 
 /** Did a host ask whether an address is taken that it wants for itself? It has none yet. */
@@ -124,6 +131,28 @@ function isToItself(pair: FramePair, row: number): boolean {
   const then = beforeOffset + was.start[came]! + at;
   if (!sameBytes(after, now, after, now + size, size) || isFilled(after, now, size, 0)) return false;
   return !sameBytes(before, then, before, then + size, size) && !sameBytes(after, now, before, then, size);
+}
+
+/** Did the program make this header, with one address twice, of no packet that had one twice itself? */
+function isMadeToItself(pair: FramePair, row: number): boolean {
+  const { is, was, before, beforeOffset, after, afterOffset } = pair;
+  if (pair.cameBroken || (is.flags[row]! & NO_HEADER) !== 0 || !isMade(pair, row)) return false;
+  const [at, size] = addressesOf(is.kind[row]!);
+  const now = afterOffset + is.start[row]! + at;
+  if (!sameBytes(after, now, after, now + size, size) || isOwnHost(after, now, size)) return false;
+  for (let other = 0; other < was.count; other++) {
+    if (!isIp(was.kind[other]!)) continue;
+    const [from, length] = addressesOf(was.kind[other]!);
+    const then = beforeOffset + was.start[other]! + from;
+    if (sameBytes(before, then, before, then + length, length)) return false;
+  }
+  return true;
+}
+
+/** The unspecified address, and those by which a host means itself (RFC 1122 §3.2.1.3 g, RFC 4291 §2.5.3). */
+function isOwnHost(bytes: Uint8Array, at: number, size: number): boolean {
+  if (size === 4) return bytes[at] === 127 || isFilled(bytes, at, size, 0);
+  return isFilled(bytes, at, size - 1, 0) && bytes[at + size - 1]! <= 1;
 }
 
 /** One host's address twice, which the frame came with once. */
@@ -213,6 +242,13 @@ const TO_ITSELF: Texts = {
   got: 'one address twice',
   does: 'has one address as its source and as its destination',
   summary: 'a packet whose source is its destination',
+};
+
+const MADE_TO_ITSELF: Texts = {
+  ...TO_ITSELF,
+  invariant: 'reply/new-header-to-itself',
+  does: 'is a new header, and has one address as its source and as its destination',
+  summary: 'a new IP header whose source is its destination',
 };
 
 function breachOf(pair: FramePair, row: number, { does, ...texts }: Texts): Breach {

@@ -63,12 +63,17 @@ export const ttl: Invariant = {
 function isBornDead(pair: FramePair, row: number): boolean {
   const { is, was } = pair;
   if (ttlNow(pair, row) !== 0 || (is.flags[row]! & NO_HEADER) !== 0 || pair.cameBroken) return false;
-  const match = is.match[row]!;
-  const isMade = match === MATCH.none ? pair.isWritten(row) : match >= 0 && was.kind[match] !== is.kind[row];
-  if (!isMade) return false;
+  if (!isMade(pair, row)) return false;
   for (let other = 0; other < was.count; other++)
     if (isIp(was.kind[other]!) && ttlThen(pair, other) <= 1) return false;
   return true;
+}
+
+/** Did the program make this IP header: put it in front of the packet, or translate the other version's? */
+export function isMade(pair: FramePair, row: number): boolean {
+  const { is, was } = pair;
+  const match = is.match[row]!;
+  return match === MATCH.none ? pair.isWritten(row) : match >= 0 && was.kind[match] !== is.kind[row];
 }
 
 /** Where headers were put in front or taken off, lengths say which of them is which: unless they contradict each other. */
@@ -76,7 +81,7 @@ function isUnclear({ cameBroken, beforeLength, afterLength }: FramePair): boolea
   return cameBroken && beforeLength !== afterLength;
 }
 
-const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
+export const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
 
 /**
  * One packet does not tell whether a TTL of 0 was lowered, or whether the program gives every packet 255, as answers to
