@@ -72,6 +72,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'reply/syn-not-acknowledged': 'A SYN proxy that copies the SYN’s number to `ack_seq`, and adds nothing.',
   'reply/reset-number': 'A program that answers every TCP segment with a reset whose number is 0.',
   'lengths/options': 'A SYN proxy that gives the maximum segment size with the length of its value, 2.',
+  'lengths/decapsulated':
+    'A program that takes Ethernet, IPv4, UDP and VXLAN off with `bpf_xdp_adjust_head(ctx, 46)`: they have 50 bytes.',
   'load/refused-constant':
     'Any program that looks at the packet without a bounds check, or calls what its kind cannot, behind `if (enabled)`.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',

@@ -24,7 +24,7 @@ function sending(body: string): Program {
 /** What is found, and whether by chance. */
 async function found(program: Program, packet: Uint8Array): Promise<(readonly [string, boolean])[]> {
   const judging = checkJudging(program, (id) =>
-    /^reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)$/.test(id),
+    /^lengths\/decapsulated$|^reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)$/.test(id),
   );
   const shown = { program: 'p', world: {}, stimuli: [{ packet }] };
   const replay = new Replay(program, [engine], judging);
@@ -108,4 +108,15 @@ it('a new header goes to itself whoever sent the packet, or only where that came
   const came = ethernet(0x0800, ipv4(17, udp(data(8)), { source: [10, 0, 0, 9] }));
   expect(await found(around('0x0900000a'), came)).toEqual([['reply/new-header-to-itself', true]]);
   expect(await found(around('r9'), came)).toEqual([['reply/new-header-to-itself', false]]);
+});
+
+it('a tag’s length is taken off in front of frames with a tag, or of all, as a header of the program’s own', async () => {
+  const taking = (condition: string): Program => {
+    const main = `r6 = r1\nr7 = *(u32 *)(r1 + 0)\nr8 = *(u32 *)(r1 + 4)\nr0 = r7\nr0 += 34\nif r0 > r8 goto out
+      r9 = *(u16 *)(r7 + 12)\n${condition}\nr1 = r6\nr2 = 4\ncall bpf_xdp_adjust_head\nout:\nr0 = 2\nexit`;
+    return { name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object: writeElf({ main }) };
+  };
+  const came = bytes(PACKET.slice(0, 12), [0x81, 0, 0, 5], PACKET.slice(12));
+  expect(await found(taking('if r9 != 0x0081 goto out'), came)).toEqual([['lengths/decapsulated', false]]);
+  expect(await found(taking(''), came)).toEqual([['lengths/decapsulated', true]]);
 });

@@ -7,7 +7,7 @@ import type { Case } from '../../corpus/cases/case.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Judging } from '../judging.ts';
-import { outcomeAt } from '../outcome.ts';
+import { type Outcome, outcomeAt } from '../outcome.ts';
 import { Replay } from '../replay.ts';
 import type { Divergence } from '../report.ts';
 import { CaseRunner } from './probe.ts';
@@ -32,6 +32,8 @@ export async function isByChance(
   judging: Judging,
 ): Promise<boolean> {
   const { breach, packet: at, got } = finding;
+  if (breach?.invariant === 'lengths/decapsulated')
+    return isTakenOffAll(program, engine, { finding, case: shown });
   const others = breach === undefined ? undefined : ELSEWHERE[breach.invariant];
   const stimulus = shown.stimuli[at];
   if (others === undefined || stimulus === undefined) return false;
@@ -45,19 +47,54 @@ export async function isByChance(
   return false;
 }
 
+/** For experiments on one's own link (IEEE 802): nothing is known of what follows. */
+const UNKNOWN_TYPE = [0x88, 0xb5];
+
+/** Does the program take as much off in front of a frame that is no tunnel's and has no tag? Then it has a header of its own in mind. */
+async function isTakenOffAll(
+  program: Program,
+  engine: Engine,
+  { finding, case: shown }: Pick<Divergence, 'case' | 'finding'>,
+): Promise<boolean> {
+  const { packet: at, got } = finding;
+  const stimulus = shown.stimuli[at];
+  if (stimulus === undefined || got === undefined) return false;
+  const packet = stimulus.packet.slice();
+  packet.set(UNKNOWN_TYPE, 2 * MAC_SIZE);
+  const now = await outcomeOf(
+    program,
+    engine,
+    { ...shown, stimuli: shown.stimuli.with(at, { ...stimulus, packet }) },
+    at,
+  );
+  const left = now?.packet;
+  if (left === undefined || left.length === packet.length) return false;
+  const from = Buffer.from(stimulus.packet).indexOf(got.packet);
+  return from > 0 && Buffer.compare(left, packet.subarray(from, from + left.length)) === 0;
+}
+
 /** What the program does with a packet of the case; undefined where it does not come to an end. */
 async function actionOf(
   program: Program,
   engine: Engine,
-  { world, stimuli }: Case,
+  shown: Case,
   at: number,
 ): Promise<number | undefined> {
+  return (await outcomeOf(program, engine, shown, at))?.action;
+}
+
+async function outcomeOf(
+  program: Program,
+  engine: Engine,
+  { world, stimuli }: Case,
+  at: number,
+): Promise<Outcome | undefined> {
   const runner = new CaseRunner(program, engine);
   try {
     const ran = await runner.run(world, stimuli);
     if (ran === undefined) return undefined;
-    const { status, action } = outcomeAt(ran.output, at);
-    return status === 'ran' ? action : undefined;
+    const outcome = outcomeAt(ran.output, at);
+    return outcome.status === 'ran' ? outcome : undefined;
   } finally {
     await runner.close();
   }

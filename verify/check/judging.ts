@@ -6,6 +6,7 @@ import { ObjectError } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { actionInvariant } from '../invariants/action.ts';
 import { broken } from '../invariants/broken.ts';
+import { decapsulation } from '../invariants/decapsulation.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
 import { laterFragments } from '../invariants/later-fragments.ts';
@@ -36,6 +37,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     unanswerable,
     tcpAnswer,
     options,
+    decapsulation,
     broken,
   ];
   const frames: Invariant[] = all.map((one) => ({

@@ -1,4 +1,5 @@
 /** The rules of the invariants that judge lengths, fragments and the EtherType. */
+import { DECAPSULATION_RULES } from './decapsulation.ts';
 import { OPTION_RULES } from './options.ts';
 import { type Rule, rule } from './rule.ts';
 
@@ -52,6 +53,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'The data offset counts words of four bytes, in the upper four bits of its byte. Where the program left it alone, it wrote into a header that it took for something else: behind IPv4 options, say.',
   ),
   ...OPTION_RULES,
+  ...DECAPSULATION_RULES,
   rule(
     'lengths/misplaced',
     'warning',

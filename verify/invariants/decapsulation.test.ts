@@ -1,0 +1,74 @@
+/** Where frames begin of which something was taken off in front. */
+import { describe, expect, it } from 'vitest';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { bytes, data, ethernet, ipv4, PASSED, u16, udp } from '../test-support/packets.ts';
+import { decapsulation } from './decapsulation.ts';
+import type { Passage } from './invariant.ts';
+import { ruleOf } from './rules.ts';
+
+const pair = new FramePair();
+const SENT_BACK: Passage = { ...PASSED, action: 3, delivery: 2 };
+const REDIRECTED: Passage = { ...PASSED, action: 4, delivery: 3 };
+
+function judged(before: Uint8Array, after: Uint8Array, passage: Passage = PASSED): string {
+  if (!pair.set(before, 0, before.length, after, 0, after.length)) return '';
+  const breach = decapsulation.judge(pair, passage);
+  if (breach !== undefined) expect(ruleOf(breach.invariant).severity).toBe(breach.severity);
+  return breach?.sentence ?? '';
+}
+
+const INNER = ethernet(0x0800, ipv4(17, udp(data(8))));
+const overUdp = (port: number, payload: Uint8Array): Uint8Array => {
+  const datagram = udp(payload);
+  datagram.set(u16(port), 2);
+  datagram.set([0, 0], 6);
+  return ethernet(0x0800, ipv4(17, datagram));
+};
+const VXLAN = overUdp(4789, bytes([8, 0, 0, 0, 0, 0, 1, 0], INNER));
+const geneve = (type: number, options: number, inside: Uint8Array): Uint8Array =>
+  overUdp(6081, bytes([options, 0], u16(type), [0, 0, 1, 0], new Uint8Array(options * 4), inside));
+const HEADERS = 'bytes were taken off in front, and the frame that leaves begins';
+
+describe('what is taken off', () => {
+  it('of VXLAN is all in front of the frame, no less and not a part of that', () => {
+    expect(judged(VXLAN, VXLAN.slice(50))).toBe('');
+    expect(judged(VXLAN, VXLAN.slice(46))).toBe(`46 ${HEADERS} within the headers of the tunnel`);
+    expect(judged(VXLAN, VXLAN.slice(46), SENT_BACK)).toBe(`46 ${HEADERS} within the headers of the tunnel`);
+    expect(judged(VXLAN, VXLAN.slice(54))).toBe(`54 ${HEADERS} within the Ethernet header in the tunnel`);
+    expect(judged(VXLAN, VXLAN.slice(46, -2))).toBe(`46 ${HEADERS} within the headers of the tunnel`);
+    // A socket may want the packet alone.
+    expect(judged(VXLAN, VXLAN.slice(46), REDIRECTED)).toBe('');
+    // What lies behind another port, or behind flags that nobody knows, is a program's own.
+    for (const other of [overUdp(4000, VXLAN.slice(42)), overUdp(4789, bytes(0, VXLAN.slice(43)))])
+      expect(judged(other, other.slice(46))).toBe('');
+  });
+
+  it('of Geneve has its options', () => {
+    const frame = geneve(0x6558, 3, INNER);
+    expect(judged(frame, frame.slice(62))).toBe('');
+    expect(judged(frame, frame.slice(50))).toBe(`50 ${HEADERS} within the headers of the tunnel`);
+    const plain = geneve(0x6558, 0, INNER);
+    expect(judged(plain, plain.slice(50))).toBe('');
+  });
+
+  it('of a tunnel that carries IP leaves no frame', () => {
+    const packet = geneve(0x0800, 0, INNER.slice(14));
+    expect(judged(packet, packet.slice(50))).toBe(`50 ${HEADERS} with the packet in the tunnel`);
+    expect(judged(packet, bytes(packet.slice(0, 14), packet.slice(50)))).toBe('');
+    const gre = ethernet(0x0800, ipv4(47, bytes([0x20, 0], u16(0x0800), [0, 0, 0, 7], INNER.slice(14))));
+    expect(judged(gre, gre.slice(42))).toBe(`42 ${HEADERS} with the packet in the tunnel`);
+    const bridged = ethernet(0x0800, ipv4(47, bytes([0x20, 0], u16(0x6558), [0, 0, 0, 7], INNER)));
+    expect(judged(bridged, bridged.slice(42))).toBe('');
+    expect(judged(bridged, bridged.slice(38))).toBe(`38 ${HEADERS} within the headers of the tunnel`);
+  });
+
+  it('of tags stands behind the MAC addresses, not in front of them', () => {
+    const tagged = bytes(INNER.slice(0, 12), [0x81, 0, 0, 5], INNER.slice(12));
+    const popped = `4 ${HEADERS} within the MAC addresses`;
+    expect(judged(tagged, tagged.slice(4))).toBe(popped);
+    expect(judged(tagged, tagged.slice(4), REDIRECTED)).toBe(popped);
+    expect(judged(tagged, INNER)).toBe('');
+    expect(judged(tagged, tagged.slice(8))).toBe('');
+    expect(judged(INNER, INNER.slice(4))).toBe('');
+  });
+});

@@ -1,0 +1,164 @@
+/**
+ * Where a frame begins that a program took something off in front of: a tunnel's headers, or a tag. What leaves is a part of the
+ * frame that came, byte for byte, and begins where no frame does: within a header, since one of them was taken for shorter than
+ * it is, or with the packet of a tunnel that carries no frames. Receivers read MAC addresses and the EtherType from whatever lies
+ * there.
+ *
+ * Judged are tunnels that say of themselves what they carry (VXLAN, Geneve, GRE) and VLAN tags: of headers of a program's own
+ * nobody knows where they end. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
+ * for `check` to tell (`verify/check/by-chance.ts`).
+ */
+import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
+import { lastTypeAt, read16 } from '../oracle/announcement.ts';
+import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
+import type { FramePair } from '../oracle/frame-pair.ts';
+import type { Breach, Invariant, Passage } from './invariant.ts';
+import { type Rule, rule } from './rule.ts';
+
+export const DECAPSULATION_RULES: readonly Rule[] = [
+  rule(
+    'lengths/decapsulated',
+    'error',
+    'A frame that begins within what was to be taken off',
+    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; or a VLAN tag was taken off and the MAC addresses were not moved behind it. Receivers take for addresses and EtherType what lies there.',
+  ),
+];
+
+export const decapsulation: Invariant = {
+  name: 'decapsulation',
+  judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
+    if (delivery === DELIVERY.dropped || pair.cameBroken) return undefined;
+    const cut = cutInFront(pair);
+    if (cut <= 0) return undefined;
+    // Who gets a redirected packet may want it without any header: a socket of AF_XDP, say.
+    const within =
+      tagsCut(pair, cut) ?? (delivery === DELIVERY.redirected ? undefined : tunnelCut(pair, cut));
+    return within === undefined ? undefined : breachOf(cut, within);
+  },
+};
+
+/**
+ * How many bytes are gone in front of a frame that is otherwise as it came, but for what may be cut off at its end; 0: none, or bytes
+ * that are all alike do not tell.
+ */
+function cutInFront(pair: FramePair): number {
+  const { beforeLength, afterLength } = pair;
+  const most = beforeLength - afterLength;
+  if (afterLength < ETHERNET_HEADER || most <= 0 || pair.isOld(0, afterLength, 0)) return 0;
+  let found = 0;
+  for (let cut = 1; cut <= most; cut++) {
+    if (!pair.isOld(0, afterLength, cut)) continue;
+    if (found > 0) return 0;
+    found = cut;
+  }
+  return found;
+}
+
+const ETHERNET_HEADER = 14;
+const MACS = 12;
+const TAG = 4;
+
+/** One or more tags' length is gone in front of the MAC addresses, in place of the tags behind them. */
+function tagsCut({ before, beforeOffset, beforeLength }: FramePair, cut: number): string | undefined {
+  const tags = lastTypeAt(before, beforeOffset, beforeLength) - MACS;
+  return cut <= tags && cut % TAG === 0 ? 'the MAC addresses' : undefined;
+}
+
+/** What a tunnel's headers end with, and the frame within begins. */
+interface Tunnel {
+  /** Where the outer IP header begins, and the tunnel's own header ends. */
+  readonly from: number;
+  readonly to: number;
+  readonly carries: 'frame' | 'packet';
+}
+
+/** What the cut is within of a tunnel; undefined: it is no tunnel, or the cut is right, or in what nobody knows. */
+function tunnelCut(pair: FramePair, cut: number): string | undefined {
+  const tunnel = tunnelOf(pair);
+  if (tunnel === undefined || cut <= tunnel.from) return undefined;
+  if (cut < tunnel.to) return 'the headers of the tunnel';
+  if (tunnel.carries === 'packet') return cut === tunnel.to ? 'the packet in the tunnel' : undefined;
+  return cut > tunnel.to && cut < tunnel.to + ETHERNET_HEADER
+    ? 'the Ethernet header in the tunnel'
+    : undefined;
+}
+
+/** The tunnel in the outermost IP packet of the frame as it came. */
+function tunnelOf({ was, before, beforeOffset, beforeLength }: FramePair): Tunnel | undefined {
+  if (was.count < 1 || !isIp(was.kind[0]!) || was.part[0] !== PART.whole) return undefined;
+  const from = was.start[0]!;
+  const at = was.headerEnd[0]!;
+  const isUdp = was.count > 1 && was.kind[1] === HEADER.udp && was.start[1] === at;
+  const bare = HEADER_FLAG.cut | HEADER_FLAG.impossible;
+  if (((was.flags[0]! | (isUdp ? was.flags[1]! : 0)) & bare) !== 0) return undefined;
+  const protocol = before[beforeOffset + from + (was.kind[0] === HEADER.ipv4 ? 9 : 6)];
+  const room = beforeLength - at;
+  const found = isUdp
+    ? inUdp(before, beforeOffset + at, room)
+    : protocol === IPPROTO.GRE
+      ? inGre(before, beforeOffset + at, room)
+      : undefined;
+  if (found === undefined) return undefined;
+  const to = at + found.size;
+  // The frame within is all there.
+  const least = found.carries === 'frame' ? ETHERNET_HEADER : IPV4_HEADER;
+  return to + least <= beforeLength ? { from, to, carries: found.carries } : undefined;
+}
+
+const IPV4_HEADER = 20;
+const UDP_HEADER = 8;
+const VXLAN_PORTS: readonly number[] = [4789, 8472];
+const GENEVE_PORT = 6081;
+/** Without options. */
+const GENEVE_HEADER = 8;
+const VXLAN_HEADER = 8;
+
+type Inside = Pick<Tunnel, 'carries'> & { readonly size: number };
+
+function inUdp(bytes: Uint8Array, at: number, room: number): Inside | undefined {
+  const port = read16(bytes, at + 2);
+  const inside = at + UDP_HEADER;
+  if (room < UDP_HEADER + VXLAN_HEADER) return undefined;
+  // The flag of the identifier, and no other (RFC 7348 §5).
+  if (VXLAN_PORTS.includes(port))
+    return bytes[inside] === 8 ? { size: UDP_HEADER + VXLAN_HEADER, carries: 'frame' } : undefined;
+  // Version 0, and no control message (RFC 8926 §3.4).
+  if (port !== GENEVE_PORT || bytes[inside]! >> 6 !== 0 || (bytes[inside + 1]! & 0x80) !== 0)
+    return undefined;
+  const size = UDP_HEADER + GENEVE_HEADER + (bytes[inside]! & 63) * 4;
+  return carrying(read16(bytes, inside + 2), size);
+}
+
+/** The bits of checksum, key and sequence number: 4 bytes each (RFC 2784 §2.1, RFC 2890 §2). */
+const GRE_FIELDS = [0x8000, 0x2000, 0x1000];
+
+function inGre(bytes: Uint8Array, at: number, room: number): Inside | undefined {
+  if (room < 4) return undefined;
+  const flags = read16(bytes, at);
+  if (GRE_FIELDS.reduce((left, bit) => left & ~bit, flags) !== 0) return undefined;
+  return carrying(read16(bytes, at + 2), 4 + 4 * GRE_FIELDS.filter((bit) => (flags & bit) !== 0).length);
+}
+
+function carrying(type: number, size: number): Inside | undefined {
+  if (type === BRIDGED) return { size, carries: 'frame' };
+  return type === ETHERTYPE.IPV4 || type === ETHERTYPE.IPV6 ? { size, carries: 'packet' } : undefined;
+}
+
+/** "Transparent Ethernet bridging": a frame. */
+const BRIDGED = 0x6558;
+
+function breachOf(cut: number, within: string): Breach {
+  const isPacket = within === 'the packet in the tunnel';
+  const where = isPacket ? `with ${within}` : `within ${within}`;
+  return {
+    invariant: 'lengths/decapsulated',
+    severity: 'error',
+    at: 0,
+    size: ETHERNET_HEADER,
+    expected: 'the Ethernet header of a frame',
+    got: isPacket ? 'an IP packet' : 'what lies in the middle of a header',
+    sentence: `${cut} bytes were taken off in front, and the frame that leaves begins ${where}`,
+    summary: 'a frame that begins within what was to be taken off',
+  };
+}
