@@ -6,7 +6,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
-import { bytes, data, ethernet, icmpv6, ipv6 } from '../test-support/packets.ts';
+import { bytes, data, ethernet, icmpv6, ipv4, ipv6, udp } from '../test-support/packets.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
 import { type OnChanged, RewrittenWords } from './rewritten.ts';
@@ -75,6 +75,19 @@ describe('neighbours of a packet', () => {
     };
     expect(resets('TCP')).toBe(1);
     expect(resets('TCP with options')).toBe(1);
+  });
+
+  it('of UDP to the port of Geneve include a frame behind an option, of other ports none', () => {
+    const optional = (port: number): string[] => {
+      const datagram = udp(data(60));
+      datagram.set([port >> 8, port & 255], 2);
+      return variantsOf({ packet: ethernet(0x0800, ipv4(17, datagram)) })
+        .map((one) => one.packet)
+        .filter((one) => toHex(one.subarray(42, 46)) === '01006558')
+        .map((one) => `${one.length} ${checksums(one)}`);
+    };
+    expect(optional(6081)).toEqual(['96 ipv4 good, udp good, ipv4 good, udp good']);
+    expect(optional(4789)).toEqual([]);
   });
 
   it('of a neighbour solicitation include that of a host without an address, of other messages none', () => {

@@ -5,6 +5,7 @@
  * What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
+import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
@@ -16,6 +17,7 @@ const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
 const TCP = 6;
+const UDP = 17;
 const ICMP = 1;
 const ICMPV6 = 58;
 const ECHO_REPLY6 = 129;
@@ -60,6 +62,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   if (headerLength < 20 || at + headerLength > packet.length) return;
   const upper = at + headerLength;
   if (packet[at + 9] === GRE) yield* tunnels(packet, at, upper);
+  if (packet[at + 9] === UDP) yield* withGeneveOption(packet, at, upper);
   if (upper + 8 > packet.length) return;
   const total = (packet[at + 2]! << 8) | packet[at + 3]!;
   const end = Math.min(packet.length, at + total);
@@ -99,6 +102,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
 function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
   const upper = at + 40;
   if (packet[at + 6] === GRE) yield* tunnels(packet, at, upper);
+  if (packet[at + 6] === UDP) yield* withGeneveOption(packet, at, upper);
   if (upper + 8 > packet.length) return;
   const end = Math.min(packet.length, upper + ((packet[at + 4]! << 8) | packet[at + 5]!));
   const with6 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
@@ -197,6 +201,22 @@ function* tunnels(packet: Uint8Array, at: number, upper: number): Generator<Uint
       yield repaired(copy, upper);
     }
   }
+}
+
+/** Version 0 with one word of options, no control message and none that is critical, a frame inside; the option of class 0 has no data. */
+const GENEVE_HEADER = [1, 0, 0x65, 0x58, 0, 0, 1, 0, 0, 0, 1, 0];
+
+/** The same with a whole frame in Geneve, behind an option, whose length few programs look at (RFC 8926 §3.4). */
+function* withGeneveOption(packet: Uint8Array, at: number, upper: number): Generator<Uint8Array, void, void> {
+  const inside = upper + 8;
+  if (inside > packet.length || read16(packet, upper + 2) !== GENEVE_PORT) return;
+  const inner = build.ethernet().ipv4().udp().bytes();
+  const copy = Uint8Array.from([...packet.subarray(0, inside), ...GENEVE_HEADER, ...inner]);
+  const isV4 = copy[at]! >> 4 === 4;
+  write16(copy, isV4 ? at + 2 : at + 4, copy.length - (isV4 ? at : upper));
+  if (isV4) write16(copy, at + 6, read16(copy, at + 6) & 0x4000);
+  write16(copy, upper + 4, copy.length - upper);
+  yield repaired(copy, upper + 4);
 }
 
 /** Where the data behind the IP header of a frame lies. */
