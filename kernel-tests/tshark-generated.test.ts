@@ -54,6 +54,8 @@ const CHECKED = [
   'udp.check_checksum:TRUE',
   'udplite.check_checksum:TRUE',
   'udplite.ignore_checksum_coverage:FALSE',
+  // Without it tshark still counts a pseudo-header over IPv4, which RFC 9568 §5.2.8 leaves out.
+  'vrrp.v3_checksum_as_in_v2:TRUE',
   'sctp.checksum:CRC-32c',
   'capwap.swap_fc:FALSE',
 ].flatMap((preference) => ['-o', preference]);

@@ -168,6 +168,31 @@ it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
     ['ipv4.checksum: correct', 'ospf.checksum: correct'],
   ],
   ['VRRP over IPv4', 'ipv4', ipv4().vrrp().bytes(), ['ipv4.checksum: correct', 'vrrp.checksum: correct']],
+  [
+    'VRRP over IPv4 with a pseudo-header',
+    'ipv4',
+    ipv4().vrrp({ checksum: 0x5409 }).bytes(),
+    ['ipv4.checksum: correct', 'vrrp.checksum: correct (with a pseudo-header)'],
+  ],
+  [
+    'VRRP over IPv4, wrong in either form',
+    'ipv4',
+    ipv4().vrrp({ checksum: 7 }).bytes(),
+    ['ipv4.checksum: correct', 'vrrp.checksum: should be 0x6a9a'],
+  ],
+  [
+    'VRRP 2 over IPv4 with a pseudo-header, which it has not',
+    'ipv4',
+    ipv4().vrrp({ version: 2, checksum: 0x6409 }).bytes(),
+    ['ipv4.checksum: correct', 'vrrp.checksum: should be 0x7a9a'],
+  ],
+  ['VRRP over IPv6', 'ipv6', ipv6().vrrp().bytes(), ['vrrp.checksum: correct']],
+  [
+    'VRRP over IPv6 without a pseudo-header, which it has',
+    'ipv6',
+    ipv6().vrrp({ checksum: 0x6a9a }).bytes(),
+    ['vrrp.checksum: should be 0x1ec2'],
+  ],
   ['PIM over IPv6', 'ipv6', ipv6().pim().payload(data).bytes(), ['pim.checksum: correct']],
   ['DCCP', 'ipv4', ipv4().dccp().payload(data).bytes(), ['ipv4.checksum: correct', 'dccp.checksum: correct']],
   [

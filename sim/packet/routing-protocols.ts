@@ -101,7 +101,9 @@ export const VRRP = protocol({
         algorithm: 'internet',
         covers: 'message',
         pseudoHeader: IPPROTO.VRRP,
-        pseudoHeaderIf: ({ version }) => version === 3,
+        // Over IPv4 RFC 5798 was read either way, and RFC 9568 §5.2.8 settled it.
+        pseudoHeaderIf: ({ version }, ipVersion) => version === 3 && ipVersion === 6,
+        pseudoHeaderAccepted: ({ version }) => version === 3,
       },
     }),
   },

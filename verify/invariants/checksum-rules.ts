@@ -188,7 +188,7 @@ const OTHER_LAYERS: ReadonlyMap<string, readonly [name: string, why: string]> = 
     'vrrp',
     [
       'VRRP',
-      'VRRP sums its message, from version 3 on the addresses, too (RFC 9568 §5.2.8): the program rewrote an address, or took the message for something with ports.',
+      'VRRP sums its message, and over IPv6 the addresses, too (RFC 9568 §5.2.8): the program rewrote an address, or took the message for something with ports.',
     ],
   ],
   [

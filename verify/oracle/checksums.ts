@@ -465,14 +465,9 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         return STOP;
       case 103:
         return this.pim(sink, length, complete, part);
-      case 112: {
-        // Version 2 has no pseudo-header (RFC 3768 §5.3.8), version 3 has (RFC 9568 §5.2.8).
-        const version = this.arena[at]! >> 4;
-        if (version === 3 || version === 2)
-          this.message(sink, LAYER.vrrp, version === 3 ? 112 : 0, 6, length, length, complete, part);
-        else this.unknown(UNKNOWN.ipProtocol, protocol);
+      case 112:
+        this.vrrp(sink, length, complete, part);
         return STOP;
-      }
       case 89:
         if (isFour && this.arena[at] === 2) this.ospf(sink, length, complete, part);
         else if (!isFour && this.arena[at] === 3) {
@@ -506,6 +501,32 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       covered = 8;
     this.message(sink, LAYER.pim, pseudo, 2, covered, covered, complete, part);
     return isRegister ? this.pimRegister() : STOP;
+  }
+
+  /**
+   * Version 2 has no pseudo-header (RFC 3768 §5.3.8), version 3 has one over IPv6 (RFC 9568 §5.2.8). Over IPv4 many routers count
+   * one, too, as RFC 5798 was read: either form is right.
+   */
+  private vrrp(sink: ChecksumSink, length: number, complete: boolean, part: number): void {
+    const version = this.arena[this.cursor]! >> 4;
+    if (version !== 3 && version !== 2) {
+      this.unknown(UNKNOWN.ipProtocol, 112);
+      return;
+    }
+    const counts =
+      version === 3 &&
+      (this.ipAddressLength === 16 || (complete && part === WHOLE && this.isRightWith(112, length)));
+    this.message(sink, LAYER.vrrp, counts ? 112 : 0, 6, length, length, complete, part);
+  }
+
+  /** Is a message over IPv4 that is all there right with a pseudo-header, and not without? */
+  private isRightWith(protocol: number, length: number): boolean {
+    const sum = onesSum(this.view, this.cursor, this.cursor + length);
+    if (sum === 0xffff || !this.destinationKnown) return false;
+    this.addressLength = 4;
+    this.protocol = protocol;
+    this.length = length;
+    return onesFold(sum + this.pseudoHeader()) === 0xffff;
   }
 
   /** Without the authentication data; there is none where authentication is cryptographic (RFC 2328 appendix D.4). */

@@ -1,6 +1,6 @@
 /** Checksums of all kinds and tunnels of all kinds, built by hand from the RFCs: no builder or codec is asked. */
 import { describe, expect, it } from 'vitest';
-import { bytes, data, pseudo, u16, V4_A, withChecksum } from '../test-support/packets.ts';
+import { bytes, data, pseudo, u16, V4_A, V6_A, withChecksum } from '../test-support/packets.ts';
 import {
   eth4,
   eth6,
@@ -12,6 +12,7 @@ import {
   MESSAGES,
   onPort,
   TUNNELS,
+  with4,
 } from '../test-support/right-packets.ts';
 import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from './checksums.ts';
 
@@ -115,6 +116,17 @@ describe('the oracle judges', () => {
     expect(verdict(eth4(89, right))).toBe('ipv4/0 good, ospf/0 bad');
     right[15] = 2;
     expect(verdict(eth4(89, right))).toBe('ipv4/0 good, ospf/0 absent');
+  });
+
+  it('VRRP 3 over IPv4 with a pseudo-header, too, but not VRRP 2, nor VRRP 3 over IPv6 without', () => {
+    const advertisement = (version: number, addresses: readonly number[]): Uint8Array =>
+      bytes((version << 4) | 1, 5, 100, 1, 0, 100, 0, 0, addresses);
+    expect(verdict(with4(112, advertisement(3, V4_A), 6))).toBe('ipv4/0 good, vrrp/0 good');
+    expect(verdict(with4(112, advertisement(2, V4_A), 6))).toBe('ipv4/0 good, vrrp/0 bad');
+    expect(verdict(eth6(112, withChecksum(advertisement(3, V6_A), 6)))).toBe('vrrp/0 bad');
+    const wrong = with4(112, advertisement(3, V4_A), 6);
+    wrong[40]! ^= 1;
+    expect(verdict(wrong)).toBe('ipv4/0 good, vrrp/0 bad');
   });
 
   it('what should stand there', () => {

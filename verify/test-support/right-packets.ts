@@ -200,7 +200,7 @@ export const MESSAGES: Record<string, [packet: Uint8Array, layer: string, field:
     'vrrp',
     6,
   ],
-  'VRRP 3, with one': [with4(112, bytes(0x31, 5, 100, 1, 0, 100, 0, 0, V4_A), 6), 'vrrp', 6],
+  'VRRP 3, without one': [eth4(112, withChecksum(bytes(0x31, 5, 100, 1, 0, 100, 0, 0, V4_A), 6)), 'vrrp', 6],
   'VRRP 3 over IPv6': [with6(112, bytes(0x31, 5, 100, 1, 0, 100, 0, 0, V6_A), 6), 'vrrp', 6],
   'OSPF 3': [with6(89, bytes(3, 1, u16(20), data(8), 0, 0, 0, 0, data(4)), 12), 'ospf3', 12],
   'GRE with a checksum': [

@@ -4,7 +4,7 @@ import { finish, finishUdp, sum } from '../checksum.ts';
 import { sctpChecksum } from '../crc32c.ts';
 import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
 import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
-import { coveredSum, hasPseudoHeader, isNeverZero } from './coverage.ts';
+import { coveredSum, hasPseudoHeader, isNeverZero, type PseudoHeader } from './coverage.ts';
 import type { Checksum, Field, Fields } from './field.ts';
 import { endOf, layOut, maskOf, type Place, readNumber, writeNumber } from './place.ts';
 import type { Declaration, Header, Protocol, Sections, Variant, Variants, View } from './protocol.ts';
@@ -367,15 +367,19 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     if (hasPseudo && context.isDestinationHidden === true)
       return 'unverifiable: the final destination is not known';
     if (hasPseudo && context.pseudoHeader === undefined) return undefined;
-    const pseudoHeader = hasPseudo ? context.pseudoHeader : undefined;
-    const total = (summed: Uint8Array): number =>
-      coveredSum(checksum, summed, 0, summed.length, covered, pseudoHeader);
-    return checksumNote(
-      bytes.slice(offset, end),
-      place.at,
-      total,
-      isNeverZero(checksum) ? finishUdp : finish,
-    );
+    const total =
+      (pseudoHeader: PseudoHeader | undefined) =>
+      (summed: Uint8Array): number =>
+        coveredSum(checksum, summed, 0, summed.length, covered, pseudoHeader);
+    const message = bytes.slice(offset, end);
+    const normal = total(hasPseudo ? context.pseudoHeader : undefined);
+    const isAccepted =
+      !hasPseudo &&
+      context.pseudoHeader !== undefined &&
+      checksum.pseudoHeaderAccepted?.(header.value as Readonly<Record<string, unknown>>) === true;
+    if (isAccepted && normal(message) !== 0xffff && total(context.pseudoHeader)(message) === 0xffff)
+      return 'correct (with a pseudo-header)';
+    return checksumNote(message, place.at, normal, isNeverZero(checksum) ? finishUdp : finish);
   }
 
   #follow({ bytes, offset, length, end, context }: Header<Value>): Follower {

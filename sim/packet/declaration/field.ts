@@ -20,6 +20,8 @@ export interface Checksum {
   readonly pseudoHeader?: number;
   /** Is there a pseudo-header for this value, over this version of IP? Default: yes. */
   readonly pseudoHeaderIf?: (value: Readonly<Record<string, unknown>>, version: 4 | 6 | undefined) => boolean;
+  /** Is this value right with a pseudo-header, too, though `pseudoHeaderIf` says that it has none? Default: no. */
+  readonly pseudoHeaderAccepted?: (value: Readonly<Record<string, unknown>>) => boolean;
   /** Is the length in the pseudo-header that of what is covered? Default: of all that is there. */
   readonly lengthIsCovered?: boolean;
   /** Bytes of the message that are not covered, from and to. */
