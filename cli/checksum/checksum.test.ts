@@ -8,6 +8,7 @@ import { PcapEncoder } from '../../corpus/formats/pcap.ts';
 import { PcapngEncoder } from '../../corpus/formats/pcapng-encoder.ts';
 import { readAll } from '../../corpus/test-support/captures.ts';
 import { packet } from '../../sim/packet/build.ts';
+import { fillIpv4Checksum } from '../../sim/packet/ipv4.ts';
 import { frameCheckSequence } from '../../verify/captures/frame-check.ts';
 import { PacketSet } from '../../verify/captures/packet-set.ts';
 import type { Ended } from '../test-support/built-command.ts';
@@ -164,6 +165,32 @@ describe('what is printed', () => {
       err: expect.stringContaining('only 3 packets'),
     });
     expect((await checksum(bad, good, '--explain', '1')).err).toContain('exactly one capture');
+  });
+
+  it.each([4, 6] as const)('takes TCP in IPv%s with a length of 0 for TCP everywhere', async (version) => {
+    const ip = version === 4 ? packet.ethernet().ipv4({}) : packet.ethernet().ipv6({});
+    const right = ip.tcp({ destinationPort: 9 }).payload(payload(50)).bytes();
+    const at = version === 4 ? 16 : 18;
+    right.fill(0, at, at + 2);
+    if (version === 4) fillIpv4Checksum(right, 14);
+    const wrong = right.slice();
+    wrong[wrong.length - 5]! ^= 0x55;
+    const segments = file(`segments-${version}.pcap`, pcap([right, wrong, RIGHT]));
+    const shown = await checksum(segments, '--explain', '2');
+    expect(shown.out).toContain('Transmission Control Protocol');
+    expect(shown.out).toMatch(/tcp checksum bad[\s\S]*Checksum of tcp at byte/);
+    const whole = await checksum(segments, '--explain', '1');
+    expect(whole).toMatchObject({ code: 0, out: expect.stringContaining('Transmission Control Protocol') });
+    expect((await checksum(segments, '--filter', 'tcp')).out).toContain('2 of 3 packets');
+    expect((await checksum(segments, '--filter', '!tcp')).out).toContain('1 of 3 packets');
+  });
+
+  it('does not call right with --explain what has no checksum', async () => {
+    const arp = file('arp.pcap', pcap([packet.ethernet().arp({}).bytes()]));
+    expect(await checksum(arp, '--explain', '1')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('it has no checksum that can be verified'),
+    });
   });
 });
 

@@ -9,6 +9,7 @@ import { conversationText } from '../../verify/captures/conversation.ts';
 import type { CaptureFault } from '../../verify/captures/fault.ts';
 import { checksumEvidence } from '../../verify/explain/diagnose.ts';
 import { checksumWorksheet } from '../../verify/explain/worksheet.ts';
+import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
 import { inputFailure } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
 import { checksumLine } from './report-text.ts';
@@ -16,6 +17,8 @@ import { checksumLine } from './report-text.ts';
 interface Subject {
   readonly frame: Uint8Array;
   readonly faults: readonly CaptureFault[];
+  /** Was a checksum of it recomputed? */
+  readonly isJudged: boolean;
 }
 
 interface Shown {
@@ -40,14 +43,17 @@ export async function explainPacket(file: string, number: number, terminal: Term
     show(datagram, terminal);
   }
   const isWrong = packet.faults.length > 0 || datagram !== undefined;
-  if (!isWrong) terminal.print('every checksum that can be verified is right');
+  if (!isWrong) {
+    const right = 'every checksum that can be verified is right';
+    terminal.print(packet.isJudged ? right : 'it has no checksum that can be verified');
+  }
   return isWrong;
 }
 
 function show({ frame, faults }: Subject, terminal: Terminal): void {
-  terminal.printLines(treeToText(decodeTree(frame)));
+  terminal.printLines(treeToText(decodeTree(frame, 0, frame.length, 'ethernet', { isCaptured: true })));
   const evidence = faults.flatMap((fault) => {
-    const found = checksumEvidence(new Uint8Array(0), frame, fault.layer, fault.depth);
+    const found = checksumEvidence(new Uint8Array(0), frame, fault.layer, fault.depth, true);
     return found === undefined ? [] : [{ fault, found }];
   });
   const marked = evidence.map(({ found }) => ({ from: found.after.at, to: found.after.at + 2 }));
@@ -99,5 +105,6 @@ function subject(frame: Uint8Array | undefined): Subject | undefined {
   if (frame === undefined) return undefined;
   const checker = new CaptureChecker({ strict: true, reassemble: false });
   checker.checkPacket(frame, 0, frame.length, LINKTYPE.ETHERNET);
-  return { frame, faults: checker.faults };
+  const isJudged = CHECKSUM_LAYERS.some((layer) => checker.count(layer, 'good') > 0);
+  return { frame, faults: checker.faults, isJudged };
 }

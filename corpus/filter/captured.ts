@@ -7,6 +7,8 @@ import type { PacketFilter } from './filter.ts';
 
 const header = new LinkHeader();
 
+const CAPTURED = { isCaptured: true };
+
 /**
  * Does a captured packet match?
  * @param linkType of the interface; headers in front of what Ethernet would carry have no names in filters
@@ -15,9 +17,10 @@ export type CapturedFilter = (bytes: Uint8Array, start: number, end: number, lin
 
 export function capturedFilter(filter: PacketFilter): CapturedFilter {
   return (bytes, start, end, linkType) => {
-    if (linkType === LINKTYPE.ETHERNET) return filter.matches(bytes, start, end);
+    if (linkType === LINKTYPE.ETHERNET) return filter.matches(bytes, start, end, 'ethernet', CAPTURED);
     readLinkHeader(bytes, start, end, linkType, header);
-    return filter.matches(bytes, header.at, header.end, firstProtocol(bytes, header.at, header.next));
+    const first = firstProtocol(bytes, header.at, header.next);
+    return filter.matches(bytes, header.at, header.end, first, CAPTURED);
   };
 }
 

@@ -3,6 +3,7 @@
  * declarations of the protocols; docs/filters.md lists them.
  */
 import { readNumber } from '../../sim/packet/declaration/place.ts';
+import type { Context } from '../../sim/packet/dissection.ts';
 import { protocolByName } from '../../sim/packet/protocols.ts';
 import { type LayerPlace, layersOf } from '../../sim/packet/walk-layers.ts';
 import type { Target } from './names.ts';
@@ -11,8 +12,11 @@ import { type Comparison, type Literal, type Node, type Operand, parseFilter } f
 /** Does a packet match? */
 export interface PacketFilter {
   readonly text: string;
-  /** @param protocol what the packet begins with; Ethernet by default */
-  matches(bytes: Uint8Array, offset?: number, end?: number, protocol?: string): boolean;
+  /**
+   * @param protocol what the packet begins with; Ethernet by default
+   * @param around what every layer is told
+   */
+  matches(bytes: Uint8Array, offset?: number, end?: number, protocol?: string, around?: Context): boolean;
 }
 
 /** One packet, and where its layers lie. */
@@ -38,8 +42,8 @@ export function compileFilter(text: string): PacketFilter {
   const test = compile(parseFilter(text));
   return {
     text,
-    matches(bytes, offset = 0, end = bytes.length, protocol = 'ethernet') {
-      return test({ bytes, offset, end, layers: layersOf(bytes, offset, end, protocol) });
+    matches(bytes, offset = 0, end = bytes.length, protocol = 'ethernet', around) {
+      return test({ bytes, offset, end, layers: layersOf(bytes, offset, end, protocol, around) });
     },
   };
 }

@@ -66,6 +66,11 @@ export interface Context {
   readonly isDestinationHidden?: boolean;
   /** Are fewer bytes there than the IP header says? What states a length of its own may be whole still. */
   readonly isCutOff?: boolean;
+  /**
+   * Is it a packet as a kernel hands it to who captures? TCP in IP with a length of 0 then ends with the frame: segments longer than
+   * the field can state (BIG TCP), or left to the network card to divide. On the wire there are none.
+   */
+  readonly isCaptured?: boolean;
 }
 
 /** A node over bytes that have no table: payload, padding, what could not be decoded. */

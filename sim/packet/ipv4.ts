@@ -4,7 +4,7 @@ import { checksum, pseudoHeader4, update } from './checksum.ts';
 import { protocol } from './declaration/declare.ts';
 import { constant, derived, flag, hex, ipv4Address, u8, u16, unsigned } from './declaration/field.ts';
 import type { Header, ValueOf } from './declaration/protocol.ts';
-import type { Follower } from './dissection.ts';
+import type { Context, Follower } from './dissection.ts';
 import { finalDestinationAt, IPV4_OPTIONS } from './ipv4-options.ts';
 import { ETHERTYPE, IPPROTO, protocolName } from './numbers.ts';
 
@@ -59,8 +59,8 @@ export const IPV4 = protocol({
   summary: ({ source, destination }) => `${source} → ${destination}`,
   // Whether the total length fits the bytes is a question about the data: a capture may be cut off. But it must
   // cover the header (RFC 791 §3.1).
-  refuses: ({ value, length }) =>
-    value.totalLength < length
+  refuses: ({ value, length, context }) =>
+    value.totalLength < length && !endsWithFrame(value, context)
       ? { field: 'totalLength', expected: `at least the header's ${length}` }
       : undefined,
   follow,
@@ -106,8 +106,16 @@ interface Following {
   readonly protocol: number;
 }
 
-function follow({ value, bytes, offset, length: headerLength, end }: Header<Following>): Follower {
-  const declaredEnd = offset + value.totalLength;
+/** Is a length of 0 one that the kernel wrote into a captured packet? */
+function endsWithFrame(
+  { totalLength, protocol }: Pick<Following, 'totalLength' | 'protocol'>,
+  { isCaptured }: Context,
+): boolean {
+  return isCaptured === true && totalLength === 0 && protocol === IPPROTO.TCP;
+}
+
+function follow({ value, bytes, offset, length: headerLength, end, context }: Header<Following>): Follower {
+  const declaredEnd = endsWithFrame(value, context) ? end : offset + value.totalLength;
   const isFragment = value.moreFragments || value.fragmentOffset > 0;
   const destinationAt = finalDestinationAt(bytes, offset, headerLength);
   return {

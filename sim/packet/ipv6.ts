@@ -46,8 +46,11 @@ export const IPV6 = protocol({
     nshProtocol: [2],
   },
   summary: ({ source, destination }) => `${source} → ${destination}`,
-  follow: ({ value, bytes, offset, end }) =>
-    followIpv6(bytes, offset, end, value.nextHeader, value.payloadLength),
+  follow: ({ value, bytes, offset, end, context }) => {
+    const { nextHeader, payloadLength } = value;
+    const endsWithFrame = context.isCaptured === true && payloadLength === 0 && nextHeader === IPPROTO.TCP;
+    return followIpv6(bytes, offset, end, nextHeader, endsWithFrame ? end - offset - 40 : payloadLength);
+  },
 });
 
 export type Ipv6Header = ValueOf<typeof IPV6>;

@@ -3,7 +3,7 @@
  * make a tree; what cannot be decoded becomes a node that says why.
  */
 import { describeError } from './decoding.ts';
-import { bytesNode, type TreeNode } from './dissection.ts';
+import { bytesNode, type Context, type TreeNode } from './dissection.ts';
 import { walkLayers } from './walk-layers.ts';
 
 export type { TreeNode } from './dissection.ts';
@@ -14,12 +14,14 @@ export type { TreeNode } from './dissection.ts';
  * A layer that occurs again gets a number: `ipv4`, `ipv4#2`. Bytes behind the last layer are `payload`, bytes
  * behind the IP packet `padding`.
  * @param protocol what the first byte belongs to, a name of the register
+ * @param around what every layer is told
  */
 export function decodeTree(
   bytes: Uint8Array,
   offset: number = 0,
   end: number = bytes.length,
   protocol: string = 'ethernet',
+  around?: Context,
 ): TreeNode[] {
   const layers: TreeNode[] = [];
   const seen = new Map<string, number>();
@@ -47,6 +49,7 @@ export function decodeTree(
       return next === undefined ? { length } : { length, next };
     },
     (at, length, what) => layers.push(bytesNode(numbered('gap'), what ?? 'Not decoded', bytes, at, length)),
+    around,
   );
   if (rest.offset < rest.end) layers.push(payloadNode(rest.name, bytes, rest.offset, rest.end - rest.offset));
   if (rest.end < end) layers.push(bytesNode('padding', 'Padding', bytes, rest.end, end - rest.end));

@@ -7,6 +7,8 @@ import { followingProtocol, protocolByName } from './protocols.ts';
 /** No packet nests as deep as this, but hostile ones would like to. */
 const MAX_LAYERS = 64;
 
+const NOTHING_KNOWN: Context = {};
+
 /** Where a layer lies. */
 export interface LayerPlace {
   readonly name: string;
@@ -35,6 +37,7 @@ export interface Rest {
  * Visits each layer, outermost first.
  * @param first what the packet begins with
  * @param gap called with bytes between two headers, and what they are
+ * @param around what every layer is told
  */
 export function walkLayers(
   bytes: Uint8Array,
@@ -43,11 +46,12 @@ export function walkLayers(
   first: string,
   visit: Visit,
   gap: (at: number, length: number, what: string | undefined) => void = () => {},
+  around: Context = NOTHING_KNOWN,
 ): Rest {
   let at = offset;
   let layerEnd = end;
   let name = first;
-  let context: Context = {};
+  let context = around;
   for (let count = 0; at < layerEnd && count < MAX_LAYERS; count++) {
     const protocol = protocolByName(name);
     if (protocol === undefined) return { name, offset: at, end: layerEnd };
@@ -61,7 +65,7 @@ export function walkLayers(
       gap(at, between, next.gap);
       at += between;
     }
-    context = next.context ?? {};
+    context = around === NOTHING_KNOWN ? (next.context ?? around) : { ...next.context, ...around };
   }
   return { name: 'data', offset: at, end: layerEnd };
 }
@@ -72,11 +76,13 @@ export function layersOf(
   offset: number,
   end: number,
   first: string = 'ethernet',
+  around?: Context,
 ): LayerPlace[] {
   const layers: LayerPlace[] = [];
-  walkLayers(bytes, offset, end, first, (protocol, at, layerEnd, context) => {
+  const visit: Visit = (protocol, at, layerEnd, context) => {
     layers.push({ name: protocol.name, offset: at, end: layerEnd });
     return protocol.step(bytes, at, layerEnd, context);
-  });
+  };
+  walkLayers(bytes, offset, end, first, visit, undefined, around);
   return layers;
 }

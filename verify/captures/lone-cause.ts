@@ -28,7 +28,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
  * @returns undefined where nothing explains it
  */
 export function loneCause(frame: Uint8Array, layer: string, depth: number): LoneCause | undefined {
-  const evidence = checksumEvidence(NO_BYTES, frame, layer, depth);
+  const evidence = checksumEvidence(NO_BYTES, frame, layer, depth, true);
   if (evidence === undefined) return undefined;
   const certain = unfilled(evidence);
   if (certain !== undefined) return certain;

@@ -5,6 +5,7 @@ import {
   CHECKSUM_LAYERS,
   CHECKSUM_STATUSES,
   type ChecksumLayer,
+  type ChecksumSink,
   type ChecksumStatus,
   type FoundChecksum,
   LAYER,
@@ -32,10 +33,13 @@ export interface ChecksumSite {
   readonly pseudoAt: readonly ByteRange[];
 }
 
-/** Every checksum whose field the packet holds, outermost first. */
-export function checksumSites(packet: Uint8Array): ChecksumSite[] {
+/**
+ * Every checksum whose field the packet holds, outermost first.
+ * @param isCaptured does TCP in IP with a length of 0 end with the frame?
+ */
+export function checksumSites(packet: Uint8Array, isCaptured: boolean = false): ChecksumSite[] {
   const sites: ChecksumSite[] = [];
-  verifyChecksums(packet, 0, packet.length, {
+  const sink: ChecksumSink = {
     checksum(found) {
       // Neither is one sum over one range: SCTP's is a CRC, OSPF's leaves the authentication data out.
       if (found.at < 0 || found.layer === LAYER.sctp || found.layer === LAYER.ospf) return;
@@ -65,13 +69,19 @@ export function checksumSites(packet: Uint8Array): ChecksumSite[] {
               ),
       });
     },
-  });
+  };
+  verifyChecksums(packet, 0, packet.length, sink, undefined, isCaptured);
   return sites;
 }
 
 /** One checksum of the packet; undefined where there is none of that kind and depth. */
-export function checksumSite(packet: Uint8Array, layer: string, depth: number = 0): ChecksumSite | undefined {
-  return checksumSites(packet).find((site) => site.layer === layer && site.depth === depth);
+export function checksumSite(
+  packet: Uint8Array,
+  layer: string,
+  depth: number = 0,
+  isCaptured: boolean = false,
+): ChecksumSite | undefined {
+  return checksumSites(packet, isCaptured).find((site) => site.layer === layer && site.depth === depth);
 }
 
 /** What a checksum lies in and goes over, whether or not it is a sum. Places are offsets in the packet. */

@@ -119,13 +119,15 @@ export function rightChecksum({ before, after, updated }: ChecksumEvidence): num
   return after.layer === 'udp' && hadOne && right === 0 ? 0xffff : right;
 }
 
+/** @param isCaptured does TCP in IP with a length of 0 end with the frame? */
 export function checksumEvidence(
   before: Uint8Array,
   after: Uint8Array,
   layer: string,
   depth: number = 0,
+  isCaptured: boolean = false,
 ): ChecksumEvidence | undefined {
-  const site = checksumSite(after, layer, depth);
+  const site = checksumSite(after, layer, depth, isCaptured);
   if (site === undefined) return undefined;
   const came = counterpart(before, site);
   const words = summedWords(site);

@@ -784,6 +784,7 @@ const scanner = new ChecksumScanner();
  * @param bytes the arena that holds the packet
  * @param length the bytes that are there, which may be fewer than were on the wire
  * @param linkType what the packet begins with: one of `LINKTYPE` in corpus/formats, Ethernet by default
+ * @param bigTcp see `ChecksumScanner.bigTcp`
  */
 export function verifyChecksums(
   bytes: Uint8Array,
@@ -791,6 +792,8 @@ export function verifyChecksums(
   length: number,
   sink: ChecksumSink,
   linkType: number = LINKTYPE.ETHERNET,
+  bigTcp: boolean = false,
 ): void {
+  scanner.bigTcp = bigTcp;
   scanner.scan(bytes, offset, length, sink, linkType);
 }

@@ -109,7 +109,12 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     return view;
   }
 
-  decode(bytes: Uint8Array, offset: number = 0, end: number = bytes.length): Decoded<Value> {
+  decode(
+    bytes: Uint8Array,
+    offset: number = 0,
+    end: number = bytes.length,
+    context: Context = {},
+  ): Decoded<Value> {
     const { name, headerLength } = this;
     const available = end - offset;
     if (available < headerLength) return tooShort(name, offset, headerLength, available);
@@ -134,7 +139,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       const tailAt = last === undefined ? headerLength : last.at + last.size;
       value[this.#tail.name] = this.#tail.decode(bytes, offset + tailAt, offset + length);
     }
-    const header: Header<Value> = { value, bytes, offset, length, end, context: {} };
+    const header: Header<Value> = { value, bytes, offset, length, end, context };
     const refused = this.declaration.refuses?.(header);
     if (refused !== undefined) {
       const got = readNumber(bytes, offset, this.places[refused.field]!);
@@ -199,7 +204,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
   }
 
   dissect(bytes: Uint8Array, offset: number, end: number, context: Context): Dissection {
-    const result = this.decode(bytes, offset, end);
+    const result = this.decode(bytes, offset, end, context);
     const shape = offset < end ? this.#shapeAt(bytes, offset) : undefined;
     const rows = [...this.#rows, ...(shape?.rows ?? [])];
     if (!result.ok) {
@@ -308,7 +313,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     end: number,
     context: Context,
   ): { readonly length: number; readonly next?: Follower } {
-    const result = this.decode(bytes, offset, end);
+    const result = this.decode(bytes, offset, end, context);
     if (!result.ok) return { length: this.#lengthOfBroken(bytes, offset, end) };
     const { value, length } = result;
     const next = this.#next({ value, bytes, offset, length, end, context });

@@ -173,7 +173,7 @@ export interface Protocol<F = Fields, V = unknown> {
   /** A header in place, to be set upon bytes with `at`; holds for as many bytes as its fields take. */
   view(): View<F>;
   /** Never throws. @param end where the bytes end; default: the end of the array */
-  decode(bytes: Uint8Array, offset?: number, end?: number): Decoded<V>;
+  decode(bytes: Uint8Array, offset?: number, end?: number, context?: Context): Decoded<V>;
   /**
    * Where a field lies in this header: fields behind a flag move, and those of a body depend on its type; undefined
    * where it is not there.
