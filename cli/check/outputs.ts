@@ -1,8 +1,8 @@
 /** The files that `check` writes besides its report: for build servers and code scanning. */
-import { resolve } from 'node:path';
 import { requireWritable, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { visibleJson } from '../../sim/runtime/visible-text.ts';
 import { inputFailure } from '../failure.ts';
+import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { isDirectory } from '../input/read-file.ts';
 import type { JudgedProgram } from './judged.ts';
 import { checkToJunit } from './report-junit.ts';
@@ -23,9 +23,10 @@ export async function requireOutputs({ junit, sarif }: OutputOptions): Promise<v
       throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
     await requireWritable(path);
   }
-  if (junit !== undefined && sarif !== undefined && resolve(junit) === resolve(sarif)) {
-    throw inputFailure('--junit and --sarif name the same file');
-  }
+  await requireDistinctFiles([
+    ['--junit', junit],
+    ['--sarif', sarif],
+  ]);
 }
 
 export async function writeOutputs(

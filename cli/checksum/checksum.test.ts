@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -183,6 +183,26 @@ describe('what is printed', () => {
     expect(whole).toMatchObject({ code: 0, out: expect.stringContaining('Transmission Control Protocol') });
     expect((await checksum(segments, '--filter', 'tcp')).out).toContain('2 of 3 packets');
     expect((await checksum(segments, '--filter', '!tcp')).out).toContain('1 of 3 packets');
+  });
+
+  it('refuses one file for two outputs, and the capture as output, by any name', async () => {
+    const twice = join(scratch, 'twice.pcap');
+    symlinkSync(twice, join(scratch, 'link.pcap'));
+    const before = readFileSync(bad);
+    expect(await checksum(bad, '--fix', twice, '--write-bad', join(scratch, 'link.pcap'))).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('--fix and --write-bad name the same file'),
+    });
+    for (const option of ['--fix', '--write-bad']) {
+      const ended = await checksum(bad, option, join(scratch, '.', 'bad.pcap'));
+      expect(ended).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`${option} names a file that is read`),
+      });
+    }
+    expect(readFileSync(bad)).toEqual(before);
+    expect((await checksum(bad, '--fix', '/dev/null', '--write-bad', '/dev/null')).code).toBe(1);
   });
 
   it('does not call right with --explain what has no checksum', async () => {

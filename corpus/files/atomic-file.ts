@@ -77,6 +77,17 @@ export async function requireWritable(path: string): Promise<void> {
   }
 }
 
+/**
+ * Where `writeAtomically` puts a file: behind links, those of its folder included. Undefined for what is no regular file.
+ * @throws {NodeJS.ErrnoException} where that cannot be told
+ */
+export async function realPlace(path: string): Promise<string | undefined> {
+  const target = await resolved(path);
+  if (target.special) return undefined;
+  const folder = await realpath(dirname(target.path)).catch(() => resolve(dirname(target.path)));
+  return join(folder, basename(target.path));
+}
+
 const ELF_MAGIC = '\x7fELF';
 
 /**
