@@ -383,16 +383,17 @@ it.each([
 it('what a TC frame comes with beside its bytes is there, the rest is 0, and XDP has none of it', () => {
   const run = new ModelRun({}, new Map());
   const fields = (): unknown => ({ ...run.skb, cb: [...run.skb.cb] });
-  begin(
-    run,
-    { packet: counting(14), skb: { mark: 1, priority: 2, cb: [3, 4, 5, 6, 7], tstamp: 8n } },
-    'tc-ingress',
-  );
-  expect(fields()).toEqual({ mark: 1, priority: 2, cb: [3, 4, 5, 6, 7], tstamp: 8n });
+  const given = { mark: 1, priority: 2, cb: [3, 4, 5, 6, 7], tstamp: 8n };
+  const more = { vlan: { tci: 9 }, queueMapping: 10, tcIndex: 11, tcClassid: 12 };
+  const nothing = { vlan: undefined, queueMapping: 0, tcIndex: 0, tcClassid: 0 };
+  begin(run, { packet: counting(14), skb: { ...given, ...more, hash: 13 } }, 'tc-ingress');
+  expect(fields()).toEqual({ ...given, ...more });
+  expect(run.flowHash()).toBe(13);
   begin(run, { packet: counting(14), skb: { cb: [9] } }, 'tc-ingress');
-  expect(fields()).toEqual({ mark: 0, priority: 0, cb: [9, 0, 0, 0, 0], tstamp: 0n });
+  expect(fields()).toEqual({ mark: 0, priority: 0, cb: [9, 0, 0, 0, 0], tstamp: 0n, ...nothing });
+  expect(run.flowHash()).not.toBe(13);
   begin(run, { packet: counting(14) }, 'tc-ingress');
-  expect(fields()).toEqual({ mark: 0, priority: 0, cb: [0, 0, 0, 0, 0], tstamp: 0n });
+  expect(fields()).toEqual({ mark: 0, priority: 0, cb: [0, 0, 0, 0, 0], tstamp: 0n, ...nothing });
   begin(run, { packet: counting(14), skb: { mark: 1 } }, 'xdp');
   expect(run.skb.mark).toBe(0);
 });

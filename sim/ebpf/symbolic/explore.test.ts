@@ -263,7 +263,7 @@ describe('what a path has left behind', () => {
       return [...new Set(paths.flatMap((one) => one.assumptions))];
     };
     const move = (name: string, by: number): string => `r2 = ${by}\ncall bpf_xdp_adjust_${name}\nr0 = 0`;
-    const room = ['there are 256 bytes of room in front of the frame'];
+    const room = ['metadata has at most 216 bytes', 'there are 256 bytes of room in front of the frame'];
     expect(await assumptions(move('head', -4))).toEqual(room);
     expect(await assumptions(move('head', 0))).toEqual([]);
     expect(await assumptions(move('head', 4))).toEqual([]);
