@@ -65,11 +65,12 @@ function progressText(
   return `${file}: ${share}${count(packets)} packets (${rate(packets, seconds)}), ${count(faultCount)} faults${left}`;
 }
 
-/** Several reports in one exit code: what could not be read, then what was found, then what could not be looked into. */
+/** Several reports in one exit code: what could not be read, then what was found, then what could not be looked into; no packet at all is no agreement. */
 export function exitCodeOf(reports: readonly FileReport[]): number {
   const errors = reports.flatMap(({ error }) => (error === undefined ? [] : [error.exitCode]));
   if (errors.includes(EXIT.input)) return EXIT.input;
   if (errors.length > 0) return errors[0]!;
   if (reports.some(({ checker }) => checker.faultCount > 0)) return EXIT.found;
-  return reports.some(({ checker }) => checker.skipped.size > 0) ? EXIT.environment : EXIT.agreed;
+  if (reports.some(({ checker }) => checker.skipped.size > 0)) return EXIT.environment;
+  return reports.every(({ checker }) => checker.packets === 0) ? EXIT.incomplete : EXIT.agreed;
 }

@@ -185,6 +185,16 @@ describe('what is printed', () => {
     expect((await checksum(segments, '--filter', '!tcp')).out).toContain('1 of 3 packets');
   });
 
+  it('does not take a capture without packets for right, unless another has some', async () => {
+    const empty = file('empty.pcap', pcap([]));
+    expect(await checksum(empty)).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('nothing was checked'),
+    });
+    expect((await checksum(empty, good)).code).toBe(0);
+    expect((await checksum(empty, bad)).code).toBe(1);
+  });
+
   it('refuses one file for two outputs, and the capture as output, by any name', async () => {
     const twice = join(scratch, 'twice.pcap');
     symlinkSync(twice, join(scratch, 'link.pcap'));
@@ -227,7 +237,7 @@ it('prints what was found up to any byte that a capture may end at, and says so'
     const packets = Math.max(0, Math.floor((size - 24) / record));
     expect(files[0]).toMatchObject({ packets, faultCount: packets >= 2 ? 1 : 0 });
     const isWhole = size >= 24 && (size - 24) % record === 0;
-    expect(code, `${size} bytes`).toBe(isWhole ? (packets >= 2 ? 1 : 0) : 2);
+    expect(code, `${size} bytes`).toBe(isWhole ? [4, 0, 1, 1][packets] : 2);
     expect(files[0]!.error === undefined, `${size} bytes`).toBe(isWhole);
   }
 });

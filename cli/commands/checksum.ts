@@ -159,8 +159,7 @@ async function watch(
   );
   if (options.json === true) printJson(reportJson([report]));
   else printReport(report, { ...options, layers }, terminal);
-  // Nothing came by: that is no agreement.
-  process.exitCode = report.checker.packets === 0 ? EXIT.incomplete : exitCodeOf([report]);
+  process.exitCode = exitCodeOf([report]);
   if (isInterrupted) process.exitCode = EXIT.interrupted;
 }
 

@@ -31,6 +31,18 @@ describe('xdpsim lab run', () => {
     expect(out).toContain('client:veth0 gets the reply of 10.11.1.1');
   });
 
+  it('does not take for right where nothing was sent', async () => {
+    const none = scratchFile('none.json', { ...ECHO, steps: [] });
+    expect(await labRun(none)).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('nothing was checked'),
+    });
+    const ping = { from: 'server', to: '10.11.1.2', payload: 3000 };
+    expect((await labRun(scratchFile('big.json', { ...ECHO, steps: [{ ping }] }))).code).toBe(4);
+    const expected = scratchFile('expected.json', { ...ECHO, steps: [{ ping, expect: [] }] });
+    expect((await labRun(expected)).code).toBe(0);
+  });
+
   it('prints one JSON document with all bytes', async () => {
     const { code, out } = await labRun('icmp_echo', '--json');
     expect(code).toBe(0);

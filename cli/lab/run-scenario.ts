@@ -94,7 +94,16 @@ async function run(name: string, options: RunOptions): Promise<number> {
   } else {
     print(scenario, runs, difference, complaints, createTerminal(options));
   }
-  return difference === undefined && complaints.length === 0 ? EXIT.agreed : EXIT.found;
+  if (difference !== undefined || complaints.length > 0) return EXIT.found;
+  return isIdle(scenario, runs) ? EXIT.incomplete : EXIT.agreed;
+}
+
+/** Did nothing happen that could be judged: no frame, no program, no expectation? */
+function isIdle(scenario: Scenario, runs: Runs): boolean {
+  const hasActed = Object.values(runs).some((run) =>
+    run.steps.some(({ path, events }) => path.length > 0 || events.some(({ kind }) => kind === 'program')),
+  );
+  return !hasActed && scenario.steps.every(({ expect }) => expect === undefined);
 }
 
 /** What steps state of their paths, where it is not so. */
@@ -143,6 +152,9 @@ function print(
     const step = difference.step === undefined ? 'at the end' : `step ${difference.step + 1}`;
     terminal.print(terminal.style('red', `sim and kernel differ, ${step}: ${difference.summary}`));
     for (const line of difference.details) terminal.print(`  ${line}`);
+  } else if (isIdle(scenario, runs)) {
+    if (complaints.length === 0)
+      terminal.print(terminal.style('yellow', 'nothing was sent: nothing was checked'));
   } else if (runs.sim !== undefined && runs.kernel !== undefined) {
     const hops = runs.sim.steps.reduce((sum, step) => sum + step.path.length, 0);
     terminal.print(
