@@ -249,6 +249,10 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       /--format must be one of pcapng, pcap, hex/,
     ],
     [
+      ['corpus', 'convert', 'ping.pcapng', '--out', 'new', '--from', 'pdf'],
+      /--from must be one of pcapng, pcap, hex/,
+    ],
+    [
       ['corpus', 'convert', 'null.json', '--out', 'new.hex'],
       /null\.json: packets: expected a list, got null/,
     ],

@@ -102,8 +102,8 @@ export function registerCorpus(program: Command): void {
       '--out <file>',
       'its ending says the format (.pcapng, .pcap, .hex, .json, .c, .py, .sh, .ts, .base64)',
     )
-    .option('--format <name>', `of the result: ${PACKET_FORMATS.join(', ')}`, parsePacketFormat)
-    .option('--from <name>', 'the format of the files that are read', parsePacketFormat)
+    .option('--format <name>', `of the result: ${PACKET_FORMATS.join(', ')}`, parsePacketFormat('--format'))
+    .option('--from <name>', 'the format of the files that are read', parsePacketFormat('--from'))
     .option('--program <name>', 'run each packet through this program, and write down what came of it')
     .addOption(worldOption())
     .addOption(mapOption())

@@ -73,7 +73,9 @@ export async function convert(
     for (const { stimulus } of read) batch.push(stimulus);
     await writeCapture(options.out, [batch], { format });
   }
-  reportLine(`${options.out === '-' ? 'standard output' : options.out}: ${count(read.length)} packets`);
+  reportLine(
+    `${options.out === '-' ? 'standard output' : options.out}: ${count(read.length)} ${read.length === 1 ? 'packet' : 'packets'}`,
+  );
 }
 
 /** "ethernet … | ipv4 … | udp …", as `corpus show` has it. */

@@ -12,12 +12,14 @@ import { InputError } from '../../sim/runtime/input-error.ts';
 import { inputFailure } from '../failure.ts';
 import { isThere, readText } from './read-file.ts';
 
-/** @throws {Failure} for a name that is none */
-export function parsePacketFormat(text: string): PacketFormat {
-  const found = PACKET_FORMATS.find((name) => name === text);
-  if (found !== undefined) return found;
-  throw inputFailure(`--format must be one of ${PACKET_FORMATS.join(', ')}, not “${text}”`);
-}
+/** For an option that names a format: it throws a `Failure` for a name that is none. */
+export const parsePacketFormat =
+  (option: string) =>
+  (text: string): PacketFormat => {
+    const found = PACKET_FORMATS.find((name) => name === text);
+    if (found !== undefined) return found;
+    throw inputFailure(`${option} must be one of ${PACKET_FORMATS.join(', ')}, not “${text}”`);
+  };
 
 /**
  * The cases in a file: a list in text by the ending of its name or by `format`, else a capture, whatever its name.
