@@ -39,10 +39,10 @@ describe('the packet generator', () => {
       ['xdp', 'tc-ingress'],
     );
     expect(digest(filled(generator, 0, 20_000))).toMatchInlineSnapshot(
-      `"c2e288478ba2bfa0e5bab0723b4a357c44d4a7391a068b278489a526b0251b20"`,
+      `"784ea9b77ea52bcdbe5a483ffb5cd48e64bfe99e440493fc8bc2712457cd712a"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
-      `"ef32bb53af2274aff7cb58c4ea6acc84172c26fe11c146525b0c241884e63245"`,
+      `"fe26ed45d3160e0b07af6852c04e8d9fd9fd87eb29a9779c9a63c792562e8235"`,
     );
   });
 
