@@ -82,4 +82,15 @@ describe('the tree of paths', () => {
     ]);
     expect(tree).toEqual(['├ port in {53, 0x7b}  → DROP  (2 paths)', '└ port == 80  → PASS']);
   });
+
+  it('says nothing of a number on which nothing depends, where there is no other', () => {
+    const bit = (value: number): TreePath[] => [
+      path('DROP', word('type', '==', 8), word('bit', '==', value), word('ttl', '==', 0)),
+      path('PASS', word('type', '==', 8), word('bit', '==', value), word('ttl', '!=', 0)),
+    ];
+    const all = [path('PASS', word('type', '!=', 8)), ...bit(1), ...bit(0)];
+    expect(treeLines(all)).toEqual(['├ type != 8  → PASS', '├ ttl == 0  → DROP', '└ ttl != 0  → PASS']);
+    // Of some paths nobody knows which others there are.
+    expect(treeLines(all, false).join('\n')).toContain('bit in {1, 0}');
+  });
 });

@@ -19,12 +19,15 @@ interface Node {
   paths: number;
 }
 
-/** Lines of the tree. */
-export function treeLines(paths: readonly TreePath[]): string[] {
+/**
+ * Lines of the tree.
+ * @param isWhole are these all paths? Of a condition that is met one way or the other nothing is said then.
+ */
+export function treeLines(paths: readonly TreePath[], isWhole: boolean = true): string[] {
   const root: Node = { words: [], children: [], end: undefined, paths: 0 };
   for (const path of paths) insert(root, path);
   collapse(root);
-  merge(root);
+  merge(root, isWhole);
   guard(root);
   const lines: string[] = [];
   if (root.words.length > 0 || root.end !== undefined) print({ ...root }, '', true, lines);
@@ -60,9 +63,9 @@ function collapse(node: Node): void {
   for (const child of node.children) collapse(child);
 }
 
-/** Siblings that differ in the number of one equality become one line. */
-function merge(node: Node): void {
-  for (const child of node.children) merge(child);
+/** Siblings that differ in the number of one equality become one line, and none where it is every number that there is. */
+function merge(node: Node, isWhole: boolean): void {
+  for (const child of node.children) merge(child, isWhole);
   const merged: Node[] = [];
   const kinds = new Map<string, Node>();
   for (const child of node.children) {
@@ -83,7 +86,12 @@ function merge(node: Node): void {
         .slice(0, -1)}, ${more.shown ?? more.value}}`,
     };
   }
-  node.children = merged;
+  const [only] = merged;
+  if (isWhole && only !== undefined && merged.length < node.children.length && merged.length === 1) {
+    node.words.push(...only.words.slice(1));
+    node.children = only.children;
+    node.end = only.end;
+  } else node.children = merged;
 }
 
 /** Of two ways one of which ends at once, that one first, and behind it, in the place of the other, what the other leads to. */

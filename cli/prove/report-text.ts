@@ -41,7 +41,10 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
     if (file !== undefined) lines.push(`    saved as ${file}`);
     if (property.source !== undefined) lines.push(`    ${placeText(property.source)}`);
   }
-  const tree = treeLines(paths.map(({ words, outcome }) => ({ words, end: outcome })));
+  const tree = treeLines(
+    paths.map(({ words, outcome }) => ({ words, end: outcome })),
+    proof.cut === undefined,
+  );
   const shown = options.allPaths ? tree : tree.slice(0, TREE_LINES);
   lines.push(
     '  paths (of the lines in one column, the first that holds)',

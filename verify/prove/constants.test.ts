@@ -41,7 +41,7 @@ describe('a proof of one program', () => {
     const { branches, constants, paths } = await prove(reading(`${KNOB}\nif r9 == 7 goto out\n${END}`));
     expect(branches.map(({ status }) => status)).toEqual(['reached', 'reached']);
     expect(constants).toEqual({ any: ['knob'], fixed: [] });
-    expect(paths.map(({ confirmed, witness }) => [confirmed, witness?.world.globals?.['knob']])).toEqual(
+    expect(paths.map(({ confirmed, witness }) => [confirmed, witness?.world.globals?.knob])).toEqual(
       expect.arrayContaining([
         [true, undefined],
         [true, Uint8Array.of(7, 0, 0, 0)],

@@ -83,6 +83,9 @@ const TRANSPORTS: ReadonlyMap<number, keyof typeof PROTOCOLS> = new Map([
   [IPPROTO.ICMPV6, 'icmpv6'],
 ]);
 
+/** Flags and fragment offset, from the begin of an IPv4 header (RFC 791 §3.1). */
+const FRAGMENT_AT = 6;
+
 /** The fields of the headers that a path knows of, by the bytes that they are made of. */
 export class FieldNames {
   readonly fields: NamedField[] = [];
@@ -144,12 +147,31 @@ export class FieldNames {
         isSwapped: false,
         show: SHOWN[field.shown],
       };
-      this.fields.push(named);
-      this.#byTerm.set(term, named.name);
-      this.#fieldByTerm.set(term, named);
-      if (lowest === 0 && bits === bytes.length * 8)
-        for (const [index, byte] of bytes.entries()) this.#byByte.set(byte, [named, index]);
+      this.#enter(named, lowest === 0 && bits === bytes.length * 8);
     }
+    if (name === 'ipv4') this.#fragment(inputs, start);
+  }
+
+  /** What C knows as one field, `frag_off` of `struct iphdr`: the flags and the offset. */
+  #fragment(inputs: Inputs, start: number): void {
+    const bytes = [FRAGMENT_AT, FRAGMENT_AT + 1].map((at) => inputs.frameByte(start + at));
+    this.#enter(
+      { name: 'ip.frag_off', term: inputs.pool.concat(bytes), bytes, isSwapped: false, show: hex },
+      true,
+    );
+  }
+
+  /** A field, where no header in front has one in its place: those of a wrong length lie over each other. */
+  #enter(named: NamedField, isWhole: boolean): void {
+    const { name, term, bytes } = named;
+    this.fields.push(named);
+    if (!this.#byTerm.has(term)) {
+      this.#byTerm.set(term, name);
+      this.#fieldByTerm.set(term, named);
+    }
+    if (!isWhole) return;
+    for (const [index, byte] of bytes.entries())
+      if (!this.#byByte.has(byte)) this.#byByte.set(byte, [named, index]);
   }
 
   /** The name of a term, in the network's order. */

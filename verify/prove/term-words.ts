@@ -103,6 +103,11 @@ export class TermWords {
     return found?.[0].term === term ? found[0].show : undefined;
   }
 
+  /** Is it a field of the packet, in the network's order? */
+  isField(term: Term): boolean {
+    return this.#fields.named(term) !== undefined;
+  }
+
   /** Is it a byte of the frame, of an entry, or of what a helper wrote? */
   isPlaced(term: Term): boolean {
     return this.#placeOf(term) !== undefined;

@@ -44,6 +44,7 @@ const text = (known: readonly Term[], ...conditions: readonly Term[]): string =>
   joinWords(words(known, ...conditions));
 
 const IPV4 = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 5)];
+const SHORT = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 2), is(byte(23), 17)];
 const OPTIONS = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 7)];
 const IPV6 = [is(field(12, 2), 0x86dd)];
 const tagged = (count: number, ...rest: readonly Term[]): Term[] => [
@@ -258,6 +259,17 @@ describe('fields have the names of the headers that a path knows', () => {
     ['ip.flags.df == 0', IPV4, is(bits(20, 6, 1), 0)],
     ['ip.src == 10.0.0.1', IPV4, is(field(26, 4), 0x0a000001)],
     ['ip.ttl < ip.proto', IPV4, pool.less(byte(22), byte(23))],
+    // The fragment field, as C has it, whose mask goes over two bytes.
+    ['(ip.frag_off & 0x3fff) == 0', IPV4, pool.and(is(byte(21), 0), is(bits(20, 0, 6), 0))],
+    ['(ip.frag_off & 0x3fff) != 0', IPV4, pool.not(pool.and(is(byte(21), 0), is(bits(20, 0, 6), 0)))],
+    ['ipv4.fragmentOffset == 185', IPV4, pool.and(is(bits(20, 0, 5), 0), is(byte(21), 185))],
+    ['(ip.frag_off[0] & 0x3f) == 0', IPV4, is(bits(20, 0, 6), 0)],
+    ['ip.ttl == 9 && (ip.frag_off[0] & 0x3f) == 0', IPV4, pool.and(is(bits(20, 0, 6), 0), is(byte(22), 9))],
+    // Bits in two bytes that are one field.
+    ['vlan.id == 99', tagged(1), pool.and(is(byte(15), 99), is(bits(14, 0, 4), 0))],
+    ['vlan.id != 300', tagged(1), pool.not(pool.and(is(bits(14, 0, 4), 1), is(byte(15), 44)))],
+    // A header that says it is shorter than it is: what lies in front keeps its name.
+    ['ip.proto == 17 && ip.checksum == 0x35', SHORT, pool.and(is(byte(23), 17), is(field(24, 2), 53))],
     ['ipv6.hlim == 7', IPV6, TTL(21)],
     ['ipv6.nxt == 7', IPV6, TTL(20)],
     ['arp.opcode == 2', [is(field(12, 2), 0x0806)], is(field(20, 2), 2)],

@@ -15,6 +15,28 @@ export interface Word {
   readonly shown?: string;
 }
 
+/** Equalities among which one looks for some that belong together. */
+const MOST_JOINED = 24;
+
+/** A term, and the number that it is equal to. */
+interface Equality {
+  readonly term: Term;
+  readonly value: bigint;
+}
+
+/** @returns undefined where the condition is no such equality */
+function equality({ operation, operands: [a, b] }: Term): Equality | undefined {
+  return operation === 'eq' && isConst(b!) ? { term: a!, value: b!.value } : undefined;
+}
+
+/** Some bits of a byte of a field, and what they are compared with. */
+interface LowerBits {
+  readonly term: Term;
+  /** Which byte, the most significant being the first. */
+  readonly index: number;
+  readonly value: bigint;
+}
+
 /** Conditions on one path. */
 class Words {
   readonly #inputs: Inputs;
@@ -42,8 +64,11 @@ class Words {
         break;
       case 'and':
       case 'eq': {
-        const parts = conjuncts(condition);
-        const words = this.#equalities(parts);
+        const { joined, others } = this.#joined(conjuncts(condition));
+        const words = [
+          ...joined.map(({ term, value }) => this.#equals(term, value)),
+          ...this.#equalities(others),
+        ];
         const [only] = words;
         if (words.length === 1 && only!.subject !== undefined) return holds ? only! : opposite(only!);
         const text = words.map((one) => one.text).join(' && ');
@@ -107,17 +132,49 @@ class Words {
       : `${show(least)} <= ${name} <= ${show(most)}`;
   }
 
+  /** Bits that are compared with numbers, as those that lie beside them in one number, or in one field of the packet. */
+  #joined(parts: readonly Term[]): {
+    readonly joined: readonly Equality[];
+    readonly others: readonly Term[];
+  } {
+    const others = [...parts];
+    const joined: Equality[] = [];
+    for (const part of parts.length > MOST_JOINED ? [] : parts) {
+      const cut = equality(part);
+      if (cut?.term.operation !== 'extract' || !others.includes(part)) continue;
+      for (const other of others) {
+        const beside = other === part ? undefined : equality(other);
+        const whole = beside && (this.#together(cut, beside) ?? this.#together(beside, cut));
+        if (whole === undefined) continue;
+        joined.push(whole);
+        for (const one of [part, other]) others.splice(others.indexOf(one), 1);
+        break;
+      }
+    }
+    return { joined, others };
+  }
+
+  /** Two as one; undefined where they are no neighbours. */
+  #together(high: Equality, low: Equality): Equality | undefined {
+    const term = this.#inputs.pool.concat([high.term, low.term]);
+    if (term.operation === 'concat' && !this.#terms.isField(term)) return undefined;
+    return { term, value: (high.value << BigInt(low.term.width)) | low.value };
+  }
+
   /** Bytes that are compared one by one, as the fields that they make. */
   #equalities(parts: readonly Term[]): Word[] {
     const words: Word[] = [];
     const bytes = new Map<NamedField, Map<number, bigint>>();
+    const lower = new Map<NamedField, LowerBits>();
     const plain = new Map<Term, bigint>();
     const { pairs, others } = this.#fieldPairs(parts);
     for (const [a, b] of pairs) words.push({ text: `${a} == ${b}` });
     for (const part of others) {
       const [a, b] = part.operands;
       const place = part.operation === 'eq' && isConst(b!) ? this.#terms.fieldOf(a!) : undefined;
-      if (place === undefined && part.operation === 'eq' && isConst(b!) && this.#terms.isPlaced(a!))
+      const cut = this.#lowerBits(part);
+      if (cut !== undefined) lower.set(...cut);
+      else if (place === undefined && part.operation === 'eq' && isConst(b!) && this.#terms.isPlaced(a!))
         plain.set(a!, b!.value);
       else if (place !== undefined && place[0].bytes.length > 1) {
         const [field, index] = place;
@@ -137,6 +194,18 @@ class Words {
       return relation(this.#terms.nameInMemory(run), '==', value);
     });
     words.unshift(...stretches);
+    for (const [field, { term, index, value }] of lower) {
+      const known = bytes.get(field);
+      const isRest = known?.size === field.bytes.length - 1 - index && !known.has(index);
+      if (known === undefined || !isRest) {
+        words.push(this.#equals(term, value));
+        continue;
+      }
+      bytes.delete(field);
+      const whole = [...known].sort(([a], [b]) => a - b).reduce((sum, [, byte]) => (sum << 8n) | byte, value);
+      const mask = allOnes(term.width + 8 * known.size);
+      words.push(relation(`(${field.name} & ${hex(mask)})`, '==', whole, usual));
+    }
     for (const [field, known] of bytes) {
       if (known.size === field.bytes.length) {
         let value = 0n;
@@ -148,6 +217,14 @@ class Words {
       }
     }
     return words;
+  }
+
+  /** The lower bits of a field's byte, but for its last one, compared with a number: with the bytes below it may be one mask. */
+  #lowerBits({ operation, operands: [a, b] }: Term): [NamedField, LowerBits] | undefined {
+    if (operation !== 'eq' || !isConst(b!) || a!.operation !== 'extract' || a!.low !== 0) return undefined;
+    const [field, index] = this.#terms.fieldOf(a!.operands[0]!) ?? [];
+    if (field === undefined || index === undefined || index === field.bytes.length - 1) return undefined;
+    return [field, { term: a!, index, value: b!.value }];
   }
 
   /** Fields whose bytes are compared with each other one by one, and what else there is. */

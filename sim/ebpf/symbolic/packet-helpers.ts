@@ -108,10 +108,10 @@ const adjustMeta: SymbolicHelper = (inputs, state, [, delta]) => {
   asksMetadata(inputs, state);
   const by = BigInt.asIntN(64, state.number(wide(state, delta!.term)));
   const moved = pool.addConst(packet.meta, by);
-  if (state.decide(pool.less(moved, pool.constant(64, PACKET_BASE + XDP_FRAME_SIZE))))
-    return result(state, -EINVAL);
-  if (state.decide(pool.less(packet.data, moved))) return result(state, -EINVAL);
+  // Too far in front, and, as a length below 0, behind the frame's begin.
   const length = pool.subtract(packet.data, moved);
+  const room = pool.addConst(packet.data, -BigInt(PACKET_BASE + XDP_FRAME_SIZE));
+  if (state.decide(pool.less(room, length))) return result(state, -EINVAL);
   if (!state.decide(pool.equal(pool.extract(length, 0, 2), pool.constant(2, 0))))
     return result(state, -EACCES);
   const most = inputs.machine.kernel.longMetadata ? MAX_METADATA : OLD_MAX_METADATA;
