@@ -1,7 +1,11 @@
 /** Putting corpora together. */
 import { createHash } from 'node:crypto';
-import { ETHERTYPE } from '../../sim/packet/numbers.ts';
-import { DEFAULT_INGRESS_IFINDEX, type SkbInput, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import {
+  DEFAULT_INGRESS_IFINDEX,
+  protoOf,
+  type SkbInput,
+  type Stimulus,
+} from '../../sim/packet/packet-batch.ts';
 import { worldToJson } from '../../sim/runtime/world-json.ts';
 import type { Case } from './case.ts';
 
@@ -48,7 +52,7 @@ function numbersOf(stimulus: Stimulus): string {
 }
 
 function skbTexts({ vlan, ...numbers }: SkbInput): string[][] {
-  const tag = vlan === undefined ? [] : [`vlan,${vlan.proto ?? ETHERTYPE.VLAN},${vlan.tci}`];
+  const tag = vlan === undefined ? [] : [`vlan,${protoOf(vlan)},${vlan.tci}`];
   return [[...Object.entries(numbers).map(String), ...tag].sort()];
 }
 

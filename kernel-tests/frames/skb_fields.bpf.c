@@ -72,6 +72,30 @@ int fields(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
+int to_itself(struct __sk_buff *skb);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int (void *));
+} itself SEC(".maps") = { .values = { [0] = (void *)&to_itself } };
+
+static __noinline int called(struct __sk_buff *skb, int more)
+{
+	return skb->tc_index + more;
+}
+
+/* As many tail calls as there are, whatever the frame comes with; and a function of its own. */
+SEC("tc")
+int to_itself(struct __sk_buff *skb)
+{
+	put(60, called(skb, skb->vlan_tci));
+	skb->cb[3]++;
+	bpf_tail_call(skb, &itself, 0);
+	return TC_ACT_OK;
+}
+
 /* What depends on whether a frame is to be cut into segments. */
 SEC("tc")
 int segments(struct __sk_buff *skb)

@@ -55,6 +55,8 @@ export interface BpfProgram {
   readonly fd: number;
   /** Numbers of the helpers that it or its subprograms call. */
   readonly helpers: ReadonlySet<number>;
+  /** `enum bpf_prog_type`. */
+  readonly type: number;
   /** `enum bpf_attach_type`. */
   readonly attachType: number;
   /** It and its subprograms, as the kernel was given them. */
@@ -119,6 +121,7 @@ export class BpfObject {
           hook: entry.hook,
           fd: pins?.copyOf(fd) ?? fd,
           helpers: callsOf(this.#libbpf, pointer).helpers,
+          type: this.#libbpf.bpf.bpf_program__type(pointer),
           attachType: this.#libbpf.bpf.bpf_program__expected_attach_type(pointer),
           instructions: () => copy?.instructions ?? instructionsOf(this.#libbpf, pointer),
           types: () =>

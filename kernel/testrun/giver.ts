@@ -1,35 +1,34 @@
 /**
  * What a test run cannot give a frame, and a program can: its queue, class, hash and the tag beside it. `BPF_PROG_TEST_RUN`
- * takes nothing but zeros for these fields (net/bpf/test_run.c, `convert___skb_to_skb`), so a program of ours runs first,
- * writes them as the frame has them, and tail-calls the one under test, which sees what a device would have shown it:
+ * takes nothing but zeros for these fields (net/bpf/test_run.c, `convert___skb_to_skb`), so a copy of the program under test
+ * begins with instructions of ours that write them as the frame has them, and then sees what a device would have shown it:
  *
  * ```
  *   skb->queue_mapping = state->queueMapping; …
  *   if (state->hash) bpf_set_hash(skb, state->hash);
  *   if (state->vlanProto) bpf_skb_vlan_push(skb, state->vlanProto, state->vlanTci);      the first tag stays beside the frame
- *   bpf_tail_call(skb, tested, 0);
  * ```
+ *
+ * No tail call and no function leads to the program: it has all of the calls and of the stack that it has otherwise.
  */
 import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
-import { ETHERTYPE } from '../../sim/packet/numbers.ts';
-import type { SkbInput } from '../../sim/packet/packet-batch.ts';
+import { protoOf, type SkbInput } from '../../sim/packet/packet-batch.ts';
 import { ArrayWindow, createMappableArray } from '../libbpf/array-window.ts';
-import { BPF_PROG_TYPE } from '../libbpf/layouts.ts';
 import { type LoadedLibbpf, requireLibbpf } from '../libbpf/libbpf.ts';
-import { loadProgram } from '../libbpf/load-program.ts';
+import { type FunctionType, loadProgram, type ProgramToLoad } from '../libbpf/load-program.ts';
+import type { BpfProgram } from '../libbpf/object.ts';
 import {
   encode,
-  exit,
   helperCall,
+  INSN_SIZE,
   type Insn,
   jumpIfEqual,
   load32,
-  loadMap,
   loadMapValue,
   mov,
-  movImm,
   store32,
 } from '../pin/encode.ts';
+import type { ProgramTypes } from '../pin/pins.ts';
 import { syscalls } from './syscalls.ts';
 
 /** Offsets in bytes; all u32. */
@@ -44,8 +43,6 @@ const STATE = {
   size: 24,
 } as const;
 
-const BPF_MAP_TYPE_PROG_ARRAY = 3;
-
 /** What a frame has that only a program can give it; undefined: nothing. */
 export function givenByProgram(skb: SkbInput | undefined): SkbInput | undefined {
   if (skb === undefined) return undefined;
@@ -53,52 +50,32 @@ export function givenByProgram(skb: SkbInput | undefined): SkbInput | undefined 
   return vlan !== undefined || queueMapping || tcIndex || tcClassid || hash ? skb : undefined;
 }
 
+/** What has to be known of the program under test. */
+export type GivenTo = Pick<BpfProgram, 'name' | 'type' | 'attachType' | 'instructions' | 'types'>;
+
 export class Giver {
-  /** Of the program that runs first. */
+  /** Of the copy that runs in the place of the program. */
   readonly fd: number;
-  readonly #opened: readonly number[];
+  readonly #map: number;
   readonly #window: ArrayWindow;
   readonly #state: DataView;
 
-  private constructor(fd: number, opened: readonly number[], window: ArrayWindow) {
+  private constructor(fd: number, map: number, window: ArrayWindow) {
     this.fd = fd;
-    this.#opened = opened;
+    this.#map = map;
     this.#window = window;
     this.#state = new DataView(window.bytes.buffer, window.bytes.byteOffset, STATE.size);
   }
 
-  /**
-   * @param tested descriptor of the program under test
-   * @param attachType its `enum bpf_attach_type`: tail calls go to programs that are alike in it
-   * @returns undefined where this kernel does not take it
-   */
-  static open(tested: number, attachType: number): Giver | undefined {
+  /** @returns undefined where this kernel does not take the copy */
+  static open(tested: GivenTo): Giver | undefined {
     const libbpf = requireLibbpf();
-    const opened: number[] = [];
-    const keep = (fd: number): number => {
-      if (fd >= 0) opened.push(fd);
-      return fd;
-    };
-    const state = keep(createMappableArray(libbpf, 'xdpsim_given', STATE.size));
-    const slots = keep(createSlot(libbpf));
-    const window = state < 0 || slots < 0 ? undefined : ArrayWindow.open(state, STATE.size);
-    const fd =
-      window === undefined
-        ? -1
-        : keep(
-            loadProgram(libbpf, {
-              type: BPF_PROG_TYPE.SCHED_CLS,
-              name: 'xdpsim_giver',
-              license: 'GPL',
-              instructions: encode(giving(state, slots)),
-              attachType,
-              hasFrags: false,
-            }),
-          );
-    if (window !== undefined && fd >= 0 && fill(libbpf, slots, tested) >= 0)
-      return new Giver(fd, opened, window);
+    const map = createMappableArray(libbpf, 'xdpsim_given', STATE.size);
+    const window = map < 0 ? undefined : ArrayWindow.open(map, STATE.size);
+    const fd = window === undefined ? -1 : loadCopy(libbpf, tested, map);
+    if (window !== undefined && fd >= 0) return new Giver(fd, map, window);
     window?.close();
-    for (const one of opened) syscalls().close(one);
+    if (map >= 0) syscalls().close(map);
     return undefined;
   }
 
@@ -110,27 +87,50 @@ export class Giver {
     state.setUint32(STATE.tcClassid, tcClassid ?? 0, true);
     state.setUint32(STATE.hash, hash ?? 0, true);
     state.setUint32(STATE.vlanProto, 0, true);
-    if (vlan !== undefined) state.setUint16(STATE.vlanProto, vlan.proto ?? ETHERTYPE.VLAN);
+    if (vlan !== undefined) state.setUint16(STATE.vlanProto, protoOf(vlan));
     state.setUint32(STATE.vlanTci, vlan?.tci ?? 0, true);
   }
 
   close(): void {
     this.#window.close();
-    for (const fd of this.#opened) syscalls().close(fd);
+    for (const fd of [this.fd, this.#map]) syscalls().close(fd);
   }
 }
 
-function createSlot({ bpf }: LoadedLibbpf): number {
-  return bpf.bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, 'xdpsim_tested', 4, 4, 1, null);
+/** @returns a file descriptor, or a negative errno */
+function loadCopy(libbpf: LoadedLibbpf, tested: GivenTo, state: number): number {
+  const first = encode(giving(state));
+  const rest = tested.instructions();
+  const instructions = new Uint8Array(first.length + rest.length);
+  instructions.set(first);
+  instructions.set(rest, first.length);
+  const { type, name, attachType } = tested;
+  // It was loaded under its own license: what that forbids is known by now.
+  const copy = { type, name, license: 'GPL', instructions, attachType, hasFrags: false };
+  const fd = loadProgram(libbpf, copy);
+  const types = fd < 0 ? tested.types() : undefined;
+  return types === undefined ? fd : loadWithTypes(libbpf, copy, first.length / INSN_SIZE, types);
 }
 
-/** Once what runs first is loaded, since it says which kind of program the slot takes. @returns 0, or a negative errno */
-function fill({ bpf }: LoadedLibbpf, slots: number, tested: number): number {
-  return bpf.bpf_map_update_elem(slots, new Uint8Array(4), new Uint8Array(Uint32Array.of(tested).buffer), 0);
+/** Callbacks, global functions and tail calls from functions the kernel takes only with types. */
+function loadWithTypes(
+  libbpf: LoadedLibbpf,
+  copy: ProgramToLoad,
+  shift: number,
+  { btf: bytes, functions }: ProgramTypes,
+): number {
+  const btf = libbpf.bpf.bpf_btf_load(bytes, bytes.length, null);
+  if (btf < 0) return btf;
+  try {
+    const moved = functions.map(([slot, type]): FunctionType => [slot === 0 ? 0 : slot + shift, type]);
+    return loadProgram(libbpf, { ...copy, types: { btf, functions: moved } });
+  } finally {
+    syscalls().close(btf);
+  }
 }
 
-/** The program of the head of this file. r6: the frame, r7: the state. */
-function giving(state: number, slots: number): Insn[] {
+/** What the copy begins with. r6: the frame, which is in r1 again afterwards; r7: the state. */
+function giving(state: number): Insn[] {
   const written: readonly (readonly [from: number, to: number])[] = [
     [STATE.queueMapping, SK_BUFF.queueMapping],
     [STATE.tcIndex, SK_BUFF.tcIndex],
@@ -149,11 +149,5 @@ function giving(state: number, slots: number): Insn[] {
     jumpIfEqual(2, 0, push.length),
     ...push,
     mov(1, 6),
-    ...loadMap(2, slots),
-    movImm(3, 0),
-    helperCall('bpf_tail_call'),
-    // Never reached: the slot is filled, and this is the first tail call.
-    movImm(0, 0),
-    exit(),
   ];
 }

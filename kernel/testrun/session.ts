@@ -10,7 +10,7 @@ import { isLru, isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BpfMap } from '../libbpf/map.ts';
-import { BpfObject } from '../libbpf/object.ts';
+import { BpfObject, type BpfProgram } from '../libbpf/object.ts';
 import {
   meetsDevices,
   requireHarmless,
@@ -230,9 +230,9 @@ export class TestRunSession implements Session {
     this.#chooseCpu();
     this.#onItsCpu(() => this.#network.enter(() => fillMaps(object, this.#world, this.#file, this.#cpu)));
     this.#closeGivers();
-    this.#entries = object.programs.map(({ fd, hook, helpers, attachType }, index) => ({
+    this.#entries = object.programs.map(({ fd, hook, helpers }, index) => ({
       fd,
-      giver: () => this.#giverOf(fd, attachType),
+      giver: () => this.#giverOf(object.programs[index]!),
       hook,
       after: this.#program.entries[index]!.after,
       frags: this.#program.entries[index]!.frags,
@@ -242,8 +242,9 @@ export class TestRunSession implements Session {
   }
 
   /** What gives frames more than a test run does: loaded for the first that needs it. */
-  #giverOf(fd: number, attachType: number): Giver | undefined {
-    if (!this.#givers.has(fd)) this.#givers.set(fd, Giver.open(fd, attachType));
+  #giverOf(program: BpfProgram): Giver | undefined {
+    const { fd } = program;
+    if (!this.#givers.has(fd)) this.#givers.set(fd, Giver.open(program));
     return this.#givers.get(fd);
   }
 

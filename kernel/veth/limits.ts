@@ -1,6 +1,7 @@
 /** What live frames cannot be, so that it can be said before it is tried. */
 import { liveLimits } from '../../corpus/generate/packet-limits.ts';
 import type { Refusal, RefusalReason } from '../../sim/engines/engine.ts';
+import { LEAST_TAGGED } from '../../sim/engines/received.ts';
 import {
   longMetadata,
   noSuchEntry,
@@ -10,6 +11,7 @@ import {
   tooLong,
   tooShort,
 } from '../../sim/engines/refusal-rules.ts';
+import { isTag } from '../../sim/packet/numbers.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
@@ -18,14 +20,6 @@ import { needsDispatcher } from './frame-path.ts';
 
 /** `veth_xmit`: an Ethernet header has to be there (drivers/net/veth.c). */
 const ETH_HLEN = 14;
-const VLAN_HLEN = 4;
-const ETH_P_8021Q = 0x8100;
-const ETH_P_8021AD = 0x88a8;
-/**
- * `skb_vlan_untag` wants the tag and two bytes behind it, and frees the frame otherwise: before any packet
- * socket has seen it (net/core/dev.c, `__netif_receive_skb_core`).
- */
-const MIN_VLAN_FRAME = ETH_HLEN + VLAN_HLEN + 2;
 
 /** @returns undefined, or the first packet that no wire can bring, and why */
 export function firstLiveRefusal(program: Program, batch: PacketBatch): Refusal | undefined {
@@ -70,11 +64,6 @@ function metadataRefusal(length: number, hook: Hook, dispatcher: boolean): Refus
 
 /** A frame that runs through XDP like any other, but that no packet socket ever sees, wherever it comes out. */
 export function hasCutOffTag(batch: PacketBatch, packet: number): boolean {
-  return batch.length[packet]! < MIN_VLAN_FRAME && isTagged(batch, packet);
-}
-
-function isTagged(batch: PacketBatch, packet: number): boolean {
   const at = batch.offset[packet]! + 12;
-  const etherType = (batch.bytes[at]! << 8) | batch.bytes[at + 1]!;
-  return etherType === ETH_P_8021Q || etherType === ETH_P_8021AD;
+  return batch.length[packet]! < LEAST_TAGGED && isTag((batch.bytes[at]! << 8) | batch.bytes[at + 1]!);
 }

@@ -7,7 +7,7 @@ import type { Program } from '../runtime/program.ts';
 const TAG_AT = 12;
 const TAG_BYTES = 4;
 /** `skb_vlan_untag` wants the tag and two bytes behind what follows it, and frees the frame otherwise (net/core/skbuff.c). */
-const LEAST = 20;
+export const LEAST_TAGGED = 20;
 
 /**
  * What becomes of a frame on its way to the entry that it is for: one that comes in by TC has its first tag beside its
@@ -18,7 +18,7 @@ export function asReceived({ entries }: Pick<Program, 'entries'>, stimulus: Stim
   const { packet, skb } = stimulus;
   const entry = entries[stimulus.entry ?? 0];
   if (entry?.hook !== 'tc-ingress' || entry.after !== undefined) return stimulus;
-  if (packet.length < LEAST || skb?.vlan !== undefined) return stimulus;
+  if (packet.length < LEAST_TAGGED || skb?.vlan !== undefined) return stimulus;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   const proto = view.getUint16(TAG_AT);
   if (!isTag(proto)) return stimulus;

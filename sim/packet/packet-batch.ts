@@ -5,12 +5,19 @@
  * public on purpose: generators write them and engines read them directly.
  */
 
+import { ETHERTYPE } from './numbers.ts';
+
 /** A VLAN tag that lies beside a frame and not in its bytes: `skb->vlan_proto` and `skb->vlan_tci`. */
 export interface SkbVlan {
   /** 0x8100 or 0x88a8; default 0x8100. */
   readonly proto?: number;
   /** Priority, DEI and VLAN id: 16 bits. */
   readonly tci: number;
+}
+
+/** The EtherType of a tag that lies beside a frame. */
+export function protoOf({ proto = ETHERTYPE.VLAN }: SkbVlan): number {
+  return proto;
 }
 
 /** Fields of `__sk_buff` that a TC frame comes with; absent ones are 0. */

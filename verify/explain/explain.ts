@@ -3,8 +3,7 @@ import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { isKernel } from '../../sim/engines/register.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
-import { ETHERTYPE } from '../../sim/packet/numbers.ts';
-import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { protoOf, type SkbInput, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
@@ -109,9 +108,11 @@ function skbTexts({ vlan, ...numbers }: SkbInput): string[] {
   const kernelName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const texts = Object.entries(numbers).map(([name, value]) => `${kernelName(name)} ${value}`);
   if (vlan === undefined) return texts;
-  const { proto = ETHERTYPE.VLAN, tci } = vlan;
-  const type = `0x${proto.toString(16)}`;
-  return [...texts, `a VLAN tag beside its bytes (type ${type}, tci 0x${tci.toString(16).padStart(4, '0')})`];
+  const type = `0x${protoOf(vlan).toString(16)}`;
+  return [
+    ...texts,
+    `a VLAN tag beside its bytes (type ${type}, tci 0x${vlan.tci.toString(16).padStart(4, '0')})`,
+  ];
 }
 
 /** What a packet meets and what comes with it, where that is not as always: `World: …`, `With the packet: …`. */

@@ -8,7 +8,9 @@
  * nobody knows where they end. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
  * for `check` to tell (`verify/check/by-chance.ts`).
  */
+import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
 import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
+import { VXLAN_LINUX_PORT, VXLAN_PORT } from '../../sim/packet/vxlan.ts';
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
@@ -108,8 +110,7 @@ function tunnelOf({ was, before, beforeOffset, beforeLength }: FramePair): Tunne
 
 const IPV4_HEADER = 20;
 const UDP_HEADER = 8;
-const VXLAN_PORTS: readonly number[] = [4789, 8472];
-const GENEVE_PORT = 6081;
+const VXLAN_PORTS: readonly number[] = [VXLAN_PORT, VXLAN_LINUX_PORT];
 /** Without options. */
 const GENEVE_HEADER = 8;
 const VXLAN_HEADER = 8;
@@ -141,12 +142,9 @@ function inGre(bytes: Uint8Array, at: number, room: number): Inside | undefined 
 }
 
 function carrying(type: number, size: number): Inside | undefined {
-  if (type === BRIDGED) return { size, carries: 'frame' };
+  if (type === ETHERTYPE.TRANSPARENT_ETHERNET) return { size, carries: 'frame' };
   return type === ETHERTYPE.IPV4 || type === ETHERTYPE.IPV6 ? { size, carries: 'packet' } : undefined;
 }
-
-/** "Transparent Ethernet bridging": a frame. */
-const BRIDGED = 0x6558;
 
 function breachOf(cut: number, within: string): Breach {
   const isPacket = within === 'the packet in the tunnel';

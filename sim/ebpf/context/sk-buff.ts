@@ -2,8 +2,7 @@
  * `struct __sk_buff` (include/uapi/linux/bpf.h), with the rules of `tc_cls_act_is_valid_access` and
  * `bpf_skb_is_valid_access` (net/core/filter.c).
  */
-import { ETHERTYPE } from '../../packet/numbers.ts';
-import type { SkbInput } from '../../packet/packet-batch.ts';
+import { protoOf, type SkbInput } from '../../packet/packet-batch.ts';
 import { CONTEXT_BASE, type LinearMemory, SOCKET_BASE } from '../memory.ts';
 import { ACCESS, type Access, type ContextLayout } from './context-access.ts';
 
@@ -246,7 +245,7 @@ export function writeSkbInput(view: DataView, at: number, length: number, input:
   view.setUint32(at + SK_BUFF.vlanPresent, vlan === undefined ? 0 : 1, true);
   view.setUint32(at + SK_BUFF.vlanTci, vlan?.tci ?? 0, true);
   view.setUint32(at + SK_BUFF.vlanProto, 0, true);
-  if (vlan !== undefined) view.setUint16(at + SK_BUFF.vlanProto, vlan.proto ?? ETHERTYPE.VLAN);
+  if (vlan !== undefined) view.setUint16(at + SK_BUFF.vlanProto, protoOf(vlan));
   view.setUint32(at + SK_BUFF.queueMapping, input.queueMapping ?? 0, true);
   view.setUint32(at + SK_BUFF.tcIndex, input.tcIndex ?? 0, true);
   view.setUint32(at + SK_BUFF.tcClassid, input.tcClassid ?? 0, true);
