@@ -45,6 +45,7 @@ function of(
 }
 
 const XDP: Rest = { hooks: ['xdp'] };
+const TC: Rest = { hooks: ['tc-ingress'] };
 
 /** The four slots that the right form uses; the faulty one takes eight for granted. */
 const PORTS: World = {
@@ -184,6 +185,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['udp_translated', 'checksum/udp-none-updated'],
     ['backend_tunnel', 'checksum/folded-once', XDP],
   ),
+  ...of('payload', ['posts_dropped', 'payload/not-linear', TC]),
   ...of('refused', ['unchecked', 'load/refused']),
   ...of('null', ['null_used', 'load/refused']),
   ...of('versions', ['sum_unfolded', 'kernel-version/differs', { asKernels: ['6.1'] }]),

@@ -89,6 +89,9 @@ export function refusalReason(
   }
   if (metaLength > 0) return { rule: 'metadata can be tested on TC only with --live' };
   if (length > MAX_TC_FRAME) return tooLong(MAX_TC_FRAME, length);
+  const linear = batch.skb.size === 0 ? undefined : batch.skb.get(packet)?.linear;
+  if (linear !== undefined && linear < length)
+    return { rule: 'a test run gives a TC program frames that are linear as a whole' };
   const at = batch.offset[packet]! + 12;
   const etherType = (batch.bytes[at]! << 8) | batch.bytes[at + 1]!;
   if (etherType === ETH_P_IP && length < MIN_IPV4_FRAME) {

@@ -203,6 +203,7 @@ export class Machine {
         words[MACHINE_WORD.hashKnown] = skb.hash ? 1 : 0;
       }
       this.packet.setBounds(dataMeta, data, dataEnd);
+      if (skb?.linear) this.packet.setLinear(skb.linear);
     }
   }
 

@@ -138,6 +138,23 @@ export class PacketArea {
     words[context + (this.#layout.dataEnd >> 2)] = dataEnd;
   }
 
+  /** Bytes of the frame that lie between `data` and `data_end`. */
+  get linear(): number {
+    return this.dataEnd - this.data;
+  }
+
+  /** TC: of the frame that was placed, only the first `length` bytes are linear. */
+  setLinear(length: number): void {
+    this.setBounds(this.dataMeta, this.data, this.data + length);
+  }
+
+  /** `pskb_may_pull`: makes the first `length` bytes of a TC frame linear. @returns false where it has fewer */
+  mayPull(length: number): boolean {
+    if (length > this.length) return false;
+    if (length > this.linear) this.setLinear(length);
+    return true;
+  }
+
   setFrameEnd(end: number): void {
     this.#memory.i32[MACHINE_WORD.frameEnd] = end;
   }
@@ -215,7 +232,7 @@ export class PacketArea {
 
   /** Do `size` bytes at `offset` of the frame lie in the linear part, or in one fragment? Both unsigned and inside. */
   isContiguous(offset: number, size: number): boolean {
-    const linear = this.dataEnd - this.data;
+    const { linear } = this;
     if (offset < linear) return offset + size <= linear;
     const at = offset - linear + this.#memory.i32[MACHINE_WORD.fragmentSkip]!;
     return (at & (FRAGMENT_SIZE - 1)) + size <= FRAGMENT_SIZE;

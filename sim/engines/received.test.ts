@@ -16,6 +16,12 @@ it('takes the first tag out of a frame at TC ingress, and puts it beside', () =>
   });
 });
 
+it('takes it out of what is linear', () => {
+  const linear = (came: number): number | undefined =>
+    asReceived(on('tc-ingress'), { packet: tagged, skb: { linear: came } }).skb!.linear;
+  expect([linear(30), linear(14)]).toEqual([26, 16]);
+});
+
 it('leaves the second tag in the bytes', () => {
   const packet = ethernet().vlan({ service: true, id: 7 }).vlan({ id: 100, priority: 3 }).ipv4().bytes();
   expect(asReceived(on('tc-ingress'), { packet })).toEqual({

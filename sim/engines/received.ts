@@ -25,5 +25,7 @@ export function asReceived({ entries }: Pick<Program, 'entries'>, stimulus: Stim
   const untagged = new Uint8Array(packet.length - TAG_BYTES);
   untagged.set(packet.subarray(0, TAG_AT));
   untagged.set(packet.subarray(TAG_AT + TAG_BYTES), TAG_AT);
-  return { ...stimulus, packet: untagged, skb: { ...skb, vlan: { proto, tci: view.getUint16(TAG_AT + 2) } } };
+  const vlan = { proto, tci: view.getUint16(TAG_AT + 2) };
+  const linear = skb?.linear === undefined ? {} : { linear: Math.max(skb.linear, LEAST_TAGGED) - TAG_BYTES };
+  return { ...stimulus, packet: untagged, skb: { ...skb, vlan, ...linear } };
 }

@@ -44,7 +44,7 @@ export function badSkb(hook: Hook, batch: PacketBatch, packet: number): RefusalR
   const skb = batch.skb.size === 0 ? undefined : batch.skb.get(packet);
   if (skb === undefined) return undefined;
   if (hook === 'xdp') return { rule: 'frames have no fields of __sk_buff at XDP' };
-  const { wireLen = 0, gsoSegs = 0 } = skb;
+  const { wireLen = 0, gsoSegs = 0, linear } = skb;
   if (wireLen !== 0 && (wireLen < batch.length[packet]! || wireLen > MAX_WIRE_LENGTH)) {
     return {
       rule: `wire_len is from the frame’s length to ${MAX_WIRE_LENGTH}`,
@@ -53,8 +53,16 @@ export function badSkb(hook: Hook, batch: PacketBatch, packet: number): RefusalR
   }
   if (gsoSegs > MAX_SEGMENTS)
     return { rule: `gso_segs is at most ${MAX_SEGMENTS}`, detail: `this frame has ${gsoSegs}` };
+  const length = batch.length[packet]!;
+  if (linear !== undefined && (linear < ETH_HLEN || linear > length))
+    return {
+      rule: 'of a frame, at least the Ethernet header is linear, and at most all of it',
+      detail: `this one has ${length} bytes and ${linear} linear ones`,
+    };
   return badMetadata(skb);
 }
+
+const ETH_HLEN = 14;
 
 /** `NO_QUEUE_MAPPING` (net/core/filter.c): what says that there is no queue. */
 const NO_QUEUE_MAPPING = 0xffff;

@@ -121,6 +121,19 @@ describe('fields of __sk_buff (convert___skb_to_skb)', () => {
     ['the last index', TC, { tcIndex: 65_535 }, undefined],
     ['one more', TC, { tcIndex: 65_536 }, 'tc_index has 16 bits, this frame has 65536'],
     ['one more class', TC, { tcClassid: 65_536 }, 'tc_classid has 16 bits, this frame has 65536'],
+    ['no linear byte behind the Ethernet header', TC, { linear: 14 }, undefined],
+    [
+      'a header in two pieces',
+      TC,
+      { linear: 13 },
+      'of a frame, at least the Ethernet header is linear, and at most all of it, this one has 60 bytes and 13 linear ones',
+    ],
+    [
+      'more linear bytes than there are',
+      TC,
+      { linear: 61 },
+      'of a frame, at least the Ethernet header is linear, and at most all of it, this one has 60 bytes and 61 linear ones',
+    ],
     ['any tag', TC, { vlan: { proto: 0x88a8, tci: 65_535 } }, undefined],
     ['a longer tag', TC, { vlan: { tci: 65_536 } }, 'vlan_tci has 16 bits, this frame has 65536'],
     [

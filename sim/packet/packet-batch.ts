@@ -46,6 +46,11 @@ export interface SkbInput {
   readonly tcClassid?: number;
   /** The device's hash over the flow; 0: it gave none. */
   readonly hash?: number;
+  /**
+   * Bytes of the frame between `data` and `data_end`: at least its Ethernet header. The rest lies in pages of its own, as the
+   * payload of TCP from a local socket does, where only helpers get at it. Default: the whole frame.
+   */
+  readonly linear?: number;
 }
 
 /** The ifindex `BPF_PROG_TEST_RUN` presents when none is given: the loopback device (net/bpf/test_run.c). */

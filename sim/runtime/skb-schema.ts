@@ -18,5 +18,6 @@ export function skbInputOf(bigint: Schema<bigint>): Schema<SkbInput> {
     tcIndex: optional(uint32),
     tcClassid: optional(uint32),
     hash: optional(uint32),
+    linear: optional(uint32),
   });
 }

@@ -43,6 +43,7 @@ import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
+import { PagedPayload } from './paged-payload.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasContents, hasValues, type Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
@@ -131,6 +132,7 @@ class Check {
   readonly #fragments: FragmentReads;
   readonly #fragmentKeys: FragmentKeys;
   readonly #lengths: HeaderLengths;
+  readonly #pages: PagedPayload;
   readonly #swapped: SwappedNumbers;
   readonly #malformed: MalformedOnly;
   readonly #garbage: Uninitialized;
@@ -172,6 +174,7 @@ class Check {
     this.#fragments = new FragmentReads(options.worlds !== undefined, this.#transports);
     this.#fragmentKeys = new FragmentKeys(options.worlds !== undefined, this.#transports);
     this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
+    this.#pages = new PagedPayload(program, options.worlds !== undefined, this.#transports);
     this.#swapped = new SwappedNumbers(program, options.worlds !== undefined);
     this.#malformed = new MalformedOnly(program);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
@@ -380,6 +383,7 @@ class Check {
       ...(await this.#portsRead()),
       ...(await this.#lengths.find(program, machine)),
       ...(await this.#swapped.find(machine)),
+      ...(await this.#pages.find(machine)),
       ...(await this.#malformed.find(machine)),
       ...(await this.#garbage.find(machine)),
       await this.#metadata.find(),

@@ -104,9 +104,10 @@ function sequence(program: Program, { case: shown, finding }: Divergence, paint:
 }
 
 /** Fields of `__sk_buff`, by the kernel's names, and the tag that lies beside the frame. */
-function skbTexts({ vlan, ...numbers }: SkbInput): string[] {
+function skbTexts({ vlan, linear, ...numbers }: SkbInput): string[] {
   const kernelName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const texts = Object.entries(numbers).map(([name, value]) => `${kernelName(name)} ${value}`);
+  if (linear !== undefined) texts.push(`only its first ${linear} bytes between data and data_end`);
   if (vlan === undefined) return texts;
   const type = `0x${protoOf(vlan).toString(16)}`;
   return [

@@ -81,6 +81,12 @@ export const RUN_RULES: readonly Rule[] = [
     'The program loads a value of a shared map, changes it and stores it, without an atomic operation or a lock: what another CPU adds in between is lost. That is so of token buckets, too, which clamp the sum before it is stored. Use `__sync_fetch_and_add`, `bpf_spin_lock`, or a per-CPU map.',
   ),
   rule(
+    'payload/not-linear',
+    'warning',
+    'Payload counts only where it lies between data and data_end',
+    'Between `data` and `data_end` is what the kernel has in one piece: of TCP from a local socket nothing but headers, of what comes in as much as the driver copies. The rest is in pages, and a bounds check finds the frame too short. A TC program treats the same frame otherwise then. Call `bpf_skb_pull_data` first, or read with `bpf_skb_load_bytes`. A warning for TCP, a note for UDP, whose short datagrams most drivers copy as a whole, and where nothing but maps differ.',
+  ),
+  rule(
     'untouched/broken',
     'info',
     'A malformed frame was changed and passed on',

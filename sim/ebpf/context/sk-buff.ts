@@ -259,6 +259,11 @@ export function writeSkbInput(view: DataView, at: number, length: number, input:
   view.setBigUint64(at + SK_BUFF.hwtstamp, input.hwtstamp ?? 0n, true);
 }
 
+/** Writes how many bytes are linear where an image of the struct has its `data_end`; 0: all. */
+export function writeLinear(view: DataView, image: number, { linear = 0 }: SkbInput): void {
+  view.setUint32(image + SK_BUFF.dataEnd, linear, true);
+}
+
 /** Fills in the fields of a fresh buffer that holds the `length` bytes at `data`; packet pointers excepted. */
 export function writeSkBuff(
   memory: LinearMemory,

@@ -244,6 +244,8 @@ export class FlowTracer implements Tracer, FlowTrace {
   #context(state: State, offset: number, size: number): Operand | undefined {
     const { machine } = state;
     const { layout, packet } = machine;
+    // Where pages follow, what is linear ends where it does, however long the frame is.
+    if (offset === layout.dataEnd && packet.dataEnd < packet.frameEnd) return undefined;
     if (offset === layout.dataEnd) return symbolic(this.lengthPlus(packet.dataEnd));
     const value = (): bigint => BigInt(machine.memory.u32(CONTEXT_BASE + offset));
     if (machine.hook !== 'xdp' && offset === SK_BUFF.len) return symbolic(this.lengthPlus(Number(value())));

@@ -17,7 +17,7 @@ function pieceOf(machine: Machine, dynptr: Dynptr, offset: number, size: number,
 function place(machine: Machine, dynptr: Dynptr, offset: number, size: number, writes: boolean): number {
   if (dynptr.kind === DYNPTR.null || (writes && dynptr.readOnly)) return -EINVAL;
   if (!reaches(dynptr, offset, size)) return -E2BIG;
-  return placeIn(machine, dynptr, offset, size);
+  return placeIn(machine, dynptr, offset, size, writes);
 }
 
 function copyBytes(

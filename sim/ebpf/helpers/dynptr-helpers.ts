@@ -111,7 +111,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
       const isSkb = dynptr.kind === DYNPTR.packet && machine.hook !== 'xdp';
       // Writing to an skb takes the flags of bpf_skb_store_bytes.
       if (machine.high(4) !== 0 || (flags & ~(isSkb ? 3 : 0)) !== 0) return -EINVAL;
-      const to = placeIn(machine, dynptr, offset >>> 0, size);
+      const to = placeIn(machine, dynptr, offset >>> 0, size, isSkb);
       if (to < 0) return to;
       machine.memory.u8.copyWithin(to, from, from + size);
       machine.packetMoved = isSkb;

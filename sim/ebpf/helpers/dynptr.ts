@@ -12,11 +12,14 @@
  * dynptr on the packet has no address: its offset counts from wherever the packet begins.
  */
 import { EFAULT } from '../../runtime/errno.ts';
-import type { Machine } from '../machine.ts';
+import { type Machine, Unsupported } from '../machine.ts';
 import { locate } from './xdp-bytes-helpers.ts';
 
 export const DYNPTR = { null: 0, memory: 1, sample: 2, packet: 3 } as const;
 export type DynptrKind = (typeof DYNPTR)[keyof typeof DYNPTR];
+
+const BEHIND_LINEAR =
+  'a slice without a buffer that begins behind what is linear is not modelled: the kernel gives a pointer to whatever lies there';
 
 const READ_ONLY = 8;
 const SEAL = 0x5d1a_5700;
@@ -65,16 +68,27 @@ export function reaches(dynptr: Dynptr, offset: number, length: number): boolean
   return length <= dynptr.size && offset <= dynptr.size - length;
 }
 
-/** The address of a place in it, or the negative errno with which the packet's own helpers refuse it: it may have shrunk. */
-export function placeIn(machine: Machine, dynptr: Dynptr, offset: number, length: number): number {
+/**
+ * The address of a place in it, or the negative errno with which the packet's own helpers refuse it: it may have shrunk.
+ * @param writes at TC: what is written to becomes linear first
+ */
+export function placeIn(
+  machine: Machine,
+  dynptr: Dynptr,
+  offset: number,
+  length: number,
+  writes: boolean = false,
+): number {
   const at = dynptr.offset + offset;
   if (dynptr.kind !== DYNPTR.packet) return dynptr.address + at;
   if (machine.hook === 'xdp') return locate(machine, at, length);
-  return at + length > machine.packet.length ? -EFAULT : machine.packet.data + at;
+  const { packet } = machine;
+  const isThere = writes ? packet.mayPull(at + length) : at + length <= packet.length;
+  return isThere ? packet.data + at : -EFAULT;
 }
 
 /**
- * `bpf_dynptr_slice`: the address of `length` bytes of it, or where they are in more than one of an XDP frame's buffers,
+ * `bpf_dynptr_slice`: the address of `length` bytes of it, or where they are in more than one of the frame's buffers,
  * of `buffer`, with a copy of them; 0 where there is neither.
  */
 export function sliceOf(
@@ -86,8 +100,14 @@ export function sliceOf(
 ): number {
   const from = placeIn(machine, dynptr, offset, length);
   if (dynptr.kind !== DYNPTR.packet) return from;
-  if (machine.hook !== 'xdp') return from < 0 ? 0 : from;
   const { packet, memory } = machine;
+  if (machine.hook !== 'xdp') {
+    if (from < 0 || from + length <= packet.dataEnd) return from < 0 ? 0 : from;
+    if (buffer !== 0) memory.u8.copyWithin(buffer, from, from + length);
+    // `skb_pointer_if_linear` takes its offset from what is linear as unsigned: behind the end there is always enough.
+    else if (from > packet.dataEnd) throw new Unsupported(BEHIND_LINEAR);
+    return buffer;
+  }
   if (from >= 0 && packet.isContiguous(from - packet.data, length)) return from;
   if (buffer === 0) return 0;
   // Of a packet that has shrunk since, what is left (`bpf_xdp_copy_buf`).

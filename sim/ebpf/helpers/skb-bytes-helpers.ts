@@ -66,7 +66,7 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
       }
       const at = offset >>> 0;
       const to = machine.packet.data + at;
-      if (at > 0x7fff_ffff || to + size > machine.packet.frameEnd) return -EFAULT;
+      if (at > 0x7fff_ffff || !machine.packet.mayPull(at + size)) return -EFAULT;
       machine.memory.u8.copyWithin(to, from, from + size);
       if ((flags & BPF_F_INVALIDATE_HASH) !== 0) forgetHash(machine);
       return 0;
@@ -80,7 +80,6 @@ export const SKB_BYTES_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'moved' },
     symbolic: 'exact',
-    // The whole frame is linear here, as it is in a test run.
-    run: (machine, _context, length) => (length >>> 0 > machine.packet.length ? -ENOMEM : 0),
+    run: (machine, _context, length) => (machine.packet.mayPull(length >>> 0) ? 0 : -ENOMEM),
   },
 ];

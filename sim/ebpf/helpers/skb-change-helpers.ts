@@ -84,11 +84,14 @@ export function setFront({ memory: { i32 } }: Machine, front: BufferFront): void
   i32[MACHINE_WORD.largerBuffer] = front.isLarger ? 1 : 0;
 }
 
-/** Sets the frame's bounds and what follows from its length. */
-export function setSkbBounds(machine: Machine, data: number, end: number): void {
+/**
+ * Sets the frame's bounds and what follows from its length.
+ * @param linearEnd where what is linear ends: pages behind it stay where they are when headers in front of them move
+ */
+export function setSkbBounds(machine: Machine, data: number, end: number, linearEnd: number): void {
   machine.packet.setFrameEnd(end);
   // Metadata does not survive a change of the headers: it would be no longer in front of the MAC header.
-  machine.packet.setBounds(data, data, end);
+  machine.packet.setBounds(data, data, linearEnd);
   machine.memory.setU32(CONTEXT_BASE + SK_BUFF.len, end - data);
 }
 
@@ -98,12 +101,12 @@ export function setSkbBounds(machine: Machine, data: number, end: number): void 
  */
 function makeRoom(machine: Machine, start: number, end: number): void {
   if (start >= PACKET_BASE && end <= PACKET_LIMIT) return;
-  const { data, frameEnd } = machine.packet;
+  const { data, frameEnd, linear } = machine.packet;
   if (SKB_DATA + start - data < PACKET_BASE)
     throw new Unsupported('a frame of more than 64 KiB is not modelled');
   machine.memory.u8.copyWithin(SKB_DATA, data, frameEnd);
   machine.memory.i32[MACHINE_WORD.networkHeader]! += SKB_DATA - data;
-  setSkbBounds(machine, SKB_DATA, SKB_DATA + frameEnd - data);
+  setSkbBounds(machine, SKB_DATA, SKB_DATA + frameEnd - data, SKB_DATA + linear);
 }
 
 /** `bpf_skb_net_hdr_push`: `length` zero bytes behind the first `offset`, which move forward. */
@@ -113,22 +116,22 @@ export function pushAt(machine: Machine, offset: number, length: number): number
   if (enough.isLarger && offset > machine.packet.length) throw new Unsupported(BEHIND_THE_END);
   setFront(machine, movedHeaders(enough, length, networkOffset(machine)));
   makeRoom(machine, machine.packet.data - length, 0);
-  const { data, frameEnd } = machine.packet;
+  const { data, dataEnd, frameEnd } = machine.packet;
   const moved = data - length;
   u8.copyWithin(moved, data, data + offset);
   u8.fill(0, moved + offset, moved + offset + length);
-  setSkbBounds(machine, moved, frameEnd);
+  setSkbBounds(machine, moved, frameEnd, dataEnd);
   machine.memory.i32[MACHINE_WORD.networkHeader]! -= length;
   return 0;
 }
 
 /** `bpf_skb_generic_pop`. */
 export function popAt(machine: Machine, offset: number, length: number): number {
-  const { data, frameEnd } = machine.packet;
-  if (data + offset + length > frameEnd) return -ENOMEM;
+  if (!machine.packet.mayPull(offset + length)) return -ENOMEM;
+  const { data, dataEnd, frameEnd } = machine.packet;
   machine.memory.u8.copyWithin(data + length, data, data + offset);
   setFront(machine, movedHeaders(frontOf(machine), -length, networkOffset(machine)));
-  setSkbBounds(machine, data + length, frameEnd);
+  setSkbBounds(machine, data + length, frameEnd, dataEnd);
   machine.memory.i32[MACHINE_WORD.networkHeader]! += length;
   return 0;
 }
@@ -250,7 +253,8 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
       const { data, frameEnd } = machine.packet;
       const end = data + wanted;
       if (end > frameEnd) machine.memory.u8.fill(0, frameEnd, end);
-      setSkbBounds(machine, data, end);
+      // All of it is made writable, and so linear.
+      setSkbBounds(machine, data, end, end);
       return 0;
     },
   },
@@ -269,10 +273,10 @@ export const SKB_CHANGE_HELPERS: readonly Helper[] = [
       }
       setFront(machine, movedFront(withRoom(frontOf(machine), length), length));
       makeRoom(machine, machine.packet.data - length, 0);
-      const { data, frameEnd } = machine.packet;
+      const { data, dataEnd, frameEnd } = machine.packet;
       const moved = data - length;
       machine.memory.u8.fill(0, moved, data);
-      setSkbBounds(machine, moved, frameEnd);
+      setSkbBounds(machine, moved, frameEnd, dataEnd);
       resetMacLength(machine);
       return 0;
     },

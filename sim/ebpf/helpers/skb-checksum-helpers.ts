@@ -38,10 +38,10 @@ function replace2(sum: number, from: number, to: number): number {
   return ~add16(add16(~sum & 0xffff, ~from & 0xffff), to & 0xffff) & 0xffff;
 }
 
-/** The address of the checksum, or 0 where it is not in the frame. */
+/** The address of the checksum, which is linear then; or 0 where it is not in the frame. */
 function fieldAt(machine: Machine, offset: number): number {
   const at = offset >>> 0;
-  if (at > 0xffff || (at & 1) !== 0 || at + 2 > machine.packet.length) return 0;
+  if (at > 0xffff || (at & 1) !== 0 || !machine.packet.mayPull(at + 2)) return 0;
   return machine.packet.data + at;
 }
 

@@ -66,7 +66,8 @@ function markCongestion(machine: Machine): number {
   const { u8, view } = machine.memory;
   const at = machine.memory.i32[MACHINE_WORD.networkHeader]!;
   const protocol = innerProtocol(machine);
-  const end = machine.packet.frameEnd;
+  // Only what is linear is looked at.
+  const end = machine.packet.dataEnd;
   if (protocol === 0x0800 && at + 20 <= end) {
     const ecn = u8[at + 1]! & 3;
     if (ecn === 0 || ecn === 3) return ecn === 3 ? 1 : 0;

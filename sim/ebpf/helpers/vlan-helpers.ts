@@ -21,6 +21,8 @@ import {
 const ETH_P_8021Q = 0x8100;
 const ETH_P_8021AD = 0x88a8;
 const VLAN_HEADER = 4;
+/** `VLAN_ETH_HLEN`. */
+const TAGGED_HEADER = 18;
 const MAC_ADDRESSES = 12;
 
 const PRESENT = CONTEXT_BASE + SK_BUFF.vlanPresent;
@@ -51,7 +53,7 @@ function push(machine: Machine, given: number, tci: number): number {
   const proto = isVlan(asked) ? asked : ETH_P_8021Q;
   if (view.getUint32(PRESENT, true) !== 0) {
     // The tag that was beside the frame goes into it.
-    const { data, frameEnd } = machine.packet;
+    const { data, dataEnd, frameEnd } = machine.packet;
     const moved = data - VLAN_HEADER;
     if (moved < PACKET_BASE) return -ENOMEM;
     setFront(machine, movedFront(withRoom(frontOf(machine), VLAN_HEADER), VLAN_HEADER));
@@ -59,7 +61,7 @@ function push(machine: Machine, given: number, tci: number): number {
     u8.copyWithin(moved, data, data + MAC_ADDRESSES);
     view.setUint16(moved + MAC_ADDRESSES, outer);
     view.setUint16(moved + MAC_ADDRESSES + 2, view.getUint32(TCI, true));
-    setSkbBounds(machine, moved, frameEnd);
+    setSkbBounds(machine, moved, frameEnd, dataEnd);
     i32[MACHINE_WORD.networkHeader]! -= VLAN_HEADER;
     setProtocol(machine, outer);
   }
@@ -71,13 +73,13 @@ function push(machine: Machine, given: number, tci: number): number {
 /** `__skb_vlan_pop`: takes the tag out of the bytes. @returns the tag, or a negative errno */
 function takeOut(machine: Machine): number {
   const { u8, view, i32 } = machine.memory;
-  const { data, frameEnd } = machine.packet;
-  if (frameEnd - data < 18) return -ENOMEM;
+  if (!machine.packet.mayPull(TAGGED_HEADER)) return -ENOMEM;
+  const { data, dataEnd, frameEnd } = machine.packet;
   const tci = view.getUint16(data + 14);
   const inner = view.getUint16(data + 16);
   u8.copyWithin(data + VLAN_HEADER, data, data + MAC_ADDRESSES);
   setFront(machine, movedFront(frontOf(machine), -VLAN_HEADER));
-  setSkbBounds(machine, data + VLAN_HEADER, frameEnd);
+  setSkbBounds(machine, data + VLAN_HEADER, frameEnd, dataEnd);
   // `vlan_set_encap_proto`; behind a frame's end it finds zeros in a test run.
   const isRaw = frameEnd - data >= 20 && view.getUint16(data + 18) === 0xffff;
   setProtocol(machine, inner >= 0x600 ? inner : isRaw ? 1 : 4);

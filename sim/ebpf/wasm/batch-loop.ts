@@ -336,6 +336,11 @@ class BatchCompiler {
     const end = (): void => {
       code.get(data).get(length).op(WASM.i32_add);
     };
+    const linear = code.local(I32);
+    const linearEnd = (): void => {
+      code.get(data).get(linear).op(WASM.i32_add);
+    };
+    code.get(length).set(linear);
     if (this.#context.needs.socket) this.#socket(data, length);
     code.i32(CONTEXT_BASE).i32(0).i32(SK_BUFF_LAYOUT.size).memoryFill();
     store(SK_BUFF.len, () => code.get(length));
@@ -345,14 +350,14 @@ class BatchCompiler {
     if (hook === 'tc-ingress') store(SK_BUFF.ingressIfindex, () => code.get(ifindex));
     store(SK_BUFF.sk, () => code.i32(SOCKET_BASE));
     code.storeWord(MACHINE_WORD.hashKnown * 4, () => code.i32(0));
-    this.#skbInput();
+    this.#skbInput(linear);
     store(SK_BUFF.data, () => code.get(data));
     store(SK_BUFF.dataMeta, meta);
-    store(SK_BUFF.dataEnd, end);
+    store(SK_BUFF.dataEnd, linearEnd);
     this.#packetType(data, ifindex);
     code.storeWord(MACHINE_WORD.data * 4, () => code.get(data));
     code.storeWord(MACHINE_WORD.dataMeta * 4, meta);
-    code.storeWord(MACHINE_WORD.dataEnd * 4, end);
+    code.storeWord(MACHINE_WORD.dataEnd * 4, linearEnd);
     code.storeWord(MACHINE_WORD.frameEnd * 4, end);
     code.storeWord(MACHINE_WORD.hardStart * 4, () => code.i32(PACKET_BASE));
     code.storeWord(MACHINE_WORD.hardEnd * 4, () => code.i32(PACKET_LIMIT));
@@ -368,8 +373,11 @@ class BatchCompiler {
     code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
   }
 
-  /** What the packet comes with beside its bytes: seldom anything. */
-  #skbInput(): void {
+  /**
+   * What the packet comes with beside its bytes: seldom anything.
+   * @param linear local, set where not all of the frame is linear
+   */
+  #skbInput(linear: number): void {
     const code = this.#code;
     const image = code.local(I32);
     code.word(BATCH_WORD.skb).if();
@@ -391,6 +399,9 @@ class BatchCompiler {
         .i32(0)
         .op(WASM.i32_ne),
     );
+    code.get(image).memory(WASM.i32_load, SK_BUFF.dataEnd).if();
+    code.get(image).memory(WASM.i32_load, SK_BUFF.dataEnd).set(linear);
+    code.end();
     code.end().end();
   }
 

@@ -4,7 +4,7 @@ import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
-import { SK_BUFF_SIZE, writeSkbInput } from '../context/sk-buff.ts';
+import { SK_BUFF_SIZE, writeLinear, writeSkbInput } from '../context/sk-buff.ts';
 import { isKernelForm, isSocketFormReadable, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -194,6 +194,7 @@ export class CompiledMachine {
     let image = table + 4 * count;
     for (const [packet, input] of skb) {
       writeSkbInput(memory.view, image, length[packet]!, input);
+      writeLinear(memory.view, image, input);
       memory.setU32(table + 4 * packet, image);
       image += SK_BUFF_SIZE;
     }
