@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
+import { COMPOSED_NAMES } from '../corpus/filter/composed-names.ts';
+import { compileFilter } from '../corpus/filter/filter.ts';
 import { addressFromText, macFromText } from '../sim/packet/addresses.ts';
 import { headers } from '../sim/packet/arbitrary.ts';
 import { type LayerStack, packet } from '../sim/packet/build.ts';
@@ -70,6 +72,31 @@ describeKernel('decoded fields are those of tshark', ['tshark'], () => {
     },
     TIMEOUT,
   );
+});
+
+/** `struct iphdr` has it, Wireshark has two fields in its place; the bits of either address stand for both, and its old
+ * name of the drop eligible bit is shown only where that is asked for. */
+const NOT_OF_TSHARK: ReadonlySet<string> = new Set(['ip.frag_off', 'eth.ig', 'eth.lg', 'vlan.cfi']);
+
+describeKernel('names made of several fields are those of tshark', ['tshark'], () => {
+  const numbers = COMPOSED_NAMES.filter(
+    ({ name, number }) => number !== undefined && !NOT_OF_TSHARK.has(name),
+  );
+
+  it.each(numbers.map(({ name, protocol }) => [name, protocol] as const))('%s', (name, protocol) => {
+    const codec = PROTOCOLS[protocol as keyof typeof PROTOCOLS] as unknown as Protocol;
+    const values = fc.sample(headers(codec), { numRuns: 40, seed: SEED });
+    const stack = lowerLayers(codec) as unknown as Record<string, (given: unknown) => LayerStack>;
+    const frames = values.map((value) => stack[protocol]!(value).bytes());
+    const shown = tsharkFields(join(scratch, 'composed.pcap'), frames, [name], 'f', SETTINGS[protocol]);
+    const seen = shown.map(([text]) => text!).map((text, index) => ({ text, frame: frames[index]! }));
+    const there = seen.filter(({ text }) => text !== '');
+    expect(there.length).toBeGreaterThan(0);
+    for (const { text, frame } of there) {
+      const what = `${name} == ${text} in ${toHex(frame)}`;
+      expect(compileFilter(`${name} == ${Number(text)}`).matches(frame), what).toBe(true);
+    }
+  });
 });
 
 /** What tshark has to be told: of what it can see no sign in the packet, or decodes another way unless told. */

@@ -25,6 +25,15 @@ const tunnel = packet
   .icmp({ type: 8, body: { kind: 'query', identifier: 7, sequence: 9 } })
   .bytes();
 const keyed = packet.ethernet().ipv4().gre({ key: 0xc0ffee, sequence: 3 }).ipv4().bytes();
+const marked = packet.ethernet().ipv4({ tos: 0xb9, dontFragment: true }).tcp().bytes();
+const marked6 = packet.ethernet().ipv6({ trafficClass: 0x2a }).udp().bytes();
+const fragment = packet
+  .ethernet()
+  .ipv4({ moreFragments: true, fragmentOffset: 185, protocol: 17 })
+  .payload(new Uint8Array(8))
+  .bytes();
+const accurate = packet.ethernet().ipv4().tcp({ flags: 2 }).bytes();
+accurate[14 + 20 + 12]! |= 1;
 
 describe('a filter', () => {
   it.each<[filter: string, bytes: Uint8Array, matches: boolean]>([
@@ -88,6 +97,30 @@ describe('a filter', () => {
     ['gre.sequence_number == 3', keyed, true],
     ['gre.key', packet.ethernet().ipv4().gre().ipv4().bytes(), false],
     ['ip.ttl < 2 && (tcp || udp) && !icmp', tcp, true],
+    // What Wireshark makes of fields: part of one, several together, another unit, what a message carries.
+    ['ip.hdr_len == 20 && tcp.hdr_len == 20', tcp, true],
+    ['ip.hdr_len == 5', tcp, false],
+    ['ip.ihl == 5', tcp, true],
+    ['ip.dsfield.dscp == 46 && ip.dsfield.ecn == 1', marked, true],
+    ['ip.dsfield.dscp == 46', tcp, false],
+    ['ipv6.tclass.dscp == 10 && ipv6.tclass.ecn == 2', marked6, true],
+    ['ip.flags == 2 && ip.frag_offset == 0', marked, true],
+    ['ip.flags == 1 && ip.frag_offset == 185 && ip.frag_off == 0x20b9', fragment, true],
+    ['ip.frag_offset == 1480', fragment, false],
+    ['tcp.len == 14', tcp, true],
+    ['tcp.len == 0', tcp, false],
+    ['tcp.len', udp6, false],
+    ['tcp.payload[0:3] == "GET"', tcp, true],
+    ['tcp.payload contains "HTTP" && frame contains "HTTP"', tcp, true],
+    ['tcp.payload', packet.ethernet().ipv4().tcp().bytes(), false],
+    ['udp.payload contains 2a:00', tunnel, true],
+    ['tcp.flags == 0x012 && tcp.flags.res == 0', tcp, true],
+    ['tcp.flags.ae == 1 && tcp.flags == 0x102', accurate, true],
+    ['eth.dst.ig == 1 && eth.src.ig == 0', udp6, false],
+    ['eth.ig == 1', packet.ethernet({ destination: '33:33:00:00:00:01' }).bytes(), true],
+    ['eth.src.lg == 1', tcp, true],
+    ['gre.flags_and_version == 0x3000', keyed, true],
+    ['icmp.length', tcp, false],
   ])('%s', (filter, bytes, matches) => {
     expect(compileFilter(filter).matches(bytes)).toBe(matches);
     // The same within an arena.
@@ -101,6 +134,12 @@ describe('a filter', () => {
     expect(compileFilter('tcp.srcport == 40000').matches(cut)).toBe(true);
     expect(compileFilter('tcp.dstport').matches(cut)).toBe(false);
     expect(compileFilter('ip.dst == 10.9.0.1').matches(tcp.subarray(0, 34))).toBe(false);
+  });
+
+  it('knows the length of a TCP segment of which only the begin was captured', () => {
+    const filter = compileFilter('tcp.len == 14');
+    expect(filter.matches(tcp.subarray(0, 14 + 4 + 20 + 20))).toBe(true);
+    expect(filter.matches(tcp.subarray(0, 14 + 4 + 20 + 10))).toBe(false);
   });
 
   it('begins where the packet does', () => {
@@ -133,6 +172,14 @@ describe('a filter that is none is refused', () => {
   it.each([
     ['tcp.dprt == 80', 'column 1: there is no field or protocol “tcp.dprt”; did you mean tcp.dport?'],
     ['tcp && ip.tll < 2', 'column 8: there is no field or protocol “ip.tll”; did you mean ip.ttl?'],
+    ['ip.dscp == 46', 'column 1: there is no field or protocol “ip.dscp”; did you mean ip.dsfield.dscp?'],
+    [
+      'ip.frag_ofset',
+      'column 1: there is no field or protocol “ip.frag_ofset”; did you mean ip.frag_offset?',
+    ],
+    ['ip.hdrlen == 20', 'column 1: there is no field or protocol “ip.hdrlen”; did you mean ip.hdr_len?'],
+    ['ip.dsfield.dscp == 64', 'column 20: ip.dsfield.dscp has 6 bits: at most 63'],
+    ['tcp.payload == 1', 'column 16: expected bytes such as de:ad:be:ef or text in quotation marks, not “1”'],
     ['ip.ttl < 300', 'column 10: ip.ttl has 8 bits: at most 255'],
     ['ip.src == 10.0.0', 'column 11: expected an IPv4 address such as 10.0.0.1, not “10.0.0”'],
     ['ip.src == fe80::1', 'column 11: expected an IPv4 address such as 10.0.0.1, not an IPv6 address'],
@@ -203,7 +250,12 @@ describe('the names', () => {
 
   it('have one type each', () => {
     for (const [name, { targets }] of fieldNames()) {
-      const shown = new Set(targets.map(({ field }) => (field.shown === 'hex' ? 'decimal' : field.shown)));
+      const shown = new Set(
+        targets.map((target) => {
+          if ('composed' in target) return target.composed.number === undefined ? 'bytes' : 'decimal';
+          return target.field.shown === 'hex' ? 'decimal' : target.field.shown;
+        }),
+      );
       expect([...shown], name).toHaveLength(1);
     }
   });

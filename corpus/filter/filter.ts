@@ -2,10 +2,11 @@
  * Filters over packets, in Wireshark's language: `tcp.dport == 80 && ip.ttl < 2`. Names and types come from the
  * declarations of the protocols; docs/filters.md lists them.
  */
-import { readNumber } from '../../sim/packet/declaration/place.ts';
+import { type Place, readNumber } from '../../sim/packet/declaration/place.ts';
 import type { Context } from '../../sim/packet/dissection.ts';
 import { protocolByName } from '../../sim/packet/protocols.ts';
 import { type LayerPlace, layersOf } from '../../sim/packet/walk-layers.ts';
+import type { HeaderView } from './composed-names.ts';
 import type { Target } from './names.ts';
 import { type Comparison, type Literal, type Node, type Operand, parseFilter } from './parse.ts';
 
@@ -180,13 +181,10 @@ function numbersOf({ field, mask }: Operand): Each<number> {
   if (field === 'frame') return () => false;
   const targets = byProtocol(field.targets);
   return (view, see) => {
-    const { bytes, layers } = view;
-    for (const layer of layers) {
+    for (const layer of view.layers) {
       for (const target of targets.get(layer.name) ?? []) {
-        const place = placeOf(view, layer, target);
-        if (place === undefined) continue;
-        const value = readNumber(bytes, layer.offset, place);
-        if (see(masked(target.bit === undefined ? value : (value & target.bit) === 0 ? 0 : 1))) return true;
+        const value = numberOf(view, layer, target);
+        if (value !== undefined && see(masked(value))) return true;
       }
     }
     return false;
@@ -207,10 +205,8 @@ function rangesOf({ field, slice }: Operand): Each<Range> {
   return (view, see) => {
     for (const layer of view.layers) {
       for (const target of targets.get(layer.name) ?? []) {
-        const place = placeOf(view, layer, target);
-        if (place === undefined) continue;
-        const at = layer.offset + place.at;
-        if (sliced(at, at + place.size, see)) return true;
+        const found = rangeOf(view, layer, target);
+        if (found !== undefined && sliced(...found, see)) return true;
       }
     }
     return false;
@@ -223,13 +219,38 @@ function byProtocol(targets: readonly Target[]): Map<string, Target[]> {
   return map;
 }
 
-/** Where the field lies in this header; undefined where it is not there, or cut off. */
-function placeOf(
-  { bytes }: View,
-  { name, offset, end }: LayerPlace,
+function numberOf(view: View, layer: LayerPlace, target: Target): number | undefined {
+  if ('composed' in target) return target.composed.number?.(headerView(view, layer));
+  const place = placeOf(view, layer, target.name);
+  if (place === undefined) return undefined;
+  const value = readNumber(view.bytes, layer.offset, place);
+  if (target.bit === undefined) return value;
+  return (value & target.bit) === 0 ? 0 : 1;
+}
+
+function rangeOf(
+  view: View,
+  layer: LayerPlace,
   target: Target,
-): ReturnType<NonNullable<ReturnType<typeof protocolByName>>['placeIn']> {
-  const place = protocolByName(name)!.placeIn(bytes, offset, target.name, end);
+): readonly [from: number, to: number] | undefined {
+  if ('composed' in target) return target.composed.range?.(headerView(view, layer));
+  const place = placeOf(view, layer, target.name);
+  const at = layer.offset + (place?.at ?? 0);
+  return place === undefined ? undefined : [at, at + place.size];
+}
+
+function headerView(view: View, layer: LayerPlace): HeaderView {
+  return {
+    bytes: view.bytes,
+    layer,
+    outer: view.layers.slice(0, view.layers.indexOf(layer)),
+    place: (field) => placeOf(view, layer, field),
+  };
+}
+
+/** Where the field lies in this header; undefined where it is not there, or cut off. */
+function placeOf({ bytes }: View, { name, offset, end }: LayerPlace, field: string): Place | undefined {
+  const place = protocolByName(name)!.placeIn(bytes, offset, field, end);
   if (place === undefined || offset + place.at + place.size > end) return undefined;
   return place;
 }

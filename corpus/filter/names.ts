@@ -5,14 +5,29 @@
 import type { Field, Fields } from '../../sim/packet/declaration/field.ts';
 import type { Protocol } from '../../sim/packet/declaration/protocol.ts';
 import { protocols } from '../../sim/packet/protocols.ts';
+import { COMPOSED_NAMES, type ComposedName } from './composed-names.ts';
 
-/** One field of one protocol. */
-export interface Target {
+/** What a name stands for in the headers of one protocol: a field, or what is made of fields. */
+export type Target = DeclaredTarget | ComposedTarget;
+
+interface DeclaredTarget {
   readonly protocol: string;
   readonly name: string;
   readonly field: Field;
   /** A bit of the field that has a name of its own. */
   readonly bit?: number;
+}
+
+interface ComposedTarget {
+  readonly protocol: string;
+  readonly name: string;
+  readonly composed: ComposedName;
+}
+
+/** How many bits a target has. */
+export function bitsOf(target: Target): number {
+  if ('composed' in target) return target.composed.bits;
+  return target.bit === undefined ? target.field.bits : 1;
 }
 
 export type Kind = 'number' | 'mac' | 'ipv4' | 'ipv6' | 'bytes';
@@ -41,7 +56,9 @@ function fieldsOf({ declaration }: Protocol): [string, Field][] {
   return all.flatMap((fields) => Object.entries(fields)).filter(([, field]) => !field.isReserved);
 }
 
-function kindOf({ shown }: Field): Kind {
+function kindOf(target: Target): Kind {
+  if ('composed' in target) return target.composed.number === undefined ? 'bytes' : 'number';
+  const { shown } = target.field;
   return shown === 'decimal' || shown === 'hex' ? 'number' : shown;
 }
 
@@ -55,11 +72,17 @@ function namesOf(): Map<string, FieldName> {
   const names = new Map<string, FieldName>();
   const add = (name: string, target: Target): void => {
     const known = names.get(name);
-    const kind = kindOf(target.field);
-    const bits = target.bit === undefined ? target.field.bits : 1;
+    const kind = kindOf(target);
+    const bits = bitsOf(target);
     if (known === undefined) names.set(name, { kind, bits, targets: [target] });
     else if (known.kind === kind && !known.targets.some((one) => isSame(one, target)))
       names.set(name, { kind, bits: Math.max(known.bits, bits), targets: [...known.targets, target] });
+  };
+  for (const composed of COMPOSED_NAMES)
+    add(composed.name, { protocol: composed.protocol, name: composed.name, composed });
+  const isComposed: ReadonlySet<string> = new Set(names.keys());
+  const declare = (name: string, target: Target): void => {
+    if (!isComposed.has(name)) add(name, target);
   };
   for (const protocol of protocols) {
     const prefixes = prefixesOf(protocol);
@@ -72,9 +95,9 @@ function namesOf(): Map<string, FieldName> {
         ...(scapy === undefined ? [] : [`${prefix}.${scapy}`]),
       ]);
       if (filter !== undefined) all.unshift(filter);
-      for (const one of new Set(all)) add(one, target);
+      for (const one of new Set(all)) declare(one, target);
       for (const [flag, bit] of Object.entries(bits ?? {})) {
-        for (const prefix of prefixes) add(`${prefix}.${name}.${flag}`, { ...target, bit });
+        for (const prefix of prefixes) declare(`${prefix}.${name}.${flag}`, { ...target, bit });
       }
     }
     for (const [either, ...ends] of EITHER) {
@@ -82,7 +105,7 @@ function namesOf(): Map<string, FieldName> {
         const field = fields.find(([name]) => name === end)?.[1];
         if (field === undefined) continue;
         for (const prefix of prefixes)
-          add(`${prefix}.${either}`, { protocol: protocol.name, name: end, field });
+          declare(`${prefix}.${either}`, { protocol: protocol.name, name: end, field });
       }
     }
   }
@@ -90,6 +113,7 @@ function namesOf(): Map<string, FieldName> {
 }
 
 function isSame(a: Target, b: Target): boolean {
+  if ('composed' in a && 'composed' in b) return a.composed === b.composed;
   return a.protocol === b.protocol && a.name === b.name;
 }
 

@@ -168,7 +168,8 @@ class Parser {
     const { text } = token;
     if (/^[\d.:]+$/.test(text))
       this.#fail(`a comparison starts with a field: write it as field == ${text}`, token);
-    const near = nearestName(text, [...fieldNames().keys(), ...protocolNames().keys(), 'frame.len']);
+    const all = [...fieldNames().keys(), ...protocolNames().keys(), 'frame.len'];
+    const near = sameEnding(text, all) ?? nearestName(text, all);
     const [protocol] = text.split('.') as [string];
     const hint =
       near !== undefined
@@ -257,7 +258,7 @@ class Parser {
         return this.#address(token, left.kind);
       default: {
         const bytes = token.kind === 'text' ? new TextEncoder().encode(token.text) : this.#bytes(token);
-        const size = left.slice?.length ?? (typeof left.field === 'string' ? undefined : left.field.bits / 8);
+        const size = left.slice?.length ?? (typeof left.field === 'string' ? undefined : sizeOf(left.field));
         if (size !== undefined && bytes.length !== size)
           this.#fail(`${bytes.length} bytes, ${size} are compared`, token);
         return whole(bytes);
@@ -312,8 +313,22 @@ const KINDS: Readonly<Record<Kind, string>> = {
   bytes: 'bytes',
 };
 
+/** Bytes of a field; undefined where that is another number in each packet. */
+function sizeOf({ bits }: FieldName): number | undefined {
+  return bits === 0 ? undefined : bits / 8;
+}
+
 function whole(bytes: Uint8Array): Literal {
   return { is: 'bytes', bytes, bits: bytes.length * 8 };
+}
+
+/** The only name of the same protocol that ends as this one does: `ip.dsfield.dscp` for `ip.dscp`. */
+function sameEnding(name: string, names: readonly string[]): string | undefined {
+  const parts = name.split('.');
+  const [protocol, ending] = [parts[0], parts.at(-1)];
+  if (parts.length < 2) return undefined;
+  const same = names.filter((one) => one.startsWith(`${protocol}.`) && one.endsWith(`.${ending}`));
+  return same.length === 1 ? same[0] : undefined;
 }
 
 /** The names behind a protocol's, once a field. */

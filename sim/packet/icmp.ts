@@ -127,14 +127,17 @@ export const ICMP = protocol({
         types: [ICMP_TYPE.TIMESTAMP, ICMP_TYPE.TIMESTAMP_REPLY],
         fields: {
           ...query,
-          originate: u32('Originate Timestamp', { scapy: 'ts_ori' }),
-          receive: u32('Receive Timestamp', { scapy: 'ts_rx' }),
-          transmit: u32('Transmit Timestamp', { scapy: 'ts_tx' }),
+          originate: u32('Originate Timestamp', { filter: 'icmp.originate_timestamp', scapy: 'ts_ori' }),
+          receive: u32('Receive Timestamp', { filter: 'icmp.receive_timestamp', scapy: 'ts_rx' }),
+          transmit: u32('Transmit Timestamp', { filter: 'icmp.transmit_timestamp', scapy: 'ts_tx' }),
         },
       },
       mask: {
         types: [ICMP_TYPE.ADDRESS_MASK_REQUEST, ICMP_TYPE.ADDRESS_MASK_REPLY],
-        fields: { ...query, mask: ipv4Address('Address Mask', { scapy: 'addr_mask' }) },
+        fields: {
+          ...query,
+          mask: ipv4Address('Address Mask', { filter: 'icmp.address_mask', scapy: 'addr_mask' }),
+        },
       },
       unreachable: {
         types: [ICMP_TYPE.DESTINATION_UNREACHABLE, ICMP_TYPE.TIME_EXCEEDED],

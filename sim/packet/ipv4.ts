@@ -29,7 +29,7 @@ export const IPV4 = protocol({
     dontFragment: flag("Don't fragment", { filter: 'ip.flags.df' }),
     moreFragments: flag('More fragments', { filter: 'ip.flags.mf' }),
     /** In units of 8 bytes. */
-    fragmentOffset: unsigned(13, 'Fragment Offset', { scapy: 'frag' }),
+    fragmentOffset: unsigned(13, 'Fragment Offset', { filter: 'ip.frag_offset', scapy: 'frag' }),
     ttl: u8('Time to Live', { filter: 'ip.ttl', scapy: 'ttl', preset: 64, edges: [0, 1, 2] }),
     protocol: u8('Protocol', {
       filter: 'ip.proto',

@@ -15,12 +15,15 @@ import { IPPROTO, protocolName } from './numbers.ts';
 /** No extension header is shorter, in bytes. */
 export const SHORTEST = 8;
 
-const nextHeader = u8('Next Header', {
-  scapy: 'nh',
-  names: protocolName,
-  computed: { what: 'next', space: 'ipProtocol' },
-  preset: IPPROTO.NONE,
-});
+/** @param filter Wireshark's name, which is another one in each header */
+const nextHeader = (filter: string): ReturnType<typeof u8> =>
+  u8('Next Header', {
+    filter,
+    scapy: 'nh',
+    names: protocolName,
+    computed: { what: 'next', space: 'ipProtocol' },
+    preset: IPPROTO.NONE,
+  });
 
 /** A length in units of 8 bytes beyond the first 8. */
 const inEights = {
@@ -48,7 +51,10 @@ export const HOPOPTS = protocol({
   name: 'hopopts',
   label: 'IPv6 Hop-by-Hop Options',
   source: 'RFC 8200 §4.3',
-  fields: { nextHeader, length: derived(8, 'Length', { scapy: 'len' }) },
+  fields: {
+    nextHeader: nextHeader('ipv6.hopopts.nxt'),
+    length: derived(8, 'Length', { filter: 'ipv6.hopopts.len', scapy: 'len' }),
+  },
   tail: IPV6_OPTIONS,
   headerLength: inEights,
   announcedBy: { ipv6Protocol: [IPPROTO.HOPOPTS] },
@@ -59,7 +65,10 @@ export const DSTOPTS = protocol({
   name: 'dstopts',
   label: 'IPv6 Destination Options',
   source: 'RFC 8200 §4.6',
-  fields: { nextHeader, length: derived(8, 'Length', { scapy: 'len' }) },
+  fields: {
+    nextHeader: nextHeader('ipv6.dstopts.nxt'),
+    length: derived(8, 'Length', { filter: 'ipv6.dstopts.len', scapy: 'len' }),
+  },
   tail: IPV6_OPTIONS,
   headerLength: inEights,
   announcedBy: { ipv6Protocol: [IPPROTO.DSTOPTS] },
@@ -71,8 +80,8 @@ export const ROUTING = protocol({
   label: 'IPv6 Routing Header',
   source: 'RFC 8200 §4.4',
   fields: {
-    nextHeader,
-    length: derived(8, 'Length', { scapy: 'len' }),
+    nextHeader: nextHeader('ipv6.routing.nxt'),
+    length: derived(8, 'Length', { filter: 'ipv6.routing.len', scapy: 'len' }),
     type: u8('Routing Type', { filter: 'ipv6.routing.type', scapy: 'type', edges: [0, 2, 3, 4] }),
     segmentsLeft: u8('Segments Left', { filter: 'ipv6.routing.segleft', scapy: 'segleft' }),
   },
@@ -88,7 +97,7 @@ export const FRAGMENT = protocol({
   label: 'IPv6 Fragment Header',
   source: 'RFC 8200 §4.5',
   fields: {
-    nextHeader,
+    nextHeader: nextHeader('ipv6.fraghdr.nxt'),
     reserved: reserved(8),
     /** In units of 8 bytes. */
     fragmentOffset: unsigned(13, 'Fragment Offset', { filter: 'ipv6.fraghdr.offset', scapy: 'offset' }),
@@ -113,7 +122,7 @@ export const AH = protocol({
   label: 'Authentication Header',
   source: 'RFC 4302 §2',
   fields: {
-    nextHeader,
+    nextHeader: nextHeader('ah.next_header'),
     /** In units of 4 bytes beyond the first 8. */
     length: derived(8, 'Length', { filter: 'ah.length', scapy: 'payloadlen' }),
     reserved: reserved(16),
@@ -138,7 +147,7 @@ export const MOBILITY = protocol({
   name: 'mobility',
   label: 'Mobility Header',
   source: 'RFC 6275 §6.1',
-  fields: { nextHeader, length: derived(8, 'Length') },
+  fields: { nextHeader: nextHeader('mip6.proto'), length: derived(8, 'Length', { filter: 'mip6.hlen' }) },
   /** Behind the length: 6 bytes, then a multiple of 8. */
   tail: data,
   headerLength: inEights,
@@ -150,7 +159,7 @@ export const HIP = protocol({
   name: 'hip',
   label: 'Host Identity Protocol',
   source: 'RFC 7401 §5.1',
-  fields: { nextHeader, length: derived(8, 'Length') },
+  fields: { nextHeader: nextHeader('hip.proto'), length: derived(8, 'Length', { filter: 'hip.hdr_len' }) },
   tail: data,
   headerLength: inEights,
   announcedBy: { ipv6Protocol: [IPPROTO.HIP] },
@@ -161,7 +170,7 @@ export const SHIM6 = protocol({
   name: 'shim6',
   label: 'Shim6',
   source: 'RFC 5533 §5',
-  fields: { nextHeader, length: derived(8, 'Length') },
+  fields: { nextHeader: nextHeader('shim6.nxt'), length: derived(8, 'Length', { filter: 'shim6.len' }) },
   tail: data,
   headerLength: inEights,
   announcedBy: { ipv6Protocol: [IPPROTO.SHIM6] },

@@ -210,7 +210,7 @@ export const NSH = protocol({
     unassigned: reserved(1),
     ttl: unsigned(6, 'Time to Live', { filter: 'nsh.ttl', scapy: 'ttl', preset: 63 }),
     /** In 32-bit words. */
-    length: derived(6, 'Length', { scapy: 'length' }),
+    length: derived(6, 'Length', { filter: 'nsh.length', scapy: 'length' }),
     unassigned2: reserved(4),
     metadataType: unsigned(4, 'Metadata type', {
       scapy: 'mdtype',

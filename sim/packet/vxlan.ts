@@ -15,7 +15,11 @@ export const VXLAN = protocol({
   fields: {
     reservedFlags: reserved(4, 'Reserved flags'),
     /** "The I flag MUST be set to 1 for a valid VXLAN Network ID". */
-    vniPresent: flag('Network identifier present', { scapy: 'instance', preset: true }),
+    vniPresent: flag('Network identifier present', {
+      filter: 'vxlan.flag_i',
+      scapy: 'instance',
+      preset: true,
+    }),
     reservedFlags2: reserved(3, 'Reserved flags'),
     reserved: reserved(24),
     vni: u24('Network identifier', { filter: 'vxlan.vni', scapy: 'vni' }),

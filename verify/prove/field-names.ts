@@ -83,6 +83,12 @@ const TRANSPORTS: ReadonlyMap<number, keyof typeof PROTOCOLS> = new Map([
   [IPPROTO.ICMPV6, 'icmpv6'],
 ]);
 
+/** What the names of a header's fields begin with in Wireshark: `ip` of ipv4. */
+function prefixOf(name: string, fields: Readonly<Record<string, Field>>): string {
+  const known = Object.values(fields).find(({ options }) => options.filter !== undefined);
+  return known?.options.filter?.split('.')[0] ?? name;
+}
+
 /** Flags and fragment offset, from the begin of an IPv4 header (RFC 791 §3.1). */
 const FRAGMENT_AT = 6;
 
@@ -129,9 +135,9 @@ export class FieldNames {
   #header(inputs: Inputs, name: keyof typeof PROTOCOLS, start: number): void {
     const { pool } = inputs;
     let bit = start * 8;
-    for (const [key, field] of Object.entries(
-      PROTOCOLS[name].declaration.fields as Readonly<Record<string, Field>>,
-    )) {
+    const fields = PROTOCOLS[name].declaration.fields as Readonly<Record<string, Field>>;
+    const prefix = prefixOf(name, fields);
+    for (const [key, field] of Object.entries(fields)) {
       const { bits } = field;
       const from = bit >> 3;
       const to = (bit + bits + 7) >> 3;
@@ -141,7 +147,7 @@ export class FieldNames {
       const bytes = Array.from({ length: to - from }, (_, index) => inputs.frameByte(from + index));
       const term = pool.extract(pool.concat(bytes), lowest, bits);
       const named: NamedField = {
-        name: field.options.filter ?? `${name}.${key}`,
+        name: field.options.filter ?? `${prefix}.${key}`,
         term,
         bytes,
         isSwapped: false,

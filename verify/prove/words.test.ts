@@ -262,7 +262,7 @@ describe('fields have the names of the headers that a path knows', () => {
     // The fragment field, as C has it, whose mask goes over two bytes.
     ['(ip.frag_off & 0x3fff) == 0', IPV4, pool.and(is(byte(21), 0), is(bits(20, 0, 6), 0))],
     ['(ip.frag_off & 0x3fff) != 0', IPV4, pool.not(pool.and(is(byte(21), 0), is(bits(20, 0, 6), 0)))],
-    ['ipv4.fragmentOffset == 185', IPV4, pool.and(is(bits(20, 0, 5), 0), is(byte(21), 185))],
+    ['ip.frag_offset == 185', IPV4, pool.and(is(bits(20, 0, 5), 0), is(byte(21), 185))],
     ['(ip.frag_off[0] & 0x3f) == 0', IPV4, is(bits(20, 0, 6), 0)],
     ['ip.ttl == 9 && (ip.frag_off[0] & 0x3f) == 0', IPV4, pool.and(is(bits(20, 0, 6), 0), is(byte(22), 9))],
     // Bits in two bytes that are one field.

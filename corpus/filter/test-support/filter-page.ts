@@ -1,6 +1,6 @@
 /** Builds `docs/filters.md`: how filters are written, and every name, from the declarations. */
 import { protocols } from '../../../sim/packet/protocols.ts';
-import { fieldNames, type Kind, protocolNames } from '../names.ts';
+import { bitsOf, type FieldName, fieldNames, type Kind, protocolNames } from '../names.ts';
 
 const TYPES: Readonly<Record<Kind, string>> = {
   number: 'number',
@@ -40,11 +40,21 @@ Numbers are decimal or hexadecimal (\`0x50\`). \`ip.addr\`, \`ipv6.addr\`, \`eth
 Headers inside tunnels and in the packets that ICMP errors quote count, too. A field that is cut off is not there. A filter
 that is wrong is refused (exit code 2) with the column, what was expected, and the name that you may have meant.
 
+Units are Wireshark's: \`ip.hdr_len\` and \`tcp.hdr_len\` count bytes (\`ip.ihl\` and \`tcp.dataOffset\` the words of the wire),
+\`ip.frag_offset\` units of 8 bytes; \`tcp.len\` is what the IP header leaves for data, captured or not. Only what Wireshark
+finds out from other packets has no name here; \`tcp.seq\` and \`tcp.ack\` are the numbers on the wire (Wireshark: \`tcp.seq_raw\`).
+
 ## Names
 
 Each protocol is reached by its names; its fields by Wireshark's name, where Wireshark has one, and by the protocol's with
-Scapy's or xdpsim's name behind it. This list is written from the declarations of the protocols.
+Scapy's or xdpsim's name behind it. Behind them stand Wireshark's names of what is made of fields.
 `;
+
+/** All names; those that are made of fields behind the fields. */
+function declaredFirst(): [string, FieldName][] {
+  const isComposed = ({ targets }: FieldName): number => ('composed' in targets[0]! ? 1 : 0);
+  return [...fieldNames()].sort(([, a], [, b]) => isComposed(a) - isComposed(b));
+}
 
 export function filterPage(): string {
   const sections = protocols.map(({ name, label, declaration }) => {
@@ -52,15 +62,15 @@ export function filterPage(): string {
       .filter(([, all]) => all.includes(name))
       .map(([prefix]) => `\`${prefix}\``);
     const rows = new Map<string, { readonly type: string; readonly names: string[] }>();
-    for (const [field, { kind, targets }] of fieldNames()) {
+    for (const [field, { kind, targets }] of declaredFirst()) {
       for (const target of targets) {
         if (target.protocol !== name) continue;
-        const key = target.bit === undefined ? target.name : `${target.name} ${target.bit}`;
-        const bits = target.bit === undefined ? target.field.bits : 1;
+        const key = 'bit' in target ? `${target.name} ${target.bit}` : target.name;
+        const bits = bitsOf(target);
         const type = kind === 'number' ? `${bits} ${bits === 1 ? 'bit' : 'bits'}` : TYPES[kind];
         const row = rows.get(key) ?? { type, names: [] };
         rows.set(key, row);
-        row.names.push(`\`${field}\``);
+        if (!row.names.includes(`\`${field}\``)) row.names.push(`\`${field}\``);
       }
     }
     const title = `### ${label} (${names.join(', ')})\n\n${declaration.source}\n`;
