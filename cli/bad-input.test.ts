@@ -287,6 +287,18 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       /text\.txt: is not a directory/,
     ],
     [['corpus', 'show'], /missing required argument 'file'/],
+    [
+      ['corpus', 'merge', 'ping.pcapng', 'vlan.hex', '--out', './ping.pcapng'],
+      /--out names a file that is read: \.\/ping\.pcapng\n.*a name of its own/,
+    ],
+    [
+      ['corpus', 'minimize', 'icmp_echo', 'ping.pcapng', '--out', 'ping.pcapng'],
+      /--out names a file that is read: ping\.pcapng/,
+    ],
+    [
+      ['corpus', 'minimize', 'icmp_echo', 'ping.pcapng', '--out', '.'],
+      /--out names the directory of a file that is read: ping\.pcapng\n.*a directory of its own/,
+    ],
     [['corpus', 'merge', 'ping.pcapng'], /required option '--out <path>' not specified/],
     [
       ['corpus', 'merge', 'ping.pcapng', '--out', 'new', '--program', ''],
@@ -678,6 +690,10 @@ const LAB: readonly Refused[] = [
     ],
   ),
   [['lab', 'exec', 'a'], /missing required argument 'command'/],
+  [
+    ['lab', 'load', 'a', 'b', 'icmp_echo', ...NO_LAB],
+    /lab load takes one environment and one object: after a came b and icmp_echo\n.*once for each environment/,
+  ],
   [['lab', 'redirect', 'a'], /missing required argument 'b'/],
   [['lab', 'trace', 'x'], /Expected 0 arguments but got 1/],
   ...each(NOT_COUNTS, (text) => ['lab', 'ping', 'a', '--count', text, ...NO_LAB], COUNT),

@@ -31,6 +31,9 @@ export interface ConvertOptions {
   readonly from?: PacketFormat;
 }
 
+/** A description belongs to one packet. */
+const ONE_BY_ONE = { program: '', packetsPerCase: 1 } as const;
+
 /** Packets that are held in memory, for lists, which are written as a whole. */
 const MAX_LISTED = 100_000;
 
@@ -53,7 +56,7 @@ export async function convert(
   await requireDistinctFiles([['--out', options.out]], files);
   const read: Read[] = [];
   for (const file of files) {
-    for await (const { stimuli, world, note } of casesFromFile(file, { program: '' }, options.from)) {
+    for await (const { stimuli, world, note } of casesFromFile(file, ONE_BY_ONE, options.from)) {
       for (const stimulus of stimuli) {
         read.push({ stimulus, world, description: note?.summary ?? summaryOf(stimulus.packet) });
       }

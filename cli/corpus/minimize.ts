@@ -1,13 +1,18 @@
 /** `xdpsim corpus minimize`: of many packets those that reach something that no other does. */
 
+import { realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Case } from '../../corpus/cases/case.ts';
 import { type KeptCase, minimizeCases } from '../../corpus/cases/minimize.ts';
+import { realPlace } from '../../corpus/files/atomic-file.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { EXIT } from '../failure.ts';
+import { EXIT, inputFailure } from '../failure.ts';
+import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { announceMemory } from '../input/memory.ts';
 import { casesFromFile } from '../input/packets.ts';
+import { isDirectory } from '../input/read-file.ts';
 import { type PlacedProgram, placePrograms, type WorldOptions } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { reportLine } from '../output.ts';
@@ -32,6 +37,8 @@ export async function minimizeFiles(
   files: readonly string[],
   options: MinimizeFilesOptions,
 ): Promise<void> {
+  await requireDistinctFiles([['--out', options.out]], files);
+  await requireOtherDirectory(options.out, files);
   // Running the cases may take long.
   const target = await openCaseTarget(options.out);
   const [placed] = placePrograms([program], options) as [PlacedProgram];
@@ -67,6 +74,20 @@ export async function minimizeFiles(
   } finally {
     await reader.close();
     interrupt.release();
+  }
+}
+
+/** Among files that stay where they are nobody would find those that were kept. */
+async function requireOtherDirectory(out: string, files: readonly string[]): Promise<void> {
+  const directory = isDirectory(out) ? await realpath(out) : undefined;
+  if (directory === undefined) return;
+  for (const file of files) {
+    const place = await realPlace(file);
+    if (place === undefined || dirname(place) !== directory) continue;
+    throw inputFailure(
+      `--out names the directory of a file that is read: ${file}`,
+      'Cases that are left out would stay there: give the output a directory of its own.',
+    );
   }
 }
 

@@ -13,7 +13,7 @@ import { loadObject } from '../../sim/ebpf/object.ts';
 import { programByName, programs } from '../../sim/programs/index.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
-import { inputFailure } from '../failure.ts';
+import { type Failure, inputFailure } from '../failure.ts';
 import { announceObjectMemory } from '../input/memory.ts';
 import { noProgram, parseObjectName } from '../input/program-source.ts';
 import { isThere } from '../input/read-file.ts';
@@ -41,8 +41,12 @@ export function registerLoading(lab: Command): void {
       .option('--global <name=value>', 'set a read-only global; may be repeated', repeated, [])
       .option('--yes', 'allow a device that carries the default route')
       .addOption(cflagsOption())
-      .addOption(clangOption()),
-  ).action(runLoad);
+      .addOption(clangOption())
+      .allowExcessArguments(),
+  ).action((name: string, object: string, options: LoadFlags, { args }: Command) => {
+    if (args.length > 2) throw tooMany(args);
+    return runLoad(name, object, options);
+  });
 
   withOutput(
     labCommand(lab, 'unload', 'detach what was loaded, and remove the pins of its maps').argument(
@@ -69,6 +73,14 @@ export function registerLoading(lab: Command): void {
     if (options.json === true) printJson({ redirects: filled });
     else for (const { environment, to } of filled) printLine(`${environment} → ${to.join(', ')}`);
   });
+}
+
+/** Of environments as of objects people name several. */
+function tooMany([name, ...others]: readonly string[]): Failure {
+  return inputFailure(
+    `lab load takes one environment and one object: after ${name} came ${others.join(' and ')}`,
+    'Run it once for each environment. The programs of one object are loaded together: OBJECT alone is all of them, OBJECT:FUNCTION one.',
+  );
 }
 
 async function runLoad(name: string, object: string, options: LoadFlags): Promise<void> {
