@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
 import type { Property } from '../../verify/prove/property.ts';
-import { type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
+import { PROOF_TIME, type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
 import { showRefutation } from '../../verify/prove/show-refutation.ts';
 import { endZ3 } from '../../verify/prove/z3-solver.ts';
 import { notJudged } from '../check/scope.ts';
@@ -62,7 +62,12 @@ export function registerProve(program: Command): void {
       '--against <object>',
       'another build: prove that it treats all packets alike, or show one that it does not',
     )
-    .option('--time <time>', 'how long for each program, like 60s', parseDuration('--time'), 60)
+    .option(
+      '--time <time>',
+      'how long for each program, all in all, like 60s',
+      parseDuration('--time'),
+      PROOF_TIME / 1000,
+    )
     .option('--paths <n>', 'paths to follow at the most', parseCount('--paths'), 20_000)
     .option('--max-length <n>', 'frames have at most this many bytes', parseCount('--max-length'), 128)
     .option(

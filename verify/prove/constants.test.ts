@@ -58,6 +58,20 @@ describe('a proof of one program', () => {
     );
   });
 
+  it('keeps to its time where it has to begin again with constants as they are', async () => {
+    let time = 0;
+    const slow = { solver, limits, time: 5_000, now: () => (time += 5) };
+    const { constants, cut, seconds } = await proveProgram(programOf('one', ROUNDS('')), slow);
+    expect([constants, cut]).toEqual([{ any: [], fixed: ['knob'] }, undefined]);
+    expect(seconds).toBeGreaterThan(1.2);
+    expect(time).toBeLessThan(5_500);
+    const against = { old: programOf('one', ROUNDS('')), new: programOf('one', ROUNDS('r3 = 5')) };
+    time = 0;
+    const both = await proveAgainst(against, { ...slow, longer: false });
+    expect([both.isEqual, both.constants]).toEqual([true, { any: [], fixed: ['knob'] }]);
+    expect(time).toBeLessThan(5_500);
+  });
+
   it('does not count against it what a constant leads to with which no kernel loads it', async () => {
     const beyond = `if r9 != 7 goto fine\nr0 = *(u8 *)(r7 + 20)\nfine:\n${END}`;
     const proof = await prove(reading(`${frame(20)}\n${KNOB}\n${beyond}`));

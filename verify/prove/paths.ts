@@ -32,7 +32,7 @@ export interface ProveOptions {
   readonly anyConstants?: boolean;
   /** Which kernel the machine is to be; default: the newest. */
   readonly asKernel?: KernelVersion;
-  /** Milliseconds. */
+  /** Milliseconds: of `followPaths` for the paths, of `proveProgram` for all of the proof. */
   readonly time?: number;
   /** Is the property of this name wanted? Default: all are. */
   readonly isOn?: (invariant: string) => boolean;
@@ -77,7 +77,8 @@ export interface FollowedPaths {
   readonly cut: string | undefined;
   /** Why not every path is known to its end, or why the machine goes other ways than they do; undefined: all are known. */
   readonly doubt: string | undefined;
-  branches(): Promise<BranchWay[]>;
+  /** @param until when ways that no path has settled are given up; default: a quarter of the time for paths is for them */
+  branches(until?: number): Promise<BranchWay[]>;
 }
 
 export const DEFAULT_TIME = 60_000;
@@ -143,8 +144,8 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     reached: confirmed.size,
     cut: exploration.cut,
     doubt,
-    branches: () => {
-      feasibility.deadline = now() + time * BRANCH_SHARE;
+    branches: (until) => {
+      feasibility.deadline = until ?? now() + time * BRANCH_SHARE;
       return judgeBranches(
         opened,
         exploration,

@@ -2,11 +2,13 @@
  * Proves a program: follows its paths, makes a packet for each and runs it, judges branches and properties, and says what
  * all of that rests on.
  */
+import { hasOpenConstants } from '../../sim/ebpf/analysis/settable-data.ts';
 import type { FeasibilityCounts } from '../../sim/ebpf/symbolic/feasibility.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { TIME_UP } from '../../sim/ebpf/symbolic/solver.ts';
 import { isConst } from '../../sim/ebpf/symbolic/term.ts';
+import { openMachine } from '../../sim/engines/machine-program.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { globalText } from '../explain/map-text.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
@@ -16,11 +18,18 @@ import { isForEthernet, NO_LINK_HEADER } from '../link-header.ts';
 import { assumptionsOf } from './assumptions.ts';
 import type { BranchWay } from './branches.ts';
 import { type ReadConstants, readConstants } from './constants.ts';
-import { DEFAULT_TIME, followPaths, type ProvedPath, type ProveOptions } from './paths.ts';
+import { followPaths, type ProvedPath, type ProveOptions } from './paths.ts';
 import { PropertyJudge } from './properties.ts';
 import type { Property } from './property.ts';
+import { worldOfPaths } from './world-of-paths.ts';
 
 const STOPPED = 'verifier/stopped';
+
+/** Milliseconds, for one program. */
+export const PROOF_TIME = 120_000;
+/** What of the time paths may take, and what may be over when branches that no path has settled get the rest. */
+const PATHS_UNTIL = 1 / 2;
+const PROPERTIES_UNTIL = 7 / 8;
 
 export interface ProgramProof {
   readonly inputs: Inputs;
@@ -38,20 +47,31 @@ export interface ProgramProof {
 
 /**
  * For any values of the constants that a loader sets; where that cannot be decided, as it is where a constant bounds a loop, for
- * those that the object has. That has as much time again.
+ * those that the object has. Half of the time is left for that.
  * @param program with one entry: the one that is proved
  * @throws {EngineError} where the machine cannot run it
  */
 export async function proveProgram(program: Program, options: ProveOptions): Promise<ProgramProof> {
-  const any = await proofOf(program, { ...options, anyConstants: true });
+  const now = options.now ?? (() => performance.now());
+  const time = options.time ?? PROOF_TIME;
+  const end = now() + time;
+  const first = hasConstants(program, options) ? time / 2 : time;
+  const any = await proofOf(program, { ...options, now, time: first, anyConstants: true });
+  const ofObject = (): Promise<ProgramProof> =>
+    proofOf(program, { ...options, now, time: Math.max(0, end - now()), anyConstants: false });
   const stop = any.properties.find(isStopByConstants);
   if (stop !== undefined) {
-    const own = await proofOf(program, { ...options, anyConstants: false });
+    const own = await ofObject();
     return { ...withOwnStop(program, any, stop, own), seconds: any.seconds + own.seconds };
   }
   if (isDecided(any) || any.constants.any.length === 0 || options.stopped?.() === true) return any;
-  const fixed = await proofOf(program, { ...options, anyConstants: false });
+  const fixed = await ofObject();
   return { ...(isDecided(fixed) ? fixed : any), seconds: any.seconds + fixed.seconds };
+}
+
+function hasConstants(program: Program, { asKernel }: ProveOptions): boolean {
+  const options = asKernel === undefined ? {} : { asKernel };
+  return hasOpenConstants(openMachine(program, worldOfPaths(program, {}), options).machine.object);
 }
 
 /** Does the machine stop the program where a loader has set constants? */
@@ -82,18 +102,17 @@ function isDecided({ cut, paths, branches, properties }: ProgramProof): boolean 
   return isRefuted || !(isOpen || cut !== undefined || paths.some((one) => !one.confirmed));
 }
 
-async function proofOf(program: Program, options: ProveOptions): Promise<ProgramProof> {
-  const now = options.now ?? (() => performance.now());
+type PassOptions = ProveOptions & Required<Pick<ProveOptions, 'now' | 'time'>>;
+
+async function proofOf(program: Program, options: PassOptions): Promise<ProgramProof> {
+  const { now, time, stopped = () => false } = options;
   const started = now();
-  const stopped = options.stopped ?? (() => false);
-  const followed = await followPaths(program, options);
+  const followed = await followPaths(program, { ...options, time: time * PATHS_UNTIL });
   const { inputs, paths, feasibility } = followed;
-  let propertyDeadline = Number.POSITIVE_INFINITY;
+  const propertyDeadline = started + time * PROPERTIES_UNTIL;
   const whyStopped = (): string | undefined =>
     stopped() ? 'it was interrupted' : now() > propertyDeadline ? TIME_UP : undefined;
   const judge = new PropertyJudge(inputs, feasibility, followed.confirmer, whyStopped);
-  // Properties get as much time again.
-  propertyDeadline = now() + (options.time ?? DEFAULT_TIME);
   feasibility.deadline = propertyDeadline;
   let judged = 0;
   for (const { state, confirmed: isConfirmed, witness, stopped: why } of paths) {
@@ -104,14 +123,20 @@ async function proofOf(program: Program, options: ProveOptions): Promise<Program
     judged++;
     options.onProgress?.({ paths: paths.length, waiting: paths.length - judged, reached: followed.reached });
   }
+  let judgedLonger = 0;
   for (const { state, confirmed: isConfirmed, witness, stopped: why } of followed.longer) {
+    if (whyStopped() !== undefined) break;
     judge.stops(state, why === undefined ? undefined : witness, why);
     if (why === undefined && !isTooShort(inputs, state))
       await judge.judgeLonger(state, isConfirmed ? witness : undefined);
+    judgedLonger++;
   }
+  const notJudged = paths.length + followed.longer.length - judged - judgedLonger;
   const left =
-    judged < paths.length ? `${paths.length - judged} paths were not judged: ${TIME_UP}` : undefined;
-  const branches = await followed.branches();
+    notJudged > 0
+      ? `${notJudged} ${notJudged === 1 ? 'path was' : 'paths were'} not judged: ${whyStopped() ?? TIME_UP}`
+      : undefined;
+  const branches = await followed.branches(started + time);
   const constants = readConstants([inputs]);
   const takesEthernet = isForPaths(program, paths);
   return {

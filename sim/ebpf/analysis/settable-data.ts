@@ -67,6 +67,14 @@ export function isFillable(object: BpfObject, map: BpfMap, offset: number): bool
 /** Kinds of types that are one number. */
 const SINGLE: ReadonlySet<number> = new Set([BTF_KIND.INT, BTF_KIND.ENUM, BTF_KIND.ENUM64]);
 
+/** Are there read-only bytes that whoever loads the program may set? */
+export function hasOpenConstants(object: BpfObject): boolean {
+  const isOpen = openConstants(object);
+  return object.maps.some(
+    ({ global }, map) => global?.readOnly === true && global.bytes.some((_, at) => isOpen(map, at)),
+  );
+}
+
 /** Read-only bytes that whoever loads the program may set. */
 export function openConstants(object: BpfObject): (map: number, offset: number) => boolean {
   const open = object.maps.map((map) =>

@@ -2,6 +2,7 @@
  * Two builds of a program, for all packets: every path of the first one, and on its inputs the second one's, whose ends are
  * held against each other. Where they may differ, an input is made that both are to run.
  */
+import { hasOpenConstants } from '../../../sim/ebpf/analysis/settable-data.ts';
 import { calledHelpers } from '../../../sim/ebpf/called-helpers.ts';
 import { type AlikeKernels, alikeKernels } from '../../../sim/ebpf/kernel-versions.ts';
 import type { Machine } from '../../../sim/ebpf/machine.ts';
@@ -94,6 +95,7 @@ const MOST_OF_A_KIND = 3;
 const STACK = 'the outcome depends on bytes of the stack that nobody wrote';
 /** Values that are drawn for bytes which no condition asks for, before the solver is asked. */
 const DRAWS = 200;
+const ENOUGH = 'as many inputs as are run seem to tell them apart';
 
 /** Milliseconds that frames beyond the limit are followed for at the least, and as a multiple of what those within it took. */
 const LONGER_TIME = 2_000;
@@ -116,24 +118,28 @@ export async function proveAgainst(pair: BuildPair, options: AgainstOptions): Pr
   const all = await new AgainstRun(pair, {
     ...options,
     now,
-    time: left,
     limits: { ...limits, longest },
     anyConstants: isForAny(short),
-  }).run();
+  }).run(left);
   return withLonger(short, all);
 }
 
-type RunOptions = AgainstOptions & { readonly anyConstants?: boolean };
+type WithinOptions = AgainstOptions & Required<Pick<AgainstOptions, 'now' | 'time'>>;
+type RunOptions = Omit<AgainstOptions, 'time'> & { readonly anyConstants?: boolean };
 
 /**
  * For any values of the constants that a loader sets; where that cannot be decided, as it is where a constant bounds a loop, for
- * those that the objects have. It has as much time again.
+ * those that the objects have. Half of the time is left for that.
  */
-async function proveWithin(pair: BuildPair, options: AgainstOptions): Promise<AgainstProof> {
-  const any = await new AgainstRun(pair, { ...options, anyConstants: true }).run();
+async function proveWithin(pair: BuildPair, options: WithinOptions): Promise<AgainstProof> {
+  const { now, time } = options;
+  const end = now() + time;
+  const first = new AgainstRun(pair, { ...options, anyConstants: true });
+  const any = await first.run(first.hasConstants ? time / 2 : time);
   const isDecided = any.isEqual || any.suspects.length > 0 || any.unseen !== undefined;
   if (isDecided || any.constants.any.length === 0 || options.stopped?.() === true) return any;
-  const fixed = await new AgainstRun(pair, { ...options, anyConstants: false }).run();
+  const second = new AgainstRun(pair, { ...options, anyConstants: false });
+  const fixed = await second.run(Math.max(0, end - now()));
   const isMore = fixed.isEqual || fixed.suspects.length > 0 || fixed.unseen !== undefined;
   return { ...(isMore ? fixed : any), seconds: any.seconds + fixed.seconds };
 }
@@ -216,13 +222,20 @@ class AgainstRun {
     this.#feasibility = new Feasibility(options.solver, this.#now);
   }
 
-  async run(): Promise<AgainstProof> {
+  /** Has one of the builds constants that a loader may set? */
+  get hasConstants(): boolean {
+    return [this.#first, this.#second].some(({ machine }) => hasOpenConstants(machine.object));
+  }
+
+  /** @param time milliseconds */
+  async run(time: number): Promise<AgainstProof> {
     const started = this.#now();
-    const { time = DEFAULT_TIME, paths, stopped = () => false } = this.#options;
+    const { paths, stopped = () => false } = this.#options;
     const deadline = started + time;
     this.#feasibility.deadline = deadline;
     const limits = { ...DEFAULT_EXPLORE_LIMITS, ...(paths === undefined ? {} : { paths }), deadline };
     const isOver = (): boolean => stopped() || this.#suspects.length >= MOST_SUSPECTS;
+    const why = (cut: string): string => (isOver() && !stopped() ? ENOUGH : cut);
     this.#openByVariables();
     let count = 0;
     const { cut } = await explore(this.#first, this.#programs[0], this.#feasibility, {
@@ -239,11 +252,11 @@ class AgainstRun {
           start: startSecond(this.#second, this.#programs[1], first),
           onPath: (state) => this.#compare({ inputs: this.#first, state: first }, state),
         });
-        if (second.cut !== undefined) this.#open ??= `not every path was followed: ${second.cut}`;
+        if (second.cut !== undefined) this.#open ??= `not every path was followed: ${why(second.cut)}`;
         this.#options.onProgress?.({ paths: count, pairs: this.#pairs });
       },
     });
-    if (cut !== undefined) this.#open ??= `not every path was followed: ${cut}`;
+    if (cut !== undefined) this.#open ??= `not every path was followed: ${why(cut)}`;
     const constants = readConstants([this.#first, this.#second], this.#options.globals);
     return {
       isEqual: this.#suspects.length === 0 && this.#open === undefined && this.#unseen === undefined,
