@@ -60,5 +60,8 @@ export const mapFileShape: Schema<readonly MapFileEntry[]> = list(
   anyFields<MapFileEntry>({ key: mapFileValue, value: mapFileValue }),
 );
 
-/** The same with keys and values as the map's types have them. */
+/**
+ * The same with keys and values as the map's types have them: a struct's members, prefixes, what is in nested maps. It is what is
+ * published, since it takes all that `--map` takes of some map.
+ */
 export const typedRows: Schema<readonly EntryShape[]> = entryList;

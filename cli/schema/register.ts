@@ -11,7 +11,7 @@ import { againstReportShape } from '../checksum/against.ts';
 import { checksumReportShape } from '../checksum/report-json.ts';
 import { configShape } from '../config/shape.ts';
 import { diffShape } from '../diff/report-json.ts';
-import { mapFileShape } from '../input/map-file-schema.ts';
+import { typedRows } from '../input/map-file-schema.ts';
 import { proveAgainstShape } from '../prove/against-json.ts';
 import { proveReportShape } from '../prove/report-json.ts';
 import { mutantsShape } from '../verify/mutants-json.ts';
@@ -25,7 +25,7 @@ export interface PublishedSchema {
 
 export const publishedSchemas: readonly PublishedSchema[] = [
   { name: 'scenario', title: 'A scenario for xdpsim lab run', schema: scenarioShape },
-  { name: 'map', title: 'The contents of a map, for --map NAME=FILE', schema: mapFileShape },
+  { name: 'map', title: 'The contents of a map, for --map NAME=FILE', schema: typedRows },
   { name: 'world-file', title: 'The world around programs, for --world FILE', schema: worldFileShape },
   { name: 'world', title: 'A world in a saved case: maps, devices, routes, globals', schema: jsonWorld },
   { name: 'case-header', title: 'The comment of a case file’s section', schema: caseHeaderShape },

@@ -13,6 +13,19 @@ it('publishes nothing else', () => {
   expect(readdirSync(packageFile('docs/schema')).sort()).toEqual(names);
 });
 
+it('has for --map all that a map may take: members, prefixes, what is in maps inside, rows without keys', () => {
+  const map = JSON.parse(readFileSync(packageFile('docs/schema/map.json'), 'utf8'));
+  const { properties, required } = map.items;
+  expect(required).toEqual(['value']);
+  const world = JSON.parse(readFileSync(packageFile('docs/schema/world-file.json'), 'utf8'));
+  const [rows] = world.properties.maps.additionalProperties.anyOf;
+  expect(map.items).toEqual(rows.items);
+  for (const one of [properties.key, properties.value]) {
+    expect(Object.keys(one)).toEqual(['description']);
+    expect(one.description).toContain('docs/worlds.md');
+  }
+});
+
 it('marks what must be there, and refuses unknown fields, as the schemas do', () => {
   const scenario = JSON.parse(readFileSync(packageFile('docs/schema/scenario.json'), 'utf8'));
   expect(scenario.required).toEqual(['name', 'description', 'namespaces', 'wires', 'steps']);

@@ -164,6 +164,12 @@ export function listOfSome<Value>(item: Schema<Value>): Schema<readonly Value[]>
 
 /** Whatever JSON there is: what it must be is said elsewhere. */
 export const anything: Schema<unknown> = v.unknown();
+
+/** Anything, with words about it for editors. */
+export function anythingAs(words: string): Schema<unknown> {
+  return v.pipe(v.unknown(), v.description(words));
+}
+
 export const text: Schema<string> = v.string(expected('a string'));
 export const flag: Schema<boolean> = v.boolean(expected('true or false'));
 export const bigInteger: Schema<bigint> = v.bigint(expected('a bigint (5n)'));

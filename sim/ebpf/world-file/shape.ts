@@ -10,7 +10,7 @@ import {
 } from '../../runtime/network-shape.ts';
 import {
   anyFields,
-  anything,
+  anythingAs,
   checked,
   choice,
   dictionary,
@@ -143,14 +143,19 @@ export const hintsShape: Schema<HintsShape> = object<HintsShape>({
   ingress: optional(list(text)),
 });
 
+/** Which forms a key, a value or a variable has depends on its type, which only the object knows. */
+const form = anythingAs(
+  'as its type is written (docs/worlds.md): a number, a name, an address or prefix, a list, an object of members, or { "hex": … }',
+);
+
 /** Entries of a map one by one; bpftool writes more beside key and value. */
 export const entryList: Schema<readonly EntryShape[]> = list(
   anyFields<{ readonly key?: NonNullable<unknown>; readonly value: unknown }>({
-    key: optional(anything as Schema<NonNullable<unknown>>),
-    value: anything,
+    key: optional(form as Schema<NonNullable<unknown>>),
+    value: form,
   }),
 );
-const byKey: Schema<MapShape> = dictionary(anything);
+const byKey: Schema<MapShape> = dictionary(form);
 
 export const worldFileShape: Schema<WorldFileShape> = object<WorldFileShape>({
   $schema: optional(text),
@@ -186,7 +191,7 @@ export const worldFileShape: Schema<WorldFileShape> = object<WorldFileShape>({
       ),
     ),
   ),
-  globals: optional(dictionary(anything)),
+  globals: optional(dictionary(form)),
   maxEntries: optional(dictionary(integer(1, 0xffff_ffff))),
   time: optional(duration),
   tick: optional(duration),
