@@ -66,9 +66,11 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'reply/to-itself': 'A responder that writes `saddr = daddr; daddr = saddr`.',
   'reply/new-header-to-itself':
     'A load balancer that writes the address of the server into both fields of the outer header.',
-  'reply/same-macs': 'A responder that does the same with MAC addresses.',
   'reply/askers-mac':
     'An ARP responder that writes the addresses of the reply, and no source into the frame.',
+  'arp/frame-source': 'An ARP responder for several hosts, whose frames all have the address of the device.',
+  'neighbour/to-all-nodes':
+    'A responder that answers a solicitation from `::` to the group that it came to, and gives ff02::1 to none.',
   'reply/syn-not-acknowledged': 'A SYN proxy that copies the SYN’s number to `ack_seq`, and adds nothing.',
   'reply/reset-number': 'A program that answers every TCP segment with a reset whose number is 0.',
   'lengths/options': 'A SYN proxy that gives the maximum segment size with the length of its value, 2.',

@@ -4,7 +4,7 @@ import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { Replay } from '../replay.ts';
-import { bytes, data, ethernet, ipv4, udp } from '../test-support/packets.ts';
+import { bytes, data, ethernet, icmpv6, ipv4, udp, V6_A, V6_B } from '../test-support/packets.ts';
 import { isByChance } from './by-chance.ts';
 import { checkJudging } from './judging.ts';
 
@@ -24,7 +24,9 @@ function sending(body: string): Program {
 /** What is found, and whether by chance. */
 async function found(program: Program, packet: Uint8Array): Promise<(readonly [string, boolean])[]> {
   const judging = checkJudging(program, (id) =>
-    /^lengths\/decapsulated$|^reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)$/.test(id),
+    /^(lengths\/decapsulated|reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)|arp\/sender-mac|neighbour\/askers-address)$/.test(
+      id,
+    ),
   );
   const shown = { program: 'p', world: {}, stimuli: [{ packet }] };
   const replay = new Replay(program, [engine], judging);
@@ -49,6 +51,34 @@ it('an ARP reply from the address that the request came from is one only if it f
   const toAll = `*(u8 *)(r7 + 21) = 2\n${WRITE_OWN_MAC}`;
   expect(await found(sending(toAll), ASK)).toEqual([['reply/askers-mac', true]]);
   expect(await found(sending('*(u8 *)(r7 + 21) = 2'), ASK)).toEqual([['reply/askers-mac', false]]);
+});
+
+it('the sender of an ARP reply is whoever asked only if it follows the request, the frame’s source or another', async () => {
+  const asked = bytes(
+    ...[
+      [0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+      [2, 0, 0, 0, 0, 7],
+      [8, 6, 0, 1, 8, 0, 6, 4, 0, 1],
+    ],
+    ...[OWN_MAC, [10, 0, 0, 1], OWN_MAC, [10, 0, 0, 2]],
+  );
+  const answer = `*(u8 *)(r7 + 21) = 2\nr1 = *(u32 *)(r7 + 28)\nr2 = *(u32 *)(r7 + 38)
+    *(u32 *)(r7 + 28) = r2\n*(u32 *)(r7 + 38) = r1\n${WRITE_OWN_MAC}`;
+  const own = '*(u32 *)(r7 + 22) = 2\n*(u16 *)(r7 + 26) = 0x01aa';
+  expect(await found(sending(`${answer}\n${own}`), asked)).toEqual([['arp/sender-mac', true]]);
+  expect(await found(sending(answer), asked)).toEqual([['arp/sender-mac', false]]);
+});
+
+it('the address of a neighbour is that of whoever asked only if it follows the solicitation', async () => {
+  const body = icmpv6(135, [0, 0, 0, 0], bytes(V6_B, [1, 1], OWN_MAC));
+  const asked = ethernet(0x86dd, bytes(0x60, 0, 0, 0, 0, 32, 58, 255, V6_A, V6_B, body));
+  // Type, flags and option; source and destination change places.
+  const answer = `r0 = r7\nr0 += 86\nif r0 > r8 goto out\n*(u8 *)(r7 + 54) = 136\n*(u8 *)(r7 + 58) = 0x60
+    *(u8 *)(r7 + 78) = 2\nr1 = *(u8 *)(r7 + 37)\nr2 = *(u8 *)(r7 + 53)\n*(u8 *)(r7 + 37) = r2
+    *(u8 *)(r7 + 53) = r1`;
+  const own = '*(u32 *)(r7 + 80) = 2\n*(u16 *)(r7 + 84) = 0x01aa';
+  expect(await found(sending(`${answer}\n${own}`), asked)).toEqual([['neighbour/askers-address', true]]);
+  expect(await found(sending(answer), asked)).toEqual([['neighbour/askers-address', false]]);
 });
 
 const PACKET = ethernet(0x0800, ipv4(17, udp(data(8))));

@@ -5,6 +5,7 @@
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Judging } from '../judging.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
@@ -16,6 +17,8 @@ import { networkAt, repaired, transportOf } from './variants.ts';
 /** By invariant, the same packet with other addresses, each of which by itself would be wrong as well. */
 const ELSEWHERE: Readonly<Record<string, (packet: Uint8Array) => (Uint8Array | undefined)[]>> = {
   'reply/askers-mac': (packet) => [fromMac(packet)],
+  'arp/sender-mac': (packet) => [fromSender(packet)],
+  'neighbour/askers-address': (packet) => [fromNeighbour(packet)],
   // A constant may be the one or the other.
   'reply/same-macs': (packet) => [fromMac(packet), toMac(packet)],
   'reply/new-header-to-itself': (packet) => [
@@ -117,8 +120,13 @@ async function isFound(
 
 const MAC_SIZE = 6;
 const ARP = 0x0806;
-/** Where the sender's MAC address is in an ARP packet of Ethernet and IPv4. */
+const ARP_SIZE = 28;
+/** Where the sender's MAC address is in an ARP packet. */
+const SENDER_AT = 8;
+/** The same in a frame without a tag. */
 const ARP_SENDER = 22;
+/** Of a neighbour solicitation, in front of its options. */
+const SOLICITATION_SIZE = 24;
 
 /** From another host of the link, which in ARP says so itself. */
 function fromMac(packet: Uint8Array): Uint8Array | undefined {
@@ -131,6 +139,26 @@ function fromMac(packet: Uint8Array): Uint8Array | undefined {
   if (isArp && Buffer.compare(sender, source) === 0) places.push(ARP_SENDER);
   for (const at of places) change(copy, at + 3, 3);
   return copy;
+}
+
+/** From another sender of ARP, whatever the frame says. */
+function fromSender(packet: Uint8Array): Uint8Array | undefined {
+  let type = 2 * MAC_SIZE;
+  while (type + 4 < packet.length && isTpid((packet[type]! << 8) | packet[type + 1]!)) type += 4;
+  if (type + 2 + ARP_SIZE > packet.length) return undefined;
+  const copy = packet.slice();
+  change(copy, type + 2 + SENDER_AT + 3, 3);
+  return copy;
+}
+
+/** From a neighbour with another link-layer address, which its solicitation gives in the first option. */
+function fromNeighbour(packet: Uint8Array): Uint8Array | undefined {
+  const message = transportOf(packet);
+  const option = message === undefined ? 0 : message.at + SOLICITATION_SIZE;
+  if (message === undefined || option + 8 > message.end) return undefined;
+  const copy = packet.slice();
+  change(copy, option + 2 + 4, 2);
+  return repaired(copy, option + 2 + 4);
 }
 
 function toMac(packet: Uint8Array): Uint8Array | undefined {

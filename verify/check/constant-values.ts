@@ -43,11 +43,16 @@ const PACKET_HELPERS: ReadonlySet<string> = new Set(
 export class ConstantValues {
   readonly #instructions: TracedInstructions;
   readonly #steps: RunTrace['steps'];
+  readonly #takesPacket: boolean;
 
-  /** @throws {ObjectError} where the program cannot be read */
-  constructor(program: Program, { steps }: Pick<RunTrace, 'steps'>) {
+  /**
+   * @param takesPacket are values that come from the packet taken for constants, too? Nobody is to fill these in either.
+   * @throws {ObjectError} where the program cannot be read
+   */
+  constructor(program: Program, { steps }: Pick<RunTrace, 'steps'>, takesPacket: boolean = false) {
     this.#instructions = new TracedInstructions(program);
     this.#steps = steps;
+    this.#takesPacket = takesPacket;
   }
 
   /** Did all bytes of a range of the packet get constants, and nothing else last? Offsets as `data` stood in the end. */
@@ -97,12 +102,13 @@ export class ConstantValues {
     return false;
   }
 
-  /** A load of what a store of this frame put on the stack, or of what the compiler keeps apart from the instructions. */
+  /** A load of what a store of this frame put on the stack, or of what the compiler keeps apart from the instructions; or of the packet. */
   #isLoaded(at: number): boolean {
     const step = this.#steps[at]!;
     const { code, src, offset } = this.#instructions.at(step);
     const place = src === BPF_REG_FP ? 'fp' : this.#placeIn(src, at);
     if (place !== undefined && COMPILERS.test(place)) return true;
+    if (this.#takesPacket && offsetIn('data', place) !== undefined) return true;
     const base = offsetIn('fp', place);
     const size = accessSize(code);
     if (base === undefined || size === undefined || (code & MODE_MASK) !== BPF_MEM) return false;

@@ -5,11 +5,13 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { actionInvariant } from '../invariants/action.ts';
+import { arp } from '../invariants/arp.ts';
 import { broken } from '../invariants/broken.ts';
 import { decapsulation } from '../invariants/decapsulation.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
 import { laterFragments } from '../invariants/later-fragments.ts';
+import { neighbourDiscovery } from '../invariants/neighbour-discovery.ts';
 import { options } from '../invariants/options.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
@@ -36,6 +38,8 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     sameMacs,
     unanswerable,
     tcpAnswer,
+    neighbourDiscovery,
+    arp,
     options,
     decapsulation,
     broken,

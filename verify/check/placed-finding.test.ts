@@ -96,6 +96,41 @@ it('an address out of the packet is the map’s where the packet’s own is a ke
   expect(await severity('40', 'r9 = *(u32 *)(r7 + 44)')).toBe('error');
 });
 
+it('a zero that nobody filled in is no error, also where another variable was filled in', async () => {
+  const severity = async (value: string, world: object): Promise<string> => {
+    const main = `r7 = *(u32 *)(r1 + 0)
+    r8 = *(u32 *)(r1 + 4)
+    r0 = r7
+    r0 += 60
+    if r0 > r8 goto pass
+    r9 = ${value}
+    *(u32 *)(r7 + 26) = r9
+    r0 = 3
+    exit
+    ${PASS}`;
+    const program: Program = {
+      ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+      object: writeElf({ main }, [], { '.rodata': { mac: [0, 0, 0, 0] }, '.data': { other: [0, 0, 0, 0] } }),
+    };
+    const breach = { invariant: 'arp/sender-mac', at: 26, size: 4, got: '0' };
+    const shown = { program: 'p', world, stimuli: [{ packet: data(64).fill(0, 40, 48) }] };
+    const finding = {
+      ...{ invariant: breach.invariant, severity: 'error', summary: 'it', confirmedBy: [] },
+      divergence: { case: shown, finding: { breach } },
+    } as unknown as CheckFinding;
+    return (await placedFinding({ program }, finding)).severity;
+  };
+  const variable = 'map[.rodata]+0\nr9 = *(u32 *)(r9 + 0)';
+  const other = { globals: { other: Uint8Array.of(1, 0, 0, 0) } };
+  expect(await severity(variable, {})).toBe('warning');
+  expect(await severity(variable, other)).toBe('info');
+  for (const world of [{}, other]) {
+    expect(await severity('0', world)).toBe('error');
+    // Nobody is to fill in a field of the packet.
+    expect(await severity('*(u32 *)(r7 + 44)', world)).toBe('error');
+  }
+});
+
 it('a checksum is a note where a ready-made sum goes into it, and an error where the program had all it takes', async () => {
   const begin = `r7 = *(u32 *)(r1 + 0)
     r8 = *(u32 *)(r1 + 4)

@@ -13,13 +13,18 @@ import { decidingLine, hasContents, traceOf } from './probe.ts';
 
 /** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
 const DEPENDS_ON_CONTENTS =
-  /^(action|redirect|reply|ttl|protocol)\/|^ethertype\/(?!compared)|^fragments\/ports-read$|^lengths\/misplaced$/;
+  /^(action|redirect|reply|ttl|protocol|arp|neighbour)\/|^ethertype\/(?!compared)|^fragments\/ports-read$|^lengths\/misplaced$/;
 
 /** What may come ready-made: a header, the sum of one, the difference that a change makes to it. */
 const READY_MADE = /^(checksum|lengths)\//;
 
 /** Fields that are 0, which a map or a variable may hold until somebody fills it in. */
-const ZEROS: ReadonlySet<string> = new Set(['reply/zero-source', 'ttl/zero', 'reply/reset-number']);
+const ZEROS: ReadonlySet<string> = new Set([
+  'reply/zero-source',
+  'ttl/zero',
+  'reply/reset-number',
+  'arp/sender-mac',
+]);
 
 /** With the line that decided, and no error where it took a map's contents that the test made up. */
 export async function placedFinding(
@@ -39,16 +44,15 @@ export async function placedFinding(
   if (worlds !== undefined || program.definition !== undefined) return placed;
   const isMadeUp = hasContents(divergence.case.world);
   const isZero = ZEROS.has(placed.invariant) && divergence.finding.breach?.got === '0';
-  if (isZero && !isMadeUp && !(await isConstant(program, divergence)))
-    return { ...placed, severity: 'warning' };
   if (READY_MADE.test(finding.invariant) && (await isReadyMade(program, divergence)))
     return {
       ...placed,
       severity: 'info',
       summary: `${placed.summary} (with a ready-made header, sum or difference, whose contents nobody stated)`,
     };
-  if (!isMadeUp || !DEPENDS_ON_CONTENTS.test(finding.invariant)) return placed;
-  if (!(await isFromMap(program, divergence))) return placed;
+  const mayDepend = isMadeUp && DEPENDS_ON_CONTENTS.test(finding.invariant);
+  if (!mayDepend || !(await isFromMap(program, divergence)))
+    return isZero && !(await isConstant(program, divergence)) ? { ...placed, severity: 'warning' } : placed;
   return {
     ...placed,
     severity: 'info',
@@ -67,14 +71,14 @@ async function betterLine(
   return source === undefined && decides ? decidingLine(program, divergence.case) : undefined;
 }
 
-/** Are the bytes in question the program's own constants, and none that a map or a variable holds? */
+/** Are the bytes in question the program's own constants or the packet's, and none that a map or a variable holds? */
 async function isConstant(
   program: Program,
   { case: shown, finding: { breach } }: Divergence,
 ): Promise<boolean> {
   const trace = await traceOf(program, shown);
   if (trace === undefined || breach === undefined) return false;
-  return new ConstantValues(program, trace).isWritten(breach.at, breach.at + breach.size);
+  return new ConstantValues(program, trace, true).isWritten(breach.at, breach.at + breach.size);
 }
 
 /**

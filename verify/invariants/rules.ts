@@ -1,8 +1,10 @@
 /** The register of everything that `check` can find, in the order of docs/invariants.md. */
 import { ACTION_RULES } from './action.ts';
+import { ARP_RULES } from './arp.ts';
 import { CHECKSUM_RULES } from './checksum-rules.ts';
 import { FRAME_RULES } from './frame-rules.ts';
 import { LOOKUP_RULES } from './lookup-rules.ts';
+import { NEIGHBOUR_RULES } from './neighbour-discovery.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
 import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
@@ -25,6 +27,8 @@ const HEADER_RULES: readonly Rule[] = [
   ...REPLY_TARGET_RULES,
   ...UNANSWERABLE_RULES,
   ...TCP_ANSWER_RULES,
+  ...NEIGHBOUR_RULES,
+  ...ARP_RULES,
 ];
 
 export const RULES: readonly Rule[] = [
