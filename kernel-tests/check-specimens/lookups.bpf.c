@@ -52,6 +52,59 @@ PROGRAM int source_mac_left(CONTEXT *ctx)
 	return bpf_redirect(fib.ifindex, 0);
 }
 
+/* Takes the two addresses of the lookup for each other. */
+PROGRAM int macs_exchanged(CONTEXT *ctx)
+{
+	struct bpf_fib_lookup fib = {};
+	struct packet packet;
+
+	if (!may_be_routed(ctx, &packet))
+		return PASS;
+	ask_for(ctx, &packet, &fib);
+	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return PASS;
+	lower_ttl(packet.ip, 1);
+	__builtin_memcpy(packet.data, FAULTY_OR_RIGHT(fib.smac, fib.dmac), ETH_ALEN);
+	__builtin_memcpy(packet.data + ETH_ALEN, FAULTY_OR_RIGHT(fib.dmac, fib.smac), ETH_ALEN);
+	return bpf_redirect(fib.ifindex, 0);
+}
+
+/* Asks for the way from the destination to the source. */
+PROGRAM int addresses_exchanged(CONTEXT *ctx)
+{
+	struct bpf_fib_lookup fib = {};
+	struct packet packet;
+
+	if (!may_be_routed(ctx, &packet))
+		return PASS;
+	ask_for(ctx, &packet, &fib);
+	fib.ipv4_src = FAULTY_OR_RIGHT(packet.ip->daddr, packet.ip->saddr);
+	fib.ipv4_dst = FAULTY_OR_RIGHT(packet.ip->saddr, packet.ip->daddr);
+	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return PASS;
+	lower_ttl(packet.ip, 1);
+	__builtin_memcpy(packet.data, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(packet.data + ETH_ALEN, fib.smac, ETH_ALEN);
+	return bpf_redirect(fib.ifindex, 0);
+}
+
+/* Sends out of the device that it asked about. */
+PROGRAM int device_left(CONTEXT *ctx)
+{
+	struct bpf_fib_lookup fib = {};
+	struct packet packet;
+
+	if (!may_be_routed(ctx, &packet))
+		return PASS;
+	ask_for(ctx, &packet, &fib);
+	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return PASS;
+	lower_ttl(packet.ip, 1);
+	__builtin_memcpy(packet.data, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(packet.data + ETH_ALEN, fib.smac, ETH_ALEN);
+	return bpf_redirect(FAULTY_OR_RIGHT(ctx->ingress_ifindex, fib.ifindex), 0);
+}
+
 /* Takes a route without a neighbour for one that can be used. */
 PROGRAM int no_neighbour(CONTEXT *ctx)
 {

@@ -45,10 +45,20 @@ export function goesThere(run: TracedRun, { asked, answered }: LookedUp): boolea
   const device = deviceOf(answered);
   const delivery = deliveryOf(run.hook, run.action);
   if (delivery === DELIVERY.sentBack) return device === deviceOf(asked);
-  if (delivery !== DELIVERY.redirected) return false;
-  const call = run.trace.steps.findLast(({ call: one }) => one?.name.startsWith('bpf_redirect'))?.call;
-  const target = call?.arguments[TARGET_ARGUMENTS[call.name] ?? -1];
-  return target !== undefined && Number(BigInt.asUintN(32, target)) === device;
+  return delivery === DELIVERY.redirected && targetOf(run, TARGET_ARGUMENTS) === device;
+}
+
+/** Was it `bpf_redirect` that sent the frame out of the device which was asked about, and gave the lookup another one? */
+export function goesBackOut(run: TracedRun, { asked, answered }: LookedUp): boolean {
+  if (deliveryOf(run.hook, run.action) !== DELIVERY.redirected) return false;
+  return deviceOf(answered) !== deviceOf(asked) && targetOf(run, { bpf_redirect: 0 }) === deviceOf(asked);
+}
+
+/** Where the last call of a run sent the frame; undefined where it was another helper than these. */
+function targetOf({ trace }: TracedRun, places: Readonly<Record<string, number>>): number | undefined {
+  const call = trace.steps.findLast(({ call: one }) => one?.name.startsWith('bpf_redirect'))?.call;
+  const target = call?.arguments[places[call.name] ?? -1];
+  return target === undefined ? undefined : Number(BigInt.asUintN(32, target));
 }
 
 /** Of a map of devices, the key: where it is a lookup's device, the map has each under its own number. */
@@ -86,6 +96,15 @@ export function isAbout({ asked }: LookedUp, frame: Uint8Array): boolean {
   const addresses = addressesOfFrame(frame);
   if (addresses === undefined || addresses.family !== asked[FIB_PARAMETER.family]) return false;
   return isAt(asked, FIB_PARAMETER.destination, addresses.destination);
+}
+
+/** Does a lookup ask for the way from where a frame goes to where it comes from? */
+export function isAboutReverse({ asked }: LookedUp, frame: Uint8Array): boolean {
+  const addresses = addressesOfFrame(frame);
+  if (addresses === undefined || addresses.family !== asked[FIB_PARAMETER.family]) return false;
+  const { source, destination } = addresses;
+  if (Buffer.compare(source, destination) === 0) return false;
+  return isAt(asked, FIB_PARAMETER.source, destination) && isAt(asked, FIB_PARAMETER.destination, source);
 }
 
 /** Do these bytes stand at a place of others? */

@@ -11,7 +11,16 @@ import {
   FIB_PARAMETER,
 } from '../../sim/runtime/fib.ts';
 import { type CallRemark, lineOf, placeOf, type TracedRun } from './call-remark.ts';
-import { goesThere, isAbout, isAt, type LookedUp, lookupsOf } from './looked-up.ts';
+import {
+  deviceOf,
+  goesBackOut,
+  goesThere,
+  isAbout,
+  isAboutReverse,
+  isAt,
+  type LookedUp,
+  lookupsOf,
+} from './looked-up.ts';
 
 const MAC = 6;
 
@@ -31,11 +40,17 @@ function isResolved({ result, flags }: LookedUp): boolean {
 
 function ofResolved(run: TracedRun, lookup: LookedUp): CallRemark | undefined {
   const { came, left } = run;
-  const isAsked = isAbout(lookup, left) || isAbout(lookup, came);
-  if (!isAsked || !goesThere(run, lookup)) return undefined;
   const { answered } = lookup;
   const next = answered.subarray(FIB_PARAMETER.destinationMac, FIB_PARAMETER.destinationMac + MAC);
   const own = answered.subarray(FIB_PARAMETER.sourceMac, FIB_PARAMETER.sourceMac + MAC);
+  const hasBoth = isAt(left, 0, next) && isAt(left, MAC, own);
+  if (hasBoth && goesBackOut(run, lookup)) return otherDevice(lookup);
+  if (!goesThere(run, lookup)) return undefined;
+  // Who looks the way back up compares devices with it, and has the addresses from elsewhere.
+  if (hasBoth && isAboutReverse(lookup, left) && isAboutReverse(lookup, came)) return exchanged(lookup);
+  if (!isAbout(lookup, left) && !isAbout(lookup, came)) return undefined;
+  if (isAt(left, 0, own) && isAt(left, MAC, next) && !isAt(own, 0, next))
+    return fault(lookup, 'lookup/macs-exchanged', 0, next, left.subarray(0, MAC), EXCHANGED);
   if (isAt(left, 0, came.subarray(0, MAC)) && !isAt(left, 0, next))
     return fault(lookup, 'lookup/mac-left', 0, next, left.subarray(0, MAC), TO_ITSELF);
   if (!isAt(left, 0, next)) return undefined;
@@ -44,6 +59,31 @@ function ofResolved(run: TracedRun, lookup: LookedUp): CallRemark | undefined {
   return undefined;
 }
 
+/** The frame has the addresses of the route, and goes where it came from. */
+function otherDevice(lookup: LookedUp): CallRemark {
+  const { step, asked, answered } = lookup;
+  const breach = {
+    ...{ invariant: 'lookup/device-left', at: 0, size: 2 * MAC },
+    ...{ expected: `device ${deviceOf(answered)}`, got: `device ${deviceOf(asked)}` },
+    sentence: `bpf_fib_lookup gave the device ${deviceOf(answered)}, and the frame goes out of ${deviceOf(asked)}, where it came in, with the MAC addresses for the other one`,
+  };
+  return { place: `${placeOf(step)} ${breach.invariant}`, fault: { breach, ...lineOf(step) } };
+}
+
+/** The frame goes where the packet came from: the lookup took source and destination for each other. */
+function exchanged(lookup: LookedUp): CallRemark {
+  const { step } = lookup;
+  const breach = {
+    ...{ invariant: 'lookup/addresses-exchanged', at: 0, size: MAC },
+    ...{ expected: 'the way to its destination', got: 'the way to its source' },
+    sentence:
+      'the route was looked up from the packet’s destination to its source, and the frame goes that way',
+  };
+  return { place: `${placeOf(step)} ${breach.invariant}`, fault: { breach, ...lineOf(step) } };
+}
+
+const EXCHANGED =
+  'the frame goes to the device of the route with the device’s own MAC address as its destination, and the next hop’s as its source';
 const TO_ITSELF =
   'the frame goes to the device of the route with the destination MAC address that it came with, not the next hop’s';
 const FROM_OTHERS =

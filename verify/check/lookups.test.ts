@@ -125,6 +125,43 @@ describe('the MAC addresses of a route', () => {
     expect(await found(router({ use: isFound, out: 'r0 = 2\nexit' }))).toEqual([]);
   });
 
+  it('are not the other way round', async () => {
+    const use = `${isFound}\n${written(0, 52)}\n${written(6, 58)}`;
+    expect(await found(router({ use }))).toEqual(['lookup/macs-exchanged: 02:00:00:00:02:03']);
+    expect(await found(router({ use, out: 'r0 = 2\nexit' }))).toEqual([]);
+    // To the device whose own address it is, the frame came so.
+    const packets = PACKETS.map((packet) => {
+      const copy = packet.slice();
+      copy.set(macFromText('02:00:00:00:02:03'), 0);
+      return copy;
+    });
+    expect(await found(router(), { packets })).toEqual([]);
+    expect(await found(router({ use }), { packets })).toEqual(['lookup/macs-exchanged: 02:00:00:00:02:03']);
+  });
+
+  it('are for the device of the route', async () => {
+    const out = redirected.replace('*(u32 *)(r10 - 56)', '*(u32 *)(r6 + 12)');
+    expect(await found(router({ out }))).toEqual(['lookup/device-left: device 2']);
+    // A third device is a decision of the program's own, and one of one device has no other.
+    expect(await found(router({ out: redirected.replace('*(u32 *)(r10 - 56)', '5') }))).toEqual([]);
+    expect(await found(router({ out: 'r0 = 3\nexit' }))).toEqual([]);
+    expect(await found(router({ use: `${isFound}\n${toFixed}`, out }))).toEqual([]);
+  });
+
+  it('are of the way to the destination', async () => {
+    const parameters = IPV4_PARAMETERS.replace('(r7 + 26)', '(r7 + 99)')
+      .replace('(r7 + 30)', '(r7 + 26)')
+      .replace('(r7 + 99)', '(r7 + 30)');
+    expect(await found(router({ parameters }))).toEqual([
+      'lookup/addresses-exchanged: the way to its source',
+    ]);
+    expect(await found(router({ parameters, use: isFound, out: 'r0 = 2\nexit' }))).toEqual([]);
+    // An answer goes that way.
+    const turned = `${isFound}\n${dmac}\n${smac}
+      r1 = *(u32 *)(r7 + 26)\nr2 = *(u32 *)(r7 + 30)\n*(u32 *)(r7 + 26) = r2\n*(u32 *)(r7 + 30) = r1`;
+    expect(await found(router({ parameters, use: turned }))).toEqual([]);
+  });
+
   it('are no matter where the way back to the source is looked up, to compare devices', async () => {
     const back = IPV4_PARAMETERS.replace('*(u32 *)(r7 + 30)', '*(u32 *)(r7 + 26)');
     expect(await found(router({ parameters: back, use: isFound }))).toEqual([]);

@@ -33,6 +33,24 @@ export const LOOKUP_RULES: readonly Rule[] = [
     'The frame has the next hop’s MAC address, and bears the address of the host that it came from as its source: switches on the way learn that this host is here, and send what is meant for it to the wrong place. Copy `smac` into the frame.',
   ),
   rule(
+    'lookup/macs-exchanged',
+    'error',
+    'A routed frame with the MAC addresses of the lookup the wrong way round',
+    '`dmac` is the next hop’s address and belongs in the frame’s destination, `smac` is that of the device of the route and belongs in its source. The other way round, the frame goes to the device that it leaves from, and no neighbour takes it.',
+  ),
+  rule(
+    'lookup/addresses-exchanged',
+    'error',
+    'A route looked up from the packet’s destination to its source',
+    'The parameters of `bpf_fib_lookup` hold the destination of the packet as the source, and the source as the destination, and the frame goes that way: back to where it came from. To look the way back up is right where only the device is compared, as a check of source addresses does.',
+  ),
+  rule(
+    'lookup/device-left',
+    'error',
+    'A routed frame sent out of the device that it came in by',
+    '`bpf_fib_lookup` gave the device of the route in `ifindex`, and `bpf_redirect` was called with the device that was asked about, which the packet came in by: the frame has the MAC addresses of one network, and goes out to another. XDP_TX is not judged: some have one device only.',
+  ),
+  rule(
     'lookup/no-neighbour',
     'error',
     'A routed frame with MAC addresses that the lookup did not fill in',
