@@ -31,6 +31,7 @@ import {
 } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
+import { Approach, Nearest } from './approach.ts';
 import type { Background } from './background.ts';
 import { changeSequence, isChoosable, isFree, repaired } from './change-case.ts';
 import { Combinations } from './combinations.ts';
@@ -124,6 +125,11 @@ const MENDING = 0.2;
 const REPEATING = 0.02;
 /** The share of the effort that new combinations of known ways may take. */
 const COMBINING = 0.25;
+/** The shares of the effort that leading up to one way may take that hangs on how often a loop met something, and to all of them. */
+const APPROACHING = 0.15;
+const APPROACHING_ALL = 0.45;
+/** Kept cases from which it begins, where none came near. */
+const MOST_BEGINNINGS = 24;
 /** Cases that are kept for a combination. */
 const MAX_COMBINED = 32;
 
@@ -137,6 +143,8 @@ interface Kept {
   readonly changes: ReadonlySet<string>;
   /** Instructions that it runs. */
   readonly cost: number;
+  /** Of its branches, those that are solved; absent: the wanted ones. */
+  readonly where?: Where;
 }
 
 /** A case that is kept for the ways that it goes together. */
@@ -192,6 +200,12 @@ class Guide {
   #mended = 0;
   #lastFind = 0;
   readonly #edges = new Map<number, Edge>();
+  /** Lookups that have found an entry that nobody but guidance made, where packets make them, too. */
+  readonly #fills = new Set<string>();
+  /** Ways that were seen to hang on what a world states in a map. */
+  readonly #askedOfMaps = new Set<number>();
+  readonly #nearest = new Nearest();
+  #lastRun: TracedRun | undefined;
 
   constructor(program: Program, options: GuideOptions) {
     this.#program = program;
@@ -218,6 +232,7 @@ class Guide {
     this.#answerAll();
     this.#drain();
     this.#extendLater();
+    this.#approach();
     this.#combine(this.#others);
     this.#explore();
     this.#combine([]);
@@ -275,6 +290,7 @@ class Guide {
   #try(sequence: Sequence, before?: Sequence): boolean {
     if (this.#isOver()) return false;
     const run = this.#runs.run(sequence);
+    this.#lastRun = run;
     if (run === undefined) {
       // The machine may not even take it: a helper that programs of its kind cannot call, say.
       if (this.#runs.machineOf(sequence.world) === undefined) this.#noteStopping(sequence.world);
@@ -288,6 +304,7 @@ class Guide {
         return this.#try({ ...sequence, world: this.#withStatedGlobals(sequence.world) });
       }
     }
+    this.#nearest.note(run, sequence);
     for (const name of run.trace.memory.changedGlobals) this.#ownGlobals.add(name);
     for (const call of run.trace.calls) this.#noteAnswer(sequence, call);
     const isOther = !this.#paths.has(run.signature);
@@ -297,11 +314,28 @@ class Guide {
     }
     const isCombination = sequence.stimuli.length === 1 && this.#combinations?.enter(run) === true;
     if (run.fresh.length === 0) {
+      if (this.#presets && this.#asksAnew(run.trace))
+        this.#queue.push({ sequence, fresh: [], changes: NONE, cost: 0, where: 'everywhere' });
       if (isCombination) this.#keepCombined(sequence, run, before);
       return false;
     }
     this.#keep(sequence, run, before);
     return true;
+  }
+
+  /**
+   * Does a condition hang on what the world states in a map, for the first time? What the program itself wrote there could only be led
+   * to; now it can be solved, also where both ways are known, as they lead to conditions further on.
+   */
+  #asksAnew({ branches }: FlowTrace): boolean {
+    const before = this.#askedOfMaps.size;
+    for (const branch of branches) {
+      const id = edgeId(opposite(branch));
+      if (this.#askedOfMaps.has(id)) continue;
+      const fields = fieldsOf(branch.a, fieldsOf(branch.b));
+      if ([...fields].some(({ kind }) => kind === 'map')) this.#askedOfMaps.add(id);
+    }
+    return this.#askedOfMaps.size > before;
   }
 
   #keepCombined(sequence: Sequence, { signature, stopped }: TracedRun, before: Sequence | undefined): void {
@@ -386,7 +420,7 @@ class Guide {
     while (!this.#isOver() && this.#spent < until) {
       const next = this.#queue.shift();
       if (next === undefined) return;
-      this.#follow(next);
+      this.#follow(next, next.where);
       if (next.changes.size > 0) this.#extendInTime(next);
     }
   }
@@ -567,8 +601,12 @@ class Guide {
     for (const { world } of withFilled(sequence.world, call, background.machine)) {
       const filled = { ...sequence, world };
       if (this.#try(filled) || !this.#presets) continue;
-      // That there is an entry is known, from packets before. What it says decides only now that it may say anything.
-      this.#queue.push({ sequence: filled, fresh: [], changes: NONE, cost: 0 });
+      // That there is an entry is known, from packets before. What it says decides only now that it may say anything: also where both
+      // ways are known, they are of what the program wrote there itself.
+      const from = `${call.program} ${call.slot}`;
+      const how = this.#fills.has(from) ? 'wanted' : 'everywhere';
+      this.#fills.add(from);
+      this.#queue.push({ sequence: filled, fresh: [], changes: NONE, cost: 0, where: how });
     }
   }
 
@@ -611,6 +649,61 @@ class Guide {
         const answer = answerCall(world, stimuli, call, value, machine, choosable);
         if (answer !== undefined) this.#try({ stimuli, ...answer });
       }
+    }
+  }
+
+  /** Leads up to ways that hang on numbers which only runs make, such as how often a loop met something. */
+  #approach(): void {
+    const all = this.#spent + this.#effort * APPROACHING_ALL;
+    let until = 0;
+    const approach = new Approach({
+      runs: this.#runs,
+      attempt: (sequence, before) => {
+        this.#try(sequence, before);
+        return this.#lastRun;
+      },
+      otherWays: (sequence, run, index) => this.#otherWays(sequence, run, index),
+      isOver: () => this.#isOver() || this.#spent > until,
+    });
+    // What one way leads to may hang on a number, too, or bring a case nearer to another way.
+    for (let found = -1; found < this.#kept.length; ) {
+      found = this.#kept.length;
+      for (const id of this.#edges.keys()) {
+        const nearest = this.#nearest.get(id);
+        if (this.#runs.count(id) > 0 || nearest === undefined || this.#spent > all) continue;
+        until = Math.min(all, this.#spent + this.#effort * APPROACHING);
+        approach.lead(id, nearest, this.#beginnings());
+        this.#drain();
+      }
+    }
+  }
+
+  /** The shortest of the kept cases: what is short yet can be led anywhere. */
+  #beginnings(): Sequence[] {
+    return this.#kept
+      .slice()
+      .sort((a, b) => a.cost - b.cost)
+      .slice(0, MOST_BEGINNINGS)
+      .map(({ sequence }) => sequence);
+  }
+
+  *#otherWays(sequence: Sequence, { trace }: TracedRun, index: number): Generator<Sequence> {
+    const machine = this.#runs.machineOf(sequence.world);
+    if (machine === undefined) return;
+    const { branches, calls } = trace;
+    const background = this.#backgroundOf(sequence, machine, calls);
+    const choices: Choices = (field) => (field.kind === 'call' ? answersOf(calls[field.call]!) : undefined);
+    this.#solved += SOLVING;
+    const onSearch = (nodes: number): void => {
+      this.#solved += nodes / NODES;
+    };
+    const choosable = isChoosable(background);
+    const solutions = solveBranch(branches[index]!, branches.slice(0, index), choosable, onSearch, choices);
+    // What has no room yet gets some, before bytes in front of it make it shorter.
+    const grows = (one: Assignment): boolean => [...one.keys()].some(({ kind }) => kind === 'length');
+    for (const solution of [...solutions.filter(grows), ...solutions.filter((one) => !grows(one))]) {
+      const changed = changeSequence(sequence, solution, background);
+      if (changed !== undefined) yield changed;
     }
   }
 

@@ -4,8 +4,10 @@
  */
 import { reachOf, WAY } from '../../sim/ebpf/analysis/reach.ts';
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
+import { distanceTo } from '../../sim/ebpf/dataflow/distance.ts';
 import { FlowMemory } from '../../sim/ebpf/dataflow/flow-memory.ts';
-import { FlowTracer } from '../../sim/ebpf/dataflow/flow-tracer.ts';
+import { oppositeOf } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import { FlowTracer, type PlainComparison } from '../../sim/ebpf/dataflow/flow-tracer.ts';
 import { CALL, isConditionalJump } from '../../sim/ebpf/instruction.ts';
 import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
@@ -43,6 +45,18 @@ export interface TracedRun {
   readonly signature: number;
   /** Did the machine stop the program on one of the packets? */
   readonly stopped: boolean;
+  /** Ways that no run has gone, where the program compared numbers that depend on no input: by how little these missed. */
+  readonly missed: ReadonlyMap<number, Missed>;
+}
+
+/** How a run came to a conditional jump, and went the other way. */
+export interface Missed {
+  /** By how much what is compared would have to change. */
+  readonly distance: number;
+  /** How often it came there. */
+  readonly times: number;
+  /** The ways that it went last before, the latest last. */
+  readonly behind: readonly number[];
 }
 
 /** A conditional jump or tail call, and one of its ways. */
@@ -64,6 +78,9 @@ const ENDS = 2 ** 40;
 const CHANGES = 2 ** 51;
 /** Values that one instruction may write to a map and be new. */
 const MAX_VALUES = 16;
+
+/** Ways before a comparison that are remembered. */
+const MOST_BEHIND = 4;
 
 /** What a run costs besides its instructions, in these. */
 const RUN_COST = 60;
@@ -95,6 +112,10 @@ export class TracedRuns {
   #fresh: { id: number; packet: number }[] = [];
   #stopped = false;
   #gone = new Set<number>();
+  #missed = new Map<number, Missed>();
+  /** Ways that the run went last, the latest last. */
+  #last: number[] = [];
+  readonly #watched = new Set<number>();
   #packet = 0;
   /** Instructions that ran in all. */
   steps = 0;
@@ -143,10 +164,12 @@ export class TracedRuns {
     }
     const tracer = new FlowTracer(
       new FlowMemory(machine, this.#options.forgetsMaps),
-      (program, slot, taken) => this.#hit(edgeId({ program, slot, taken })),
-      this.#options.followsStack,
+      (program, slot, taken) => this.#go(edgeId({ program, slot, taken })),
+      { followsStack: this.#options.followsStack, onPlain: (compared) => this.#compare(compared) },
     );
     this.#fresh = [];
+    this.#missed = new Map();
+    this.#last = [];
     this.#stopped = false;
     this.#gone = new Set();
     interpreter.tracer = tracer;
@@ -167,7 +190,27 @@ export class TracedRuns {
       ways: this.#gone,
       signature: signatureOf(this.#gone),
       stopped: this.#stopped,
+      missed: this.#missed,
     };
+  }
+
+  /** By how much numbers that no input can be solved for miss a way that no run has gone, or that somebody watches. */
+  #compare({ program, slot, taken, comparison, bits, numbers }: PlainComparison): void {
+    const id = edgeId({ program, slot, taken: !taken });
+    if (this.count(id) > 0 && !this.#watched.has(id)) return;
+    const distance = distanceTo(taken ? oppositeOf(comparison) : comparison, bits, ...numbers());
+    const before = this.#missed.get(id);
+    const isNearer = before === undefined || distance < before.distance;
+    this.#missed.set(id, {
+      distance: isNearer ? distance : before.distance,
+      times: (before?.times ?? 0) + 1,
+      behind: isNearer ? this.#last.slice(0, -1) : before.behind,
+    });
+  }
+
+  /** From now on, runs say by how much they miss this way, though runs have gone it. */
+  watch(id: number): void {
+    this.#watched.add(id);
   }
 
   /** What a program writes to a map is new if its constant parts are: states, not counters or copies of packets. */
@@ -182,6 +225,12 @@ export class TracedRuns {
     }
     this.#packet = packet;
     this.#hit(CHANGES + place * MAX_VALUES + index);
+  }
+
+  #go(id: number): void {
+    this.#hit(id);
+    this.#last.push(id);
+    if (this.#last.length > MOST_BEHIND + 1) this.#last.shift();
   }
 
   #hit(id: number): void {

@@ -146,7 +146,7 @@ describe('bytes of the stack that the program never wrote', () => {
   function compared(text: string, followsStack: boolean): Operand | undefined {
     const machine = new Machine(testObject({ main: text }), { stackFill: STACK_FILL });
     const interpreter = new Interpreter(machine);
-    const tracer = new FlowTracer(new FlowMemory(machine), () => {}, followsStack);
+    const tracer = new FlowTracer(new FlowMemory(machine), () => {}, { followsStack });
     interpreter.tracer = tracer;
     const { bytes } = FRAMES[0]!;
     machine.begin('xdp', bytes, 0, bytes.length, 0, 1, 0);

@@ -67,6 +67,24 @@ const MAX_STEPS = 60_000;
 /** Of what is noted. */
 const MAX_NOTES = 3_000;
 
+/** What a jump compares that depends on no input, to whoever wants to know how far it is from going the other way. */
+export interface PlainComparison {
+  readonly program: number;
+  readonly slot: number;
+  readonly taken: boolean;
+  readonly comparison: Comparison;
+  readonly bits: 32 | 64;
+  /** Both sides. */
+  readonly numbers: () => readonly [bigint, bigint];
+}
+
+export interface FlowTracerOptions {
+  /** Are bytes of the stack that the program never wrote inputs, too? Default: no. */
+  readonly followsStack?: boolean | undefined;
+  /** Is told of each conditional jump that compares nothing but numbers that depend on no input: how often a loop ran, say. */
+  readonly onPlain?: (compared: PlainComparison) => void;
+}
+
 export class FlowTracer implements Tracer, FlowTrace {
   readonly branches: FlowBranch[] = [];
   readonly calls: FlowCall[] = [];
@@ -75,6 +93,7 @@ export class FlowTracer implements Tracer, FlowTrace {
   /** Is told of every conditional jump and tail call: which way it went. */
   readonly #onEdge: (program: number, slot: number, taken: boolean) => void;
   readonly #followsStack: boolean;
+  readonly #onPlain: FlowTracerOptions['onPlain'];
   /** Of r0 to r10 of each frame; undefined: a number that depends on no input. */
   readonly #registers: (Operand | undefined)[] = new Array(REGISTERS * STACK_FRAMES).fill(undefined);
   readonly #resume: (Resume | 'local' | undefined)[] = new Array(STACK_FRAMES).fill(undefined);
@@ -91,15 +110,15 @@ export class FlowTracer implements Tracer, FlowTrace {
   exitSlot = 0;
   readonly #effectPlaces = new Set<string>();
 
-  /** @param followsStack are bytes of the stack that the program never wrote inputs, too? */
   constructor(
     memory: FlowMemory,
     onEdge: (program: number, slot: number, taken: boolean) => void,
-    followsStack: boolean = false,
+    { followsStack = false, onPlain }: FlowTracerOptions = {},
   ) {
     this.memory = memory;
     this.#onEdge = onEdge;
     this.#followsStack = followsStack;
+    this.#onPlain = onPlain;
   }
 
   /** To be called when a packet is in place and before it runs. */
@@ -365,9 +384,14 @@ export class FlowTracer implements Tracer, FlowTrace {
       ? compareWords(comparison, bits, lo[d]!, hi[d]!, lo[src[pc]!]!, hi[src[pc]!]!)
       : compareWords(comparison, bits, lo[d]!, hi[d]!, imm[pc]!, imm[pc]! >> 31);
     this.#onEdge(program.index, pc, taken);
-    if ((a === undefined && b === undefined) || this.branches.length >= MAX_NOTES) return;
-    const left = a ?? concrete(state, d);
-    const right = b ?? (isRegister ? concrete(state, src[pc]!) : BigInt.asUintN(64, BigInt(imm[pc]!)));
+    const right = (): bigint =>
+      isRegister ? concrete(state, src[pc]!) : BigInt.asUintN(64, BigInt(imm[pc]!));
+    if (a === undefined && b === undefined) {
+      const numbers = (): readonly [bigint, bigint] => [concrete(state, d), right()];
+      this.#onPlain?.({ program: program.index, slot: pc, taken, comparison, bits, numbers });
+      return;
+    }
+    if (this.branches.length >= MAX_NOTES) return;
     this.branches.push({
       packet: this.#packet,
       program: program.index,
@@ -375,8 +399,8 @@ export class FlowTracer implements Tracer, FlowTrace {
       taken,
       comparison,
       bits,
-      a: left,
-      b: right,
+      a: a ?? concrete(state, d),
+      b: b ?? right(),
     });
   }
 }
