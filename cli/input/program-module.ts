@@ -10,6 +10,7 @@ import { reasonOf, ShapeError } from '../../sim/runtime/shape-error.ts';
 import { inputFailure, reportError } from '../failure.ts';
 import { placeOfError } from './error-place.ts';
 import { rememberModule } from './module-errors.ts';
+import { provideOwnPackage } from './own-package.ts';
 import { isThere, requireRegularFile } from './read-file.ts';
 
 const HOW_TO = 'docs/your-own-program.md shows a definition.';
@@ -65,6 +66,7 @@ export async function importDefault(path: string): Promise<unknown> {
     process.on('beforeExit', idle);
     process.on('exit', ended);
   }
+  provideOwnPackage();
   try {
     return await (/ts$/.test(path) ? importTypeScript(url) : defaultOf(await import(url)));
   } catch (error) {
