@@ -118,8 +118,8 @@ function hold(rows: readonly Row[]): void {
 
 function record(): void {
   describe('objects for tests without a compiler', () => {
-    // At TC, counters, other kernels and what the verifier refuses are as at XDP.
-    const alike = /\/(counters|refused|versions)$/;
+    // At TC, counters, other kernels and what the verifier refuses are as at XDP; errors are made there alone.
+    const alike = /\/(counters|errors|refused|versions)$/;
     const sources = [...new Set(OWN_SPECIMENS.map(({ source }) => source))];
     it.each(
       sources.flatMap((source) =>

@@ -113,6 +113,12 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['neighbour_target', 'neighbour/target'],
   ),
   ...of(
+    'errors',
+    ['quote_short', 'reply/short-quote', XDP],
+    ['quote_long', 'reply/long-quote', XDP],
+    ['mtu_swapped', 'reply/mtu', XDP],
+  ),
+  ...of(
     'redirects',
     ['redirect_bare', 'redirect/no-target'],
     ['redirect_zero', 'redirect/no-target'],

@@ -130,17 +130,17 @@ SEC("xdp") int answer_expired6(struct xdp_md *ctx)
 	struct in6_addr to;
 	int surplus;
 
-	if (!ip6 || ip6->hop_limit > 1 || ip6->nexthdr == IPPROTO_ICMPV6 || ip6->daddr.s6_addr[0] == 0xff)
+	if (!ip6 || (void *)(ip6 + 1) + 8 > end || ip6->hop_limit > 1 || ip6->nexthdr == IPPROTO_ICMPV6 || ip6->daddr.s6_addr[0] == 0xff)
 		return XDP_PASS;
 	to = ip6->saddr;
-	surplus = (long)end - (long)data - 14 - 40;
+	surplus = (long)end - (long)data - 14 - 48;
 	if (surplus > 0 && bpf_xdp_adjust_tail(ctx, -surplus))
 		return XDP_DROP;
 	if (bpf_xdp_adjust_head(ctx, -48))
 		return XDP_DROP;
 	data = DATA(ctx);
 	end = DATA_END(ctx);
-	if (data + 14 + 48 + 40 > end)
+	if (data + 14 + 48 + 48 > end)
 		return XDP_DROP;
 	__builtin_memcpy(data, data + 48, 14);
 	swap_macs(data);
@@ -148,16 +148,16 @@ SEC("xdp") int answer_expired6(struct xdp_md *ctx)
 	icmp6 = (void *)(ip6 + 1);
 	__builtin_memset(ip6, 0, 48);
 	ip6->version = 6;
-	ip6->payload_len = bpf_htons(FAULT(48, 40));
+	ip6->payload_len = bpf_htons(FAULT(56, 48));
 	ip6->nexthdr = IPPROTO_ICMPV6;
 	ip6->hop_limit = 64;
 	ip6->saddr.s6_addr32[0] = bpf_htonl(0x20010db8);
 	ip6->saddr.s6_addr32[3] = bpf_htonl(1);
 	ip6->daddr = to;
 	icmp6->icmp6_type = 3;
-	__u64 sum = bpf_csum_diff(0, 0, (void *)&ip6->saddr, 32, bpf_htons(IPPROTO_ICMPV6) + bpf_htons(48));
+	__u64 sum = bpf_csum_diff(0, 0, (void *)&ip6->saddr, 32, bpf_htons(IPPROTO_ICMPV6) + bpf_htons(56));
 
-	icmp6->icmp6_cksum = ~fold(bpf_csum_diff(0, 0, (void *)icmp6, 48, sum));
+	icmp6->icmp6_cksum = ~fold(bpf_csum_diff(0, 0, (void *)icmp6, 56, sum));
 	return XDP_TX;
 }
 

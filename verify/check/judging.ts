@@ -8,6 +8,7 @@ import { actionInvariant } from '../invariants/action.ts';
 import { arp } from '../invariants/arp.ts';
 import { broken } from '../invariants/broken.ts';
 import { decapsulation } from '../invariants/decapsulation.ts';
+import { icmpError } from '../invariants/icmp-error.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
 import { laterFragments } from '../invariants/later-fragments.ts';
@@ -37,6 +38,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     replyTarget,
     sameMacs,
     unanswerable,
+    icmpError,
     tcpAnswer,
     neighbourDiscovery,
     arp,

@@ -23,6 +23,7 @@ const ZEROS: ReadonlySet<string> = new Set([
   'reply/zero-source',
   'ttl/zero',
   'reply/reset-number',
+  'reply/mtu',
   'arp/sender-mac',
 ]);
 

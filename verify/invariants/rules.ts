@@ -3,6 +3,7 @@ import { ACTION_RULES } from './action.ts';
 import { ARP_RULES } from './arp.ts';
 import { CHECKSUM_RULES } from './checksum-rules.ts';
 import { FRAME_RULES } from './frame-rules.ts';
+import { ICMP_ERROR_RULES } from './icmp-error.ts';
 import { LOOKUP_RULES } from './lookup-rules.ts';
 import { NEIGHBOUR_RULES } from './neighbour-discovery.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
@@ -26,6 +27,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...REPLY_RULES,
   ...REPLY_TARGET_RULES,
   ...UNANSWERABLE_RULES,
+  ...ICMP_ERROR_RULES,
   ...TCP_ANSWER_RULES,
   ...NEIGHBOUR_RULES,
   ...ARP_RULES,
