@@ -5,6 +5,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { createEngine } from '../cli/engines.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
+import { writeElf } from '../sim/ebpf/test-support/write-elf.ts';
 import type { Session } from '../sim/engines/engine.ts';
 import type { EngineName } from '../sim/engines/register.ts';
 import type { Hook } from '../sim/runtime/actions.ts';
@@ -55,6 +56,31 @@ describeKernel('clock and chance in the kernel', ['root', 'testrun', 'compiler']
       expect(report.packets).toBe(PACKETS);
     });
   }
+
+  it.each([0, 3, 4095])('are those of CPU %i, wherever the kernel runs', async (cpu) => {
+    const seen = `r6 = *(u32 *)(r1 + 0)
+      call bpf_get_smp_processor_id
+      if r0 == ${cpu} goto there
+      r0 = 1
+      exit
+    there:
+      r0 = 3
+      exit`;
+    const report = await verify({
+      program: {
+        name: 'cpu',
+        entries: [{ function: 'main', hook: 'xdp' }],
+        object: writeElf({ main: seen }),
+      },
+      engines: (['wasm', 'testrun'] as const).map(createEngine),
+      seed: 'cpu',
+      runs: 100,
+      worlds: [{ name: 'one', world: { cpu } }],
+    });
+    expect(report.divergences.map(({ summary }) => summary)).toEqual([]);
+    expect(report.engines.map(({ status, reason }) => reason ?? status)).toEqual(['ran', 'ran']);
+    expect(report.actions).toEqual({ XDP_TX: 100 });
+  });
 
   it('vary where no world is stated, so that buckets empty and fill again; and the report names them', async () => {
     const report = await verify({

@@ -24,7 +24,7 @@ import { Giver } from './giver.ts';
 import { type Harness, loadHarness } from './harness.ts';
 import { PacketRunner, type RunnableEntry } from './packets.ts';
 import { syscalls } from './syscalls.ts';
-import { pinThread, releaseThread } from './thread-cpu.ts';
+import { mayRunOn, pinThread, releaseThread } from './thread-cpu.ts';
 import { canObserveTrace, TraceReader } from './trace.ts';
 
 /** Numbers of helpers (linux/bpf.h) that decide what has to be asked of the kernel beside the packet. */
@@ -272,7 +272,15 @@ export class TestRunSession implements Session {
     const stays = ({ name, definition: { type } }: BpfMap): boolean =>
       isLru(type) || (isPerCpu(type) && this.#world.maps?.[name] !== undefined);
     if (this.#cpu !== undefined && maps.some(stays)) return;
-    this.#cpu = this.#world.cpu ?? cpuFor(this.#object);
+    this.#cpu = this.#askedCpu() ?? cpuFor(this.#object);
+  }
+
+  /** The world's, unless programs get its number wherever they run, and it is not there. */
+  #askedCpu(): number | undefined {
+    const { cpu } = this.#world;
+    return cpu === undefined || this.#object.pinning.live.includes(CPU_HELPER) || mayRunOn(cpu)
+      ? cpu
+      : undefined;
   }
 
   /** @param stays the thread stays there: what runs next is this case */

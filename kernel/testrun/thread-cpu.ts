@@ -20,6 +20,12 @@ export function pinThread(cpu: number): void {
   pinned = cpu;
 }
 
+/** Is the CPU there, and one that the thread may run on? */
+export function mayRunOn(cpu: number): boolean {
+  const cpus = pinned === undefined ? syscalls().affinity() : free;
+  return ((cpus[cpu >> 3] ?? 0) & (1 << (cpu & 7))) !== 0;
+}
+
 /** The thread runs wherever it could before. */
 export function releaseThread(): void {
   if (pinned === undefined) return;

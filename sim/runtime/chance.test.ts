@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { flowHash, HASHED_BYTES, HASHED_FROM, hashBytes, nextRandomState, randomOf } from './chance.ts';
+import {
+  flowHash,
+  HASHED_BYTES,
+  HASHED_FROM,
+  hashBytes,
+  nextRandomState,
+  randomOf,
+  randomSeedFor,
+} from './chance.ts';
 
 const bytes = Uint8Array.from({ length: 200 }, (_, at) => (at * 73 + 5) & 0xff);
 
@@ -30,17 +38,30 @@ describe('the flow hash', () => {
 });
 
 describe('random numbers', () => {
-  it('are those of mulberry32', () => {
-    // Its first numbers for the seeds 0 and 1, as its author’s code gives them: fractions of 2^32.
+  it('are those of a scrambler without collisions: each number is that of one seed', () => {
     const numbers = (seed: number): number[] => {
       let state = seed;
       return [1, 2, 3].map(() => {
         state = nextRandomState(state);
-        return randomOf(state) / 2 ** 32;
+        return randomOf(state);
       });
     };
-    expect(numbers(0)).toEqual([0.26642920868471265, 0.0003297457005828619, 0.2232720274478197]);
-    expect(numbers(1)).toEqual([0.6270739405881613, 0.002735721180215478, 0.5274470399599522]);
+    for (const number of [0, 1, 77, 1000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x1234_5678])
+      for (const draws of [0, 1, 2]) expect(numbers(randomSeedFor(number, draws))[draws]).toBe(number);
+  });
+
+  it('are spread evenly', () => {
+    const counts = new Array<number>(16).fill(0);
+    let state = 1;
+    for (let draw = 0; draw < 16_000; draw++) {
+      state = nextRandomState(state);
+      counts[randomOf(state) % 16]!++;
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(850);
+    expect(Math.max(...counts)).toBeLessThan(1150);
+  });
+
+  it('go on from a state that is a signed number', () => {
     expect(nextRandomState(-1)).toBe(0x6d2b_79f4);
     expect(nextRandomState(0x6d2b_79f5)).toBe(-0x25a9_0c16);
   });

@@ -6,8 +6,14 @@
 /** How far the state of the random numbers moves from one to the next. */
 export const RANDOM_STEP = 0x6d2b_79f5;
 
-/** By how many bits it is shifted on the way to a random number, and what makes its multipliers odd. */
-export const RANDOM_MIX = { first: 15, firstOdd: 1, second: 7, secondOdd: 61, last: 14 } as const;
+/** By how many bits it is shifted on the way to a random number, and the odd numbers that it is multiplied by. */
+export const RANDOM_MIX = {
+  first: 16,
+  firstFactor: 0x21f0_aaad,
+  second: 15,
+  secondFactor: 0x735a_2d97,
+  last: 15,
+} as const;
 
 /** What each word of a hash is multiplied by, and by how many bits the product is shifted. */
 export const HASH_MULTIPLIER = 0x9e37_79b1;
@@ -24,12 +30,35 @@ export function nextRandomState(state: number): number {
   return (state + RANDOM_STEP) | 0;
 }
 
-/** The random number of a state: a xorshift, scrambled. An unsigned 32-bit number. */
+/**
+ * The random number of a state, an unsigned 32-bit number. Each is that of one state: whatever a program compares it with, some seed
+ * gives it (`randomSeedFor`).
+ */
 export function randomOf(state: number): number {
-  const { first, firstOdd, second, secondOdd, last } = RANDOM_MIX;
-  let number = Math.imul(state ^ (state >>> first), state | firstOdd);
-  number ^= number + Math.imul(number ^ (number >>> second), number | secondOdd);
+  const { first, firstFactor, second, secondFactor, last } = RANDOM_MIX;
+  let number = Math.imul(state ^ (state >>> first), firstFactor);
+  number = Math.imul(number ^ (number >>> second), secondFactor);
   return (number ^ (number >>> last)) >>> 0;
+}
+
+/** The seed with which a number is the one that is drawn after so many others. */
+export function randomSeedFor(number: number, draws: number): number {
+  const { first, firstFactor, second, secondFactor, last } = RANDOM_MIX;
+  let state = Math.imul(unshifted(number, last), inverseOf(secondFactor));
+  state = unshifted(Math.imul(unshifted(state, second), inverseOf(firstFactor)), first);
+  return (state - Math.imul(RANDOM_STEP, draws + 1)) >>> 0;
+}
+
+/** Undoes `number ^ (number >>> by)`, for shifts of at least 11 bits. */
+function unshifted(number: number, by: number): number {
+  return number ^ (number >>> by) ^ (2 * by < 32 ? number >>> (2 * by) : 0);
+}
+
+/** Of an odd number, modulo 2^32: each round of Newton's method doubles the bits that are right. */
+function inverseOf(odd: number): number {
+  let inverse = odd;
+  for (let round = 0; round < 5; round++) inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse));
+  return inverse;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** What a solved input changes of a case: nothing but itself, in a copy. */
+
 import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { type Btf, parseBtf } from '../../sim/ebpf/btf.ts';
@@ -9,6 +10,7 @@ import { Machine } from '../../sim/ebpf/machine.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { BtfBuilder } from '../../sim/ebpf/test-support/btf-builder.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { data } from '../test-support/packets.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
@@ -155,7 +157,8 @@ describe('inputs that a case can state', () => {
     [{ kind: 'context', packet: 0, name: 'mark' }, true],
     [{ kind: 'time', packet: 0 }, true],
     [{ kind: 'cpu', packet: 0 }, true],
-    [{ kind: 'chance', packet: 0 }, false],
+    [{ kind: 'chance', packet: 0, draws: 0 }, true],
+    [{ kind: 'stack', address: 0 }, false],
   ])('%j: %s', (field, is) => expect(isChoosable(background())(field)).toBe(is));
 });
 
@@ -394,10 +397,16 @@ describe('a sequence gets', () => {
     });
   });
 
-  it('one of the two CPUs that every kernel has here, and no chance', () => {
+  it('any CPU that a world can have', () => {
     const cpu = (value: bigint) => changed(two(), [{ kind: 'cpu', packet: 0 }, value])?.world;
-    expect([cpu(0n), cpu(1n), cpu(2n)]).toEqual([{ ...WORLD, cpu: 0 }, { ...WORLD, cpu: 1 }, undefined]);
-    expect(changed(two(), [{ kind: 'chance', packet: 0 }, 0n])).toBeUndefined();
+    expect([cpu(0n), cpu(3n), cpu(4096n)]).toEqual([{ ...WORLD, cpu: 0 }, { ...WORLD, cpu: 3 }, undefined]);
+  });
+
+  it.each([0, 1, 5])('a seed that gives the random number, after %i others', (draws) => {
+    const { world } = changed(two(), [{ kind: 'chance', packet: 0, draws }, 77n])!;
+    let state = world.randomSeed!;
+    for (let draw = 0; draw <= draws; draw++) state = nextRandomState(state);
+    expect(randomOf(state)).toBe(77);
   });
 });
 

@@ -7,6 +7,7 @@ import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { isTag } from '../../sim/packet/numbers.ts';
 import type { SkbInput, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { randomSeedFor } from '../../sim/runtime/chance.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { Background } from './background.ts';
@@ -14,6 +15,9 @@ import { type ValueNow, withMovedEntries } from './moved-entries.ts';
 import type { Sequence } from './traced-runs.ts';
 import { answerCall } from './world-answers.ts';
 import { resized, withMapByte } from './world-edits.ts';
+
+/** The last CPU that a world can have. */
+const LAST_CPU = 4095n;
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {
@@ -27,7 +31,7 @@ export function isChoosable(background: Background): (field: InputField) => bool
       const call = calls[field.call];
       return call !== undefined && (call.map < 0 || isFree(call.map, call.key, background));
     }
-    return field.kind !== 'chance' && field.kind !== 'stack';
+    return field.kind !== 'stack';
   };
 }
 
@@ -119,10 +123,12 @@ export function changeSequence(
         else world = { ...world, time: value };
         break;
       case 'cpu':
-        if (value > 1n) return undefined;
+        if (value > LAST_CPU) return undefined;
         world = { ...world, cpu: Number(value) };
         break;
       case 'chance':
+        world = { ...world, randomSeed: randomSeedFor(Number(value), field.draws) };
+        break;
       case 'stack':
         return undefined;
     }

@@ -13,7 +13,7 @@ import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import { unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { ETHERTYPE, isTag } from '../../sim/packet/numbers.ts';
 import type { SkbInput, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
-import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
+import { flowHash, nextRandomState, randomOf, randomSeedFor } from '../../sim/runtime/chance.ts';
 import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
 import { socketsFor } from './socket-world.ts';
@@ -384,7 +384,7 @@ function withChance(state: PathState, values: Assignment): Assignment | undefine
   const conditions = state.constraints.filter(({ condition }) =>
     [...unknownsOf(condition)].some((one) => asking.has(one)),
   );
-  for (let seed = 0; seed < MOST_SEEDS; seed++) {
+  for (const seed of seedsFor(unknowns.map((one) => values.get(one)))) {
     const changed = new Map(values);
     let random = seed;
     for (const unknown of unknowns) {
@@ -397,6 +397,13 @@ function withChance(state: PathState, values: Assignment): Assignment | undefine
     return changed;
   }
   return undefined;
+}
+
+/** Seeds that may do: those with which one of the numbers is as it was chosen, and then some. */
+function* seedsFor(numbers: readonly (bigint | undefined)[]): Generator<number> {
+  for (const [draws, number] of numbers.entries())
+    if (number !== undefined) yield randomSeedFor(Number(BigInt.asUintN(32, number)), draws);
+  for (let seed = 0; seed < MOST_SEEDS; seed++) yield seed;
 }
 
 /** Where the path leaves a choice: devices that there are, addresses that a device may have, one time for all clocks. */

@@ -357,14 +357,13 @@ function resultOf(after: State, view: CallView, { name, effects }: Helper): Oper
       view.memory.field('cpu', () => ({ kind: 'cpu', packet: view.packet })),
       value,
     );
-  if (effects.dependsOn.includes('chance'))
+  if (effects.dependsOn.includes('chance')) {
+    const draws = view.memory.draws++;
     return input(
-      view.memory.field(`chance ${view.tracer.calls.length} ${view.slot}`, () => ({
-        kind: 'chance',
-        packet: view.packet,
-      })),
+      view.memory.field(`chance ${draws}`, () => ({ kind: 'chance', packet: view.packet, draws })),
       value,
     );
+  }
   return undefined;
 }
 

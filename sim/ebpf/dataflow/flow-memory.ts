@@ -31,6 +31,8 @@ export class FlowMemory {
   readonly #areas = new Map<number, ValueArea>();
   #lastArea: ValueArea | undefined;
   readonly #fields = new Map<string, InputField>();
+  /** Random numbers that were drawn. */
+  draws = 0;
   /** Global variables that the program has written, by name. */
   readonly changedGlobals = new Set<string>();
   /** The packet at hand: its number, where it lay when it came, and the address of its first byte of metadata. */

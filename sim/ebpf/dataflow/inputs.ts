@@ -60,10 +60,18 @@ export interface CallResult {
   readonly call: number;
 }
 
-/** The world's clock, the CPU, or the next random number. */
+/** The world's clock, or the CPU. */
 export interface Surroundings {
-  readonly kind: 'time' | 'cpu' | 'chance';
+  readonly kind: 'time' | 'cpu';
   readonly packet: number;
+}
+
+/** A random number. */
+export interface Chance {
+  readonly kind: 'chance';
+  readonly packet: number;
+  /** How many were drawn before it, since the case began. */
+  readonly draws: number;
 }
 
 export type InputField =
@@ -73,7 +81,8 @@ export type InputField =
   | MapByte
   | StackByte
   | CallResult
-  | Surroundings;
+  | Surroundings
+  | Chance;
 
 /** How many bits a field has. */
 export function bitsOf(field: InputField): number {

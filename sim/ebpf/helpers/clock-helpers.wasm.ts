@@ -27,12 +27,9 @@ function random({ writer }: HelperCall): boolean {
     code.get(temporary).get(temporary).i32(bits).op(WASM.i32_shr_u).op(WASM.i32_xor);
   };
   shifted(RANDOM_MIX.first);
-  code.get(temporary).i32(RANDOM_MIX.firstOdd).op(WASM.i32_or).op(WASM.i32_mul).set(temporary);
-  code.get(temporary);
-  code.get(temporary);
+  code.i32(RANDOM_MIX.firstFactor).op(WASM.i32_mul).set(temporary);
   shifted(RANDOM_MIX.second);
-  code.get(temporary).i32(RANDOM_MIX.secondOdd).op(WASM.i32_or).op(WASM.i32_mul).op(WASM.i32_add);
-  code.op(WASM.i32_xor).set(temporary);
+  code.i32(RANDOM_MIX.secondFactor).op(WASM.i32_mul).set(temporary);
   shifted(RANDOM_MIX.last);
   writer.pop(0, false);
   return true;
