@@ -20,7 +20,7 @@ import {
   simplestWorld,
   traceOf,
 } from './probe.ts';
-import { pairsOf, type TransportSightings } from './transport-sightings.ts';
+import { sharedPairs, type TransportSightings } from './transport-sightings.ts';
 import {
   headerSize,
   isLater,
@@ -73,14 +73,12 @@ export class FragmentReads {
       [this.#sightings.short, MAX_PAIRS],
       [this.#sightings.long, MAX_LONG_PAIRS],
     ] as const) {
-      let left = most;
-      for (const byAction of packets.values()) {
-        this.#decisive = 0;
-        for (const [one, other] of pairsOf([...byAction.values()].map(({ all }) => all))) {
-          if (left-- <= 0) break;
-          const seen = await this.#differ(program, runner, machine, inWorld(one), other);
-          if (seen !== undefined) return seen;
-        }
+      const decisive = new Map<string, number>();
+      for (const { kind, pair } of sharedPairs(packets, most)) {
+        this.#decisive = decisive.get(kind) ?? 0;
+        const seen = await this.#differ(program, runner, machine, inWorld(pair[0]), pair[1]);
+        if (seen !== undefined) return seen;
+        decisive.set(kind, this.#decisive);
       }
     }
     return undefined;

@@ -109,6 +109,32 @@ export function* pairsOf(
   }
 }
 
+/** Pairs of each kind: as many of each version of IP, and then of whichever has more. @param most of all of them */
+export function* sharedPairs(
+  packets: SightingsByKind,
+  most: number,
+): Generator<{ readonly kind: string; readonly pair: readonly [Sighting, Sighting] }, void, void> {
+  const kinds = [...packets].map(([kind, byAction]) => ({
+    kind,
+    version: kind.split(' ')[0]!,
+    pairs: pairsOf([...byAction.values()].map(({ all }) => all)),
+  }));
+  const versions = new Set(kinds.map(({ version }) => version));
+  const shares = new Map([...versions].map((version) => [version, Math.floor(most / versions.size)]));
+  let left = most;
+  for (const isRest of [false, true]) {
+    for (const { kind, version, pairs } of kinds) {
+      while (left > 0 && (isRest || shares.get(version)! > 0)) {
+        const { value: pair } = pairs.next();
+        if (pair === undefined) break;
+        left--;
+        shares.set(version, shares.get(version)! - 1);
+        yield { kind, pair };
+      }
+    }
+  }
+}
+
 /** Is there a packet of about this length, sound or not as this one is? */
 function isLikeOne(kept: readonly Sighting[], frame: Uint8Array): boolean {
   const step = stepOf(frame);
