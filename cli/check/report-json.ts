@@ -49,6 +49,8 @@ export interface CheckedProgramJson {
     readonly words: number;
     readonly packets: number;
     readonly left: number;
+    /** Of these, words that were met when as many were known as a check sweeps. */
+    readonly beyond?: number;
     /** Where time was too short: how many packets there would have been. */
     readonly wanted?: number;
     /** With it: the share of its values that each word took at the least, from 0 to 1. */
@@ -229,6 +231,7 @@ const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
     words: nonNegative,
     packets: nonNegative,
     left: nonNegative,
+    beyond: optional(nonNegative),
     wanted: optional(nonNegative),
     least: optional(nonNegative),
   }),

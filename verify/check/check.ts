@@ -215,10 +215,11 @@ class Check {
   }
 
   get sweeps(): SweepReport {
-    if (!this.#runs.budget.isLimited) return this.#swept;
+    const beyond = this.#rewritten.left;
+    const more = beyond > 0 ? { beyond } : {};
+    if (!this.#runs.budget.isLimited) return this.#swept.left > 0 ? { ...this.#swept, ...more } : this.#swept;
     const spread = this.#spread.report();
-    const { left } = this.#rewritten;
-    return { ...spread, left: left + spread.left, ...(left > 0 ? { least: 0 } : {}) };
+    return { ...spread, left: beyond + spread.left, ...more, ...(beyond > 0 ? { least: 0 } : {}) };
   }
 
   /** What time was too short for, a sentence each. */

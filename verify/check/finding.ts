@@ -50,6 +50,8 @@ export interface SweepReport {
   readonly packets: number;
   /** Words that were seen and not swept, or not to the end. */
   readonly left: number;
+  /** Of these, words that were met when as many were known as a check sweeps. */
+  readonly beyond?: number;
   /** Where time was too short for all of them: how many packets there would have been. */
   readonly wanted?: number;
   /** With it: the share of its values that each word took at the least, spread over all; from 0 to 1. */

@@ -29,7 +29,7 @@ const PACKETS_OF_A_CHECKSUM = 3;
 /** Words of the payload are swept as far as programs commonly reach. */
 const PAYLOAD_WORDS = 8;
 /** Sweeps, each of 65,536 packets. */
-const MAX_SWEEPS = 160;
+export const MAX_SWEEPS = 160;
 /** A packet that is longer takes longer, and shows no more than a shorter one in which the same word is rewritten. */
 const MAX_LENGTH = 256;
 /** Protocols, and places to go, of which packets are kept that became longer or shorter. */

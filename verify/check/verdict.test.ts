@@ -256,6 +256,13 @@ describe('what is counted', () => {
     expect(verdict({ findings: both, strict: true })).toBe('fail: 1 error, 1 warning: a/a');
   });
 
+  it('says which words are more than are swept', () => {
+    const MORE = 'beyond the first 160 not swept: fewer are met where functions are checked one by one';
+    const beyond = (left: number) => ({ sweeps: { words: 160, packets: 0, left, beyond: 3 } });
+    expect(verdict(beyond(3))).toBe(`incomplete: 3 rewritten words ${MORE}`);
+    expect(verdict(beyond(5))).toBe(`incomplete: 3 rewritten words ${MORE}; 2 rewritten words not swept`);
+  });
+
   it('includes what else the same lines break', () => {
     const one = { ...finding('error', 'a/a'), also: [finding('error', 'a/b'), finding('warning', 'a/c')] };
     expect(verdict({ findings: [one, one] })).toBe('fail: 2 errors (and 4 more on the same lines): a/a');

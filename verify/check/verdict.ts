@@ -6,6 +6,7 @@ import type { ProgramReport } from '../report.ts';
 import type { Severity } from '../severity.ts';
 import type { Unreached } from '../unreached.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
+import { MAX_SWEEPS } from './rewritten.ts';
 
 /** Per cent of a program's branches, and of its instructions, from which on a check counts for the program. */
 export const ENOUGH_COVERAGE = 80;
@@ -113,8 +114,10 @@ function sweptText({ words, left, packets, wanted }: SweepReport): string {
   return words === 0 ? '' : `, ${of(words, 'word')} swept over all values`;
 }
 
-function notSwept({ left, packets, wanted }: SweepReport): string {
-  const text = `${of(left, 'rewritten word')} not swept`;
+function notSwept({ left, beyond = 0, packets, wanted }: SweepReport): string {
+  const more = `${of(beyond, 'rewritten word')} beyond the first ${MAX_SWEEPS} not swept: fewer are met where functions are checked one by one`;
+  if (beyond === left) return more;
+  const text = `${beyond > 0 ? `${more}; ` : ''}${of(left - beyond, 'rewritten word')} not swept`;
   if (wanted === undefined) return text;
   return `${text} to the end, for lack of time: ${packets.toLocaleString('en-US')} of ${of(wanted, 'packet')}`;
 }
