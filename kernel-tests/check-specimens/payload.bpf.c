@@ -23,3 +23,29 @@ PROGRAM int posts_dropped(CONTEXT *ctx)
 		return PASS;
 	return method[0] == 'P' && method[1] == 'O' && method[2] == 'S' && method[3] == 'T' ? DROP : PASS;
 }
+
+#ifdef TC
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *frame) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *frame, __u32 offset, void *buffer, __u32 size) __ksym;
+extern void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *frame, __u32 offset, void *buffer, __u32 size) __ksym;
+
+/* IPv6 without flow labels. */
+PROGRAM int slice_kept(CONTEXT *ctx)
+{
+	struct bpf_dynptr frame;
+	struct ethhdr buffer, *eth;
+	struct ipv6hdr copy, *ip;
+
+	if (bpf_dynptr_from_skb(ctx, 0, &frame))
+		return PASS;
+	eth = bpf_dynptr_slice(&frame, 0, &buffer, sizeof(buffer));
+	if (!eth || eth->h_proto != bpf_htons(ETH_P_IPV6))
+		return PASS;
+	ip = bpf_dynptr_slice_rdwr(&frame, sizeof(*eth), &copy, sizeof(copy));
+	if (!ip)
+		return PASS;
+	__builtin_memset(ip->flow_lbl + 1, 0, 2);
+	IF_RIGHT(if (ip == &copy) bpf_dynptr_write(&frame, sizeof(*eth), &copy, sizeof(copy), 0);)
+	return PASS;
+}
+#endif

@@ -210,7 +210,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['udp_translated', 'checksum/udp-none-updated'],
     ['backend_tunnel', 'checksum/folded-once', XDP],
   ),
-  ...of('payload', ['posts_dropped', 'payload/not-linear', TC]),
+  ...of('payload', ['posts_dropped', 'payload/not-linear', TC], ['slice_kept', 'payload/slice-copied', TC]),
   ...of('refused', ['unchecked', 'load/refused']),
   ...of('null', ['null_used', 'load/refused']),
   ...of('versions', ['sum_unfolded', 'kernel-version/differs', { asKernels: ['6.1'] }]),

@@ -1,6 +1,8 @@
 /** The runs of `verify` that make up a check: what all of them have in common, and their reports put together. */
+
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { withMadeMaps } from '../../sim/ebpf/made-maps.ts';
+import { ETHERNET_HEADER } from '../../sim/ebpf/packet-area.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import { asReceived } from '../../sim/engines/received.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -17,6 +19,7 @@ import type { CheckOptions, CheckProgress } from './check-options.ts';
 import type { SweepReport } from './finding.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
+import type { Sighting } from './probe.ts';
 import type { Rewritten } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TimeBudget } from './time-budget.ts';
@@ -183,6 +186,26 @@ export class CheckRuns {
       const source = new ListSource(list);
       const worlds = [{ name: 'varied', world }];
       await this.run({ engines, observe, source, worlds, runs: list.length }, 'variants');
+    }
+  }
+
+  /** Frames that ran whole, with nothing but the Ethernet header in one piece: slices of dynptrs are copies then. In the machine alone. */
+  async inPieces(whole: readonly Sighting[], machine: Engine, observe: Observe): Promise<void> {
+    const byWorld = new Map<World, Stimulus[]>();
+    for (const { world, stimulus } of new Set(whole)) {
+      const { packet, entry = 0, skb } = stimulus;
+      const hook = this.#options.program.entries[entry]?.hook;
+      if (hook === undefined || hook === 'xdp' || packet.length <= ETHERNET_HEADER) continue;
+      const paged = { ...stimulus, skb: { ...skb, linear: ETHERNET_HEADER } };
+      const known = byWorld.get(world);
+      if (known === undefined) byWorld.set(world, [paged]);
+      else known.push(paged);
+    }
+    for (const [world, list] of byWorld) {
+      if (this.#isOver()) return;
+      const source = new ListSource(list);
+      const worlds = [{ name: 'in pieces', world }];
+      await this.run({ engines: [machine], observe, source, worlds, runs: list.length }, 'variants');
     }
   }
 

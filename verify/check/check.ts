@@ -43,7 +43,7 @@ import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
-import { PagedPayload } from './paged-payload.ts';
+import { PagedPayload, slicesFrames } from './paged-payload.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasContents, hasValues, type Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
@@ -251,6 +251,8 @@ class Check {
     if (this.#hasRun()) {
       await this.#fillMaps(engines, observe);
       await this.#lookCloser(engines, observe, SHARES.closer);
+      if (slicesFrames(this.#options.program))
+        await this.#runs.inPieces(this.#transports.all, this.#options.machine, observe);
       budget.allot(SHARES.paths);
       await this.#paths(engines, observe);
       await this.#lookCloser(engines, observe, SHARES.closer);

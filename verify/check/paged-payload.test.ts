@@ -86,11 +86,14 @@ it('is found in fields of __sk_buff, and as a note in maps', async () => {
   const [marked] = await found(program(marks), TCP);
   expect(marked).toMatchObject({
     severity: 'warning',
-    breach: { expected: 'other fields of __sk_buff' },
+    breach: { expected: 'the same as in one piece', got: 'other fields of __sk_buff' },
   });
   const counts = `r6 = r1\n${needs(55)}\n*(u32 *)(r10 - 4) = 0
     r1 = map[counts]\nr2 = r10\nr2 += -4\ncall bpf_map_lookup_elem\nif r0 == 0 goto short
     r1 = 1\n*(u64 *)(r0 + 0) = r1\nshort:\nr0 = 0\nexit`;
   const [counted] = await found(program(counts), TCP);
-  expect(counted).toMatchObject({ severity: 'info', breach: { expected: 'other contents of maps' } });
+  expect(counted).toMatchObject({
+    severity: 'info',
+    breach: { expected: 'the same as in one piece', got: 'other contents of maps' },
+  });
 });

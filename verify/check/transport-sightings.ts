@@ -42,6 +42,15 @@ export class TransportSightings {
     return this.#long;
   }
 
+  /** All that are kept, short ones first. */
+  get all(): Sighting[] {
+    return [this.#short, this.#long].flatMap((kinds) =>
+      [...kinds.values()].flatMap((byAction) =>
+        [...byAction.values()].flatMap(({ all, changed, unchanged }) => [...all, ...changed, ...unchanged]),
+      ),
+    );
+  }
+
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;

@@ -87,6 +87,12 @@ export const RUN_RULES: readonly Rule[] = [
     'Between `data` and `data_end` is what the kernel has in one piece: of TCP from a local socket nothing but headers, of what comes in as much as the driver copies. The rest is in pages, and a bounds check finds the frame too short. A TC program treats the same frame otherwise then. Call `bpf_skb_pull_data` first, or read with `bpf_skb_load_bytes`. A warning for TCP, a note for UDP, whose short datagrams most drivers copy as a whole, and where nothing but maps differ.',
   ),
   rule(
+    'payload/slice-copied',
+    'warning',
+    'What is written to a slice does not reach the frame',
+    'Where a frame lies in pieces, `bpf_dynptr_slice` and `bpf_dynptr_slice_rdwr` copy the bytes that are asked for into the buffer, and return that. The program did otherwise about such a frame than about the same one in one piece. Write the buffer back with `bpf_dynptr_write` where the slice is the buffer.',
+  ),
+  rule(
     'untouched/broken',
     'info',
     'A malformed frame was changed and passed on',

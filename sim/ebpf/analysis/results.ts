@@ -37,7 +37,12 @@ const RESULTS: Readonly<Record<ReturnType, (call: AnalysedResult) => Value>> = {
     const [min, max] = helper.between?.[hook] ?? [-(2 ** 31), 2 ** 31 - 1];
     return scalar(min, max, ALL_BITS);
   },
-  word: () => scalar(0, 2 ** 32 - 1, ALL_BITS),
+  word: ({ helper, hook, second }) => {
+    const isZero = second.kind === KIND.scalar && second.min === 0 && second.max === 0;
+    if (helper.failsByFlags === true && isZero) return scalar(0, 0);
+    const [min, max] = helper.between?.[hook] ?? [0, 2 ** 32 - 1];
+    return scalar(min, max, ALL_BITS);
+  },
   u64: () => SCALAR,
   void: () => UNSET,
   map_value_or_null: found,

@@ -35,7 +35,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, data, size, flags, at) => {
       writeNullDynptr(machine, at);
       if (flags !== 0 || machine.high(2) !== 0) return -EINVAL;
@@ -51,7 +51,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     maps: ['RINGBUF'],
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, obligation: 'acquires' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, map, size, flags, at) => reserve(machine, map, size >>> 0, flags, at),
   },
   {
@@ -61,7 +61,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, obligation: 'releases' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => release(machine, at, false),
   },
   {
@@ -71,7 +71,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, obligation: 'releases' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => release(machine, at, true),
   },
   {
@@ -81,7 +81,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'read' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, to, size, at, offset, flags) => {
       const dynptr = readDynptr(machine, at)!;
       if (dynptr.kind === DYNPTR.null || flags !== 0 || machine.high(4) !== 0) return -EINVAL;
@@ -103,7 +103,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'written' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at, offset, from, size, flags) => {
       const dynptr = readDynptr(machine, at)!;
       if (dynptr.kind === DYNPTR.null || dynptr.readOnly) return -EINVAL;
@@ -125,7 +125,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     returns: 'slice_or_null',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at, offset, size) => {
       const dynptr = readDynptr(machine, at)!;
       machine.sliceSize = size;

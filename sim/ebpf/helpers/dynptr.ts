@@ -32,7 +32,8 @@ export interface Dynptr {
   readOnly: boolean;
 }
 
-function seal(at: number): number {
+/** What tells a dynptr that a helper made at `at` from other bytes: all of its last four but the lowest. */
+export function dynptrSeal(at: number): number {
   return SEAL ^ (at << 8);
 }
 
@@ -41,7 +42,7 @@ export function writeDynptr(machine: Machine, at: number, dynptr: Dynptr): void 
   memory.setU32(at, dynptr.address);
   memory.setU32(at + 4, dynptr.offset);
   memory.setU32(at + 8, dynptr.size);
-  memory.setU32(at + 12, seal(at) | dynptr.kind | (dynptr.readOnly ? READ_ONLY : 0));
+  memory.setU32(at + 12, dynptrSeal(at) | dynptr.kind | (dynptr.readOnly ? READ_ONLY : 0));
 }
 
 /** A dynptr that leads nowhere: what a failing helper leaves. */
@@ -53,7 +54,7 @@ export function writeNullDynptr(machine: Machine, at: number): void {
 export function readDynptr(machine: Machine, at: number): Dynptr | undefined {
   const { memory } = machine;
   const last = memory.u32(at + 12) | 0;
-  if ((last & ~0xff) !== seal(at)) return undefined;
+  if ((last & ~0xff) !== dynptrSeal(at)) return undefined;
   return {
     kind: (last & 7) as DynptrKind,
     address: memory.u32(at),

@@ -107,6 +107,8 @@ export interface Helper {
   readonly returns: ReturnType;
   /** The smallest and the largest `int` that comes back, in XDP and in TC programs; absent: any. */
   readonly between?: Readonly<Partial<Record<'xdp' | 'tc', readonly [min: number, max: number]>>>;
+  /** Is r2 its flags, and does nothing but one of them, of which there are none, make it fail? It returns 0 otherwise. */
+  readonly failsByFlags?: true;
   /** The maps that it takes; absent: those with keys and values of their own. */
   readonly maps?: readonly MapType[];
   /** What the machine answers where it is not what a kernel at work would: a clause for docs/helpers.md. */

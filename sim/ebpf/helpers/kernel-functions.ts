@@ -57,9 +57,10 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_from_xdp',
     arguments: ['context', 'anything', 'dynptr_out'],
     returns: 'word',
+    failsByFlags: true,
     rules: { hooks: 'xdp', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, _context, flags, at) => onPacket(machine, flags, at),
   },
   {
@@ -67,9 +68,10 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_from_skb',
     arguments: ['context', 'anything', 'dynptr_out'],
     returns: 'word',
+    failsByFlags: true,
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, _context, flags, at) => onPacket(machine, flags, at),
   },
   {
@@ -89,7 +91,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'slice_or_null',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'read' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at, offset, buffer, size) => slice(machine, at, offset, buffer, size, false),
   },
   {
@@ -99,7 +101,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'slice_or_null',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'written' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at, offset, buffer, size) => slice(machine, at, offset, buffer, size, true),
   },
   {
@@ -109,7 +111,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'word',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: adjust,
   },
   {
@@ -119,7 +121,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'word',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => (readDynptr(machine, at)!.kind === DYNPTR.null ? 1 : 0),
   },
   {
@@ -127,9 +129,11 @@ const FUNCTIONS: readonly Helper[] = [
     name: 'bpf_dynptr_is_rdonly',
     arguments: ['dynptr'],
     returns: 'word',
+    // Of what XDP and TC programs get, every one may be written to.
+    between: { xdp: [0, 0], tc: [0, 0] },
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => (readDynptr(machine, at)!.readOnly ? 1 : 0),
   },
   {
@@ -139,7 +143,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'word',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => {
       const dynptr = readDynptr(machine, at)!;
       return dynptr.kind === DYNPTR.null ? -EINVAL : dynptr.size;
@@ -152,7 +156,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'word',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at, copy) => {
       const dynptr = readDynptr(machine, at)!;
       writeDynptr(machine, copy, dynptr);
@@ -166,7 +170,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'word',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, obligation: 'acquires' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     // struct bpf_iter_num: the current number and the one behind the last.
     run: (machine, at, start, end) => {
       machine.memory.setU64(at, 0n);
@@ -184,7 +188,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'slice_or_null',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => {
       const { view } = machine.memory;
       machine.sliceSize = 4;
@@ -205,7 +209,7 @@ const FUNCTIONS: readonly Helper[] = [
     returns: 'void',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, obligation: 'releases' },
-    symbolic: 'unsupported',
+    symbolic: 'exact',
     run: (machine, at) => {
       machine.memory.setU64(at, 0n);
       return 0;

@@ -8,10 +8,12 @@ import type { Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
 import { anyValue } from './any-value.ts';
+import { DYNPTR_HELPERS } from './dynptr-helpers.ts';
 import { callForEach } from './element-walk.ts';
 import { EXACT_HELPERS } from './exact-helpers.ts';
 import { callLoop, callTailCall } from './flow-helpers.ts';
 import type { Inputs } from './inputs.ts';
+import { ITERATOR_HELPERS } from './iterator-helpers.ts';
 import { PACKET_HELPERS } from './packet-helpers.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
@@ -29,6 +31,8 @@ import { VLAN_HELPERS } from './vlan-helpers.ts';
 
 const STATED: Readonly<Record<string, SymbolicHelper>> = {
   ...EXACT_HELPERS,
+  ...DYNPTR_HELPERS,
+  ...ITERATOR_HELPERS,
   ...PACKET_HELPERS,
   ...SKB_ROOM_HELPERS,
   ...QUEUE_HELPERS,

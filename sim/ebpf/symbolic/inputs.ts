@@ -33,6 +33,8 @@ export const ELSEWHERE = {
   noMetadata: { name: 'fixed.no_metadata', who: 'drivers that take no metadata' },
   /** A driver that leaves less room, or a program before this one that has taken it. */
   noRoom: { name: 'fixed.no_room', who: 'frames with less room in front of them' },
+  /** What lies behind the Ethernet header is in pages of its own, or in fragments. */
+  inPieces: { name: 'fixed.in_pieces', who: 'frames that do not lie in one piece' },
 } as const;
 
 /** Who goes a way that no engine here can go, by the name of an unknown; undefined: it is none of these. */
