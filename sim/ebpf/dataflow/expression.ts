@@ -106,7 +106,25 @@ export function binary(operation: BinaryOperation, bits: 32 | 64, a: Operand, b:
     const isCut = a.operation === 'shl' && a.bits === bits && a.b === b;
     if (isCut) return cut(a.a, bits - Number(shift));
   }
+  if (operation === 'sub') {
+    const remainder = remainderOf(bits, a, b);
+    if (remainder !== undefined) return remainder;
+  }
   return { op: 'binary', operation, bits, a, b, value, size };
+}
+
+/** `x - x / c * c`, as compilers write `x % c`: the value that is left can be solved for, the difference cannot. */
+function remainderOf(bits: 32 | 64, a: Operand, product: Operand): Operand | undefined {
+  if (typeof product === 'bigint' || product.op !== 'binary' || product.operation !== 'mul') return undefined;
+  const { a: quotient, b: factor } = product;
+  if (typeof quotient === 'bigint' || quotient.op !== 'binary' || quotient.operation !== 'div')
+    return undefined;
+  const isSame = quotient.a === a && quotient.b === factor && typeof factor === 'bigint';
+  // What 32 bits cut off is in the difference of 64, and a product may have lost bits.
+  const isWhole =
+    (product.bits === bits && quotient.bits === bits) ||
+    (typeof a !== 'bigint' && widthOf(a) <= Math.min(bits, product.bits, quotient.bits));
+  return isSame && isWhole && factor !== 0n ? binary('mod', quotient.bits, a, factor) : undefined;
 }
 
 export function swap(bits: 16 | 32 | 64, of: Operand): Operand {

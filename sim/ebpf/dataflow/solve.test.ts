@@ -74,6 +74,18 @@ describe('undoing what was computed', () => {
     expect(solved(product, 0x12345678n)).toBeDefined();
   });
 
+  it('undoes a remainder that is written as a difference', () => {
+    const word = loaded(0, 4);
+    const less = (whole: Operand, bits: 32 | 64, factor = 24n): Operand =>
+      binary('sub', bits, whole, binary('mul', bits, binary('div', 32, whole, 24n), factor));
+    expect(less(word, 32)).toMatchObject({ operation: 'mod', b: 24n });
+    expect(less(word, 64)).toMatchObject({ operation: 'mod', b: 24n });
+    expect(solved(less(word, 32), 17n)).toBeDefined();
+    // Another factor, or what was cut before it was divided, leaves a difference.
+    expect(less(word, 32, 23n)).toMatchObject({ operation: 'sub' });
+    expect(less(loaded(0, 8), 64)).toMatchObject({ operation: 'sub' });
+  });
+
   it('undoes a register that was cut by shifting to and fro', () => {
     const product = binary('mul', 64, loaded(0, 4), 0xffff_ffff_9e37_79b1n);
     expect(solved(binary('shr', 64, binary('shl', 64, product, 32n), 32n), 0xcafen)).toBeDefined();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomNumbers, TwinMaker, WIDTHS } from '../test-support/random-terms.ts';
 import { applyOperation, Evaluator } from './evaluate.ts';
-import { termText } from './term.ts';
+import { type Term, termText } from './term.ts';
 import { TermPool } from './term-pool.ts';
 
 /** `XDPSIM_TERMS` goes further than a suite should. */
@@ -53,6 +53,52 @@ describe('the form of terms', () => {
     const eight = pool.unknown(64, 'eight');
     const parts = Array.from({ length: 8 }, (_, index) => pool.extract(eight, index * 8, 8));
     expect(pool.concat(parts.reverse())).toBe(eight);
+  });
+
+  it('knows the remainder that compilers write as a difference', () => {
+    const c = (width: number, value: number): Term => pool.constant(width, value);
+    const quotient = pool.divide('udiv', word, c(32, 24));
+    const remainder = pool.divide('urem', word, c(32, 24));
+    expect(pool.subtract(word, pool.multiply(quotient, c(32, 24)))).toBe(remainder);
+    // In more bits than it was divided in, of a sum, and with something added.
+    const wide = pool.zeroExtend(64, word);
+    const product = pool.multiply(pool.zeroExtend(64, quotient), c(64, 24));
+    expect(pool.subtract(wide, product)).toBe(pool.zeroExtend(64, remainder));
+    const next = pool.addConst(word, 7);
+    const taken = pool.multiply(pool.divide('udiv', next, c(32, 3)), c(32, 3));
+    expect(pool.addConst(pool.subtract(next, taken), 5)).toBe(
+      pool.addConst(pool.divide('urem', next, c(32, 3)), 5),
+    );
+    // Divided in more bits than the product is made in.
+    const narrow = pool.extract(pool.divide('udiv', wide, c(64, 24)), 0, 32);
+    expect(pool.subtract(word, pool.multiply(narrow, c(32, 24))).max).toBe(23n);
+    // Another factor, or another term, leaves a difference.
+    expect(pool.subtract(word, pool.multiply(quotient, c(32, 23))).operation).toBe('sum');
+    expect(pool.subtract(pool.unknown(32, 'y'), pool.multiply(quotient, c(32, 24))).operation).toBe('sum');
+  });
+
+  it('changes no value with remainders: random sums, factors and divisors', () => {
+    const random = randomNumbers(11);
+    let remainders = 0;
+    for (let round = 0; round < 2_000; round++) {
+      const width = [8, 16, 32][random(3)]!;
+      const unknowns = [pool.unknown(width, `x${width}`), pool.unknown(width, `y${width}`)];
+      const cut = (value: bigint): bigint => BigInt.asUintN(width, value);
+      const [divisor, added, times, factor] = [1 + random(40), random(3) * 50, random(4), random(4)];
+      const other = random(4) === 0 ? 1 : 0;
+      const numbers = unknowns.map(() => cut(BigInt(random(0x10000)) * 0x10001n + BigInt(random(9))));
+      const whole = pool.addConst(pool.add(unknowns[0]!, unknowns[1]!), added);
+      const quotient = pool.divide('udiv', whole, pool.constant(width, divisor));
+      const product = pool.multiply(quotient, pool.constant(width, -divisor * times + other));
+      const term = pool.add(pool.multiply(whole, pool.constant(width, factor)), product);
+      const number = cut(numbers[0]! + numbers[1]! + BigInt(added));
+      const divided = number / BigInt(divisor);
+      const expected = cut(number * BigInt(factor) + divided * BigInt(-divisor * times + other));
+      const assignment = new Map(unknowns.map((one, index) => [one, numbers[index]!]));
+      expect(new Evaluator(assignment).value(term), termText(term)).toBe(expected);
+      if (termText(term).includes('urem')) remainders++;
+    }
+    expect(remainders).toBeGreaterThan(100);
   });
 
   it('compares the parts of a word with a number as the word, in whatever order they stand', () => {

@@ -92,6 +92,7 @@ export class TermPool {
       } else factors.set(term, (factors.get(term) ?? 0n) + factor);
     };
     for (const [term, factor] of parts) addPart(term, factor);
+    constant += this.#joinRemainders(width, factors);
     const rows = [...factors]
       .map(([term, factor]) => [term, BigInt.asUintN(width, factor)] as const)
       .filter(([, factor]) => factor !== 0n)
@@ -107,6 +108,40 @@ export class TermPool {
       factors: rows.map(([, factor]) => factor),
       value: rest,
     });
+  }
+
+  /**
+   * What is left of a term when its quotient, multiplied again, is taken away is the remainder: compilers write `x % 24` as
+   * `x - x / 24 * 24`, and no range follows from that.
+   * @param factors of the sum's operands, changed in place
+   * @returns what is added to the sum's constant
+   */
+  #joinRemainders(width: number, factors: Map<Term, bigint>): bigint {
+    let constant = 0n;
+    for (const [quotient, factor] of [...factors]) {
+      const division = beforeCut(quotient);
+      if (division.operation !== 'udiv' || !isConst(division.operands[1]!)) continue;
+      const [dividend, divisor] = division.operands as [Term, Term];
+      const taken = -signed(width, BigInt.asUintN(width, factor));
+      const times = divisor.value === 0n ? 0n : taken / divisor.value;
+      if (times === 0n || times * divisor.value !== taken || dividend.max > allOnes(width)) continue;
+      const whole = asSum(this.#resize(width, dividend));
+      const isTakenFrom = whole.operands.every(
+        (one, index) =>
+          BigInt.asUintN(width, (factors.get(one) ?? 0n) - times * whole.factors[index]!) === 0n,
+      );
+      if (!isTakenFrom) continue;
+      for (const one of [quotient, ...whole.operands]) factors.delete(one);
+      const remainder = this.#resize(width, this.divide('urem', dividend, divisor));
+      factors.set(remainder, (factors.get(remainder) ?? 0n) + times);
+      constant += times * whole.value;
+    }
+    return -constant;
+  }
+
+  /** A term that fits, with more or fewer bits. */
+  #resize(width: number, a: Term): Term {
+    return width < a.width ? this.extract(a, 0, width) : this.zeroExtend(width, a);
   }
 
   multiply(a: Term, b: Term): Term {
@@ -679,6 +714,15 @@ function staysInside(term: Term, sum: Sum): boolean {
 }
 
 /** Are the lowest bits zero? */
+/** What a term was before zeros were put above it, or taken off. */
+function beforeCut(term: Term): Term {
+  const { operation, operands } = term;
+  if (operation === 'concat' && operands.length === 2 && isConst(operands[0]!) && operands[0]!.value === 0n)
+    return beforeCut(operands[1]!);
+  const isWhole = operation === 'extract' && term.low === 0 && operands[0]!.max <= allOnes(term.width);
+  return isWhole ? beforeCut(operands[0]!) : term;
+}
+
 function isMultiple(value: bigint, bits: number): boolean {
   return (value & allOnes(bits)) === 0n;
 }
