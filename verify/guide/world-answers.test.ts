@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { byteOf, bytes, input, swap } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { addressFromText, addressToText } from '../../sim/packet/addresses.ts';
@@ -52,6 +53,44 @@ describe('how long a frame has to be', () => {
     );
     expect(answerCall({}, packets(20, 20), { ...loads, needs: 1514 }, 0n, noMaps)).toBeDefined();
     expect(answerCall({}, packets(20, 20), { ...loads, needs: 1515 }, 0n, noMaps)).toBeUndefined();
+  });
+});
+
+describe('indices of arrays', () => {
+  const machine = machineWith(
+    testMap('ring', 'ARRAY', { maxEntries: 24, valueSize: 4 }),
+    testMap('reals', 'ARRAY', { maxEntries: 5 }),
+    testMap('each', 'PERCPU_ARRAY', { maxEntries: 5 }),
+  );
+  const fromRing = [0, 1, 2, 3].map((offset) => input({ kind: 'map', map: 0, key: KEY, offset }, 0n));
+  const fromPacket = bytes([0, 1, 2, 3].map((at) => input({ kind: 'packet', packet: 0, offset: at }, 9n)));
+  const reals = call({ map: 1, key: Uint8Array.of(0, 0, 0, 0), keyParts: fromRing });
+
+  it('come from an entry of another array: what that holds is no index, or the last one', () => {
+    const nowhere = answerCall({}, packets(20), reals, 0n, machine)!;
+    expect(nowhere.world.maps).toEqual({ ring: [{ key: KEY, value: Uint8Array.of(5, 0, 0, 0) }] });
+    const there = answerCall({}, packets(20), { ...reals, map: 2 }, 1n, machine)!;
+    expect(there.world.maps).toEqual({ ring: [{ key: KEY, value: Uint8Array.of(4, 0, 0, 0) }] });
+  });
+
+  it('come from the packet, put together in a register', () => {
+    const { stimuli, world } = answerCall(
+      {},
+      packets(20),
+      { ...reals, keyParts: [fromPacket] },
+      0n,
+      machine,
+    )!;
+    expect([...stimuli![0]!.packet.subarray(0, 5)]).toEqual([5, 0, 0, 0, data(20)[4]]);
+    expect(world).toEqual({});
+  });
+
+  it('stay where they are constants, or of entries that somebody has stated', () => {
+    expect(
+      answerCall({}, packets(20), { ...reals, keyParts: [0n, 0n, 0n, 0n] }, 0n, machine),
+    ).toBeUndefined();
+    const isNoMap = ({ kind }: InputField): boolean => kind !== 'map';
+    expect(answerCall({}, packets(20), reals, 0n, machine, isNoMap)).toBeUndefined();
   });
 });
 

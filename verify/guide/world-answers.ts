@@ -1,7 +1,7 @@
 /** Worlds in which a call gets another answer: an entry for the key that was looked up, a program in the slot, a route to the address. */
 
 import type { BpfMap, BpfObject } from '../../sim/ebpf/bpf-object.ts';
-import type { Assignment, Operand } from '../../sim/ebpf/dataflow/expression.ts';
+import { type Assignment, byteOf, type Operand } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { Choosable } from '../../sim/ebpf/dataflow/solve.ts';
 import { solveBytes } from '../../sim/ebpf/dataflow/solve-bytes.ts';
@@ -25,7 +25,8 @@ import {
   REJECTIONS,
   rejectingType,
 } from '../../sim/runtime/fib.ts';
-import { SEQUENCES } from '../../sim/runtime/maps.ts';
+import { indexKey } from '../../sim/runtime/map-snapshot.ts';
+import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
@@ -73,6 +74,7 @@ export function answerCall(
   if (isSocketLookup(call.helper)) return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
   const finds = isTaking(call) ? value === 0n : value !== 0n;
+  if (ARRAYS.has(machine.object.maps[call.map]!.type)) return ofIndex(draft, call, finds);
   if (!finds) return withoutEntry(world, call, machine);
   return withFilled(world, call, machine)[0];
 }
@@ -191,6 +193,20 @@ function withoutEntry(world: World, call: FlowCall, machine: Machine): Answer | 
   const left = entries.filter((one) => !isSameKey(asked(one), call.key));
   if (left.length === entries.length) return undefined;
   return { world: { ...world, maps: { ...world.maps, [name]: left } } };
+}
+
+/** An array has no entry but by its index: what that comes from, in the packet or in another map, lies inside of it or behind it. */
+function ofIndex(draft: Draft, call: FlowCall, finds: boolean): Answer | undefined {
+  const { maxEntries } = draft.machine.object.maps[call.map]!;
+  // An index that was put together in a register is one value.
+  const [first] = call.keyParts;
+  const parts =
+    call.keyParts.length === 1 && first !== undefined
+      ? [0, 1, 2, 3].map((index) => byteOf(first, index))
+      : call.keyParts;
+  const { stimuli } = draft;
+  if (!giveBytes(draft, call.packet, parts, indexKey(finds ? maxEntries - 1 : maxEntries))) return undefined;
+  return { world: draft.world, stimuli };
 }
 
 /** The frame as long as the call needs it, or one byte shorter. */
@@ -365,16 +381,19 @@ function routable(draft: Draft, call: FlowCall, at: number, size: 4 | 16): Uint8
 
 /** Lets the call's parameters hold an address from `at` on, by what they come from. */
 function readdress(draft: Draft, call: FlowCall, at: number, address: Uint8Array): boolean {
-  const { packet } = call;
-  const parts = call.keyParts.slice(at, at + address.length);
+  return giveBytes(draft, call.packet, call.keyParts.slice(at, at + address.length), address);
+}
+
+/** Lets these parts hold other bytes, by what they come from: the packet, and maps. */
+function giveBytes(draft: Draft, packet: number, parts: readonly Operand[], wanted: Uint8Array): boolean {
   const mayChange: Choosable = (field) =>
     (field.kind === 'packet' && field.packet === packet && field.offset >= 0) ||
     (field.kind === 'map' && draft.choosable(field));
-  const solution = solveBytes(parts, address, mayChange);
+  const solution = solveBytes(parts, wanted, mayChange);
   if (solution === undefined) return false;
   const bytes = draft.stimuli[packet]!.packet.slice();
   let world: World | undefined = draft.world;
-  for (const [field, value] of [...solution, ...copiesOf(parts, address)]) {
+  for (const [field, value] of [...solution, ...copiesOf(parts, wanted)]) {
     if (!mayChange(field)) continue;
     if (field.kind === 'packet') bytes[field.offset] = Number(value);
     else if (field.kind === 'map')
@@ -386,11 +405,11 @@ function readdress(draft: Draft, call: FlowCall, at: number, address: Uint8Array
   return true;
 }
 
-/** Inputs that the address copies: a solution leaves out those that were right at the call, and the case may have changed since. */
-function copiesOf(parts: readonly Operand[], address: Uint8Array): Assignment {
+/** Inputs that the bytes copy: a solution leaves out those that were right at the call, and the case may have changed since. */
+function copiesOf(parts: readonly Operand[], wanted: Uint8Array): Assignment {
   return new Map(
     parts.flatMap((part, index) =>
-      typeof part !== 'bigint' && part.op === 'input' ? [[part.field, BigInt(address[index]!)]] : [],
+      typeof part !== 'bigint' && part.op === 'input' ? [[part.field, BigInt(wanted[index]!)]] : [],
     ),
   );
 }
