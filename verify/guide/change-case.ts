@@ -14,7 +14,7 @@ import type { Background } from './background.ts';
 import { type ValueNow, withMovedEntries } from './moved-entries.ts';
 import type { Sequence } from './traced-runs.ts';
 import { answerCall } from './world-answers.ts';
-import { resized, withMapByte } from './world-edits.ts';
+import { resized, withMapByte, withMetadata } from './world-edits.ts';
 
 /** The last CPU that a world can have. */
 const LAST_CPU = 4095n;
@@ -58,9 +58,7 @@ export function changeSequence(
   const stimuli = sequence.stimuli.slice();
   let world = sequence.world;
   // Lengths first: bytes may lie in what is gained.
-  const entries = [...assignment].sort(
-    ([a], [b]) => Number(b.kind === 'length') - Number(a.kind === 'length'),
-  );
+  const entries = [...assignment].sort(([a], [b]) => Number(isLength(b)) - Number(isLength(a)));
   const copied = new Set<number>();
   for (const [field, value] of entries) {
     switch (field.kind) {
@@ -68,6 +66,12 @@ export function changeSequence(
         const packet = resized(stimuli[field.packet]!.packet, Number(value));
         if (packet === undefined) return undefined;
         stimuli[field.packet] = { ...stimuli[field.packet]!, packet };
+        break;
+      }
+      case 'metadata': {
+        const changed = withMetadata(stimuli[field.packet]!, Number(value));
+        if (changed === undefined) return undefined;
+        stimuli[field.packet] = changed;
         break;
       }
       case 'packet': {
@@ -134,6 +138,11 @@ export function changeSequence(
     }
   }
   return { world: withMovedEntries(world, valuesAfter(stimuli, assignment), background), stimuli };
+}
+
+/** Is it how many bytes there are, of the frame or in front of it? */
+export function isLength({ kind }: InputField): boolean {
+  return kind === 'length' || kind === 'metadata';
 }
 
 /** What inputs are now: of packets all that was changed, as another answer of a call may have done, too. */

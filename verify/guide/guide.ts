@@ -18,6 +18,7 @@ import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { type Choices, solveBranch } from '../../sim/ebpf/dataflow/solve.ts';
 import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
+import { readsMetadata } from '../../sim/ebpf/dictionary/read-metadata.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -33,7 +34,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { Approach, Nearest } from './approach.ts';
 import type { Background } from './background.ts';
-import { changeSequence, isChoosable, isFree, repaired } from './change-case.ts';
+import { changeSequence, isChoosable, isFree, isLength, repaired } from './change-case.ts';
 import { Combinations } from './combinations.ts';
 import { Learned } from './learned.ts';
 import { HeldFields, MOST_MENDED, partingOf } from './mending.ts';
@@ -700,7 +701,7 @@ class Guide {
     const choosable = isChoosable(background);
     const solutions = solveBranch(branches[index]!, branches.slice(0, index), choosable, onSearch, choices);
     // What has no room yet gets some, before bytes in front of it make it shorter.
-    const grows = (one: Assignment): boolean => [...one.keys()].some(({ kind }) => kind === 'length');
+    const grows = (one: Assignment): boolean => [...one.keys()].some(isLength);
     for (const solution of [...solutions.filter(grows), ...solutions.filter((one) => !grows(one))]) {
       const changed = changeSequence(sequence, solution, background);
       if (changed !== undefined) yield changed;
@@ -859,7 +860,14 @@ class Guide {
   #hints(): GeneratorHints {
     const { object } = this.#runs.machineOf(this.#worlds[0]?.world ?? {}) ?? {};
     const read = object === undefined ? [] : dictionaryOf(object);
-    return mergedHints(hintsOf(this.#program), dictionaryHints([...read, ...this.#learned.entries()]));
+    const hints = mergedHints(hintsOf(this.#program), dictionaryHints([...read, ...this.#learned.entries()]));
+    if (hints.metadata !== undefined || object === undefined) return hints;
+    const behind = this.#program.entries.flatMap(({ after }) =>
+      after === undefined ? [] : [{ function: after, hook: 'xdp' as const }],
+    );
+    return readsMetadata(object, [...this.#program.entries, ...behind])
+      ? { ...hints, metadata: true }
+      : hints;
   }
 
   #reached(id: number): Reached[] {

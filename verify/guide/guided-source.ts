@@ -145,7 +145,7 @@ export class GuidedSource implements PacketSource {
     const { hook } = this.#hooks[stimulus.entry ?? 0]!;
     if (
       !withinLimits(limits[hook], stimulus.packet) ||
-      (stimulus.metadata?.length ?? 0) > limits[hook].maxMetadata
+      (stimulus.metadata !== undefined && limits[hook].maxMetadata === 0)
     ) {
       this.#base.fill(batch, seed, index, 1, limits);
       return;

@@ -3,7 +3,9 @@ import { variableAt } from '../../sim/ebpf/analysis/variable-at.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import type { MapByte } from '../../sim/ebpf/dataflow/inputs.ts';
 import { MANY_ENTRIES } from '../../sim/ebpf/machine.ts';
+import { OLD_MAX_METADATA } from '../../sim/ebpf/packet-area.ts';
 import { readU32le } from '../../sim/packet/bytes.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { MapEntry, World } from '../../sim/runtime/world.ts';
 
@@ -17,6 +19,25 @@ export function resized(packet: Uint8Array, length: number): Uint8Array | undefi
   const longer = new Uint8Array(length);
   longer.set(packet);
   return longer;
+}
+
+/** The longest metadata that a packet is given: what every kernel takes, also where a program puts more in front of it. */
+const MAX_METADATA = OLD_MAX_METADATA - 4;
+
+/**
+ * With so many bytes of metadata, or as many as come next in whole words. What there was stays where it is in front of the frame; before it
+ * there are zeros.
+ * @returns undefined where not every kernel takes as much
+ */
+export function withMetadata({ metadata, ...bare }: Stimulus, length: number): Stimulus | undefined {
+  const isLess = length < (metadata?.length ?? 0);
+  const whole = (isLess ? Math.floor(length / 4) : Math.ceil(length / 4)) * 4;
+  if (whole > MAX_METADATA) return undefined;
+  if (whole === 0) return bare;
+  const bytes = new Uint8Array(whole);
+  const kept = metadata?.subarray(Math.max(0, metadata.length - whole)) ?? bytes.subarray(0, 0);
+  bytes.set(kept, whole - kept.length);
+  return { ...bare, metadata: bytes };
 }
 
 /** The world with an entry in a map, in the place of what was there under its key. */

@@ -1,4 +1,6 @@
 /** What a program may come to from certain places on: every instruction behind them, whatever the conditions say. */
+
+import { nextSlots } from '../../sim/ebpf/analysis/next-slots.ts';
 import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
 import {
@@ -11,7 +13,6 @@ import {
   LDDW,
 } from '../../sim/ebpf/instruction.ts';
 import { type Cut, jumpKey } from '../../sim/ebpf/symbolic/explore.ts';
-import { nextSlots } from './next-slots.ts';
 
 /** @returns the instructions, by `jumpKey` */
 export function behind(object: BpfObject, cuts: readonly Cut[]): ReadonlySet<string> {

@@ -1,9 +1,10 @@
 /** Takes what no input reaches out of a program's coverage. */
+
+import { nextSlots } from '../../sim/ebpf/analysis/next-slots.ts';
 import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { isConditionalJump } from '../../sim/ebpf/instruction.ts';
 import type { BranchCoverage, Coverage, FunctionCoverage } from '../../sim/runtime/coverage.ts';
 import type { ProvedWay } from './aid.ts';
-import { nextSlots } from './next-slots.ts';
 
 /** The same counts, in which the ways that no input takes, and what lies behind them only, count for nothing. */
 export function withoutImpossible(

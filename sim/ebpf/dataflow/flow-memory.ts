@@ -62,6 +62,10 @@ export class FlowMemory {
     this.#end = frameEnd;
   }
 
+  get initialMetadata(): number {
+    return this.#data - this.#first;
+  }
+
   get initialLength(): number {
     return this.#end - this.#data;
   }

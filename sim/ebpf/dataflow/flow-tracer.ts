@@ -267,6 +267,7 @@ export class FlowTracer implements Tracer, FlowTrace {
     if (offset === layout.dataEnd && packet.dataEnd < packet.frameEnd) return undefined;
     if (offset === layout.dataEnd) return symbolic(this.lengthPlus(packet.dataEnd));
     const value = (): bigint => BigInt(machine.memory.u32(CONTEXT_BASE + offset));
+    if (offset === layout.dataMeta) return symbolic(this.#beforeMetadata(value()));
     if (machine.hook !== 'xdp' && offset === SK_BUFF.len) return symbolic(this.lengthPlus(Number(value())));
     if (machine.hook !== 'xdp' && offset === SK_BUFF.protocol && size >= 2)
       return symbolic(this.memory.load(packet.data + 12, 2));
@@ -291,6 +292,14 @@ export class FlowTracer implements Tracer, FlowTrace {
       input(field, BigInt(initialLength)),
       BigInt.asUintN(64, BigInt(value - initialLength)),
     );
+  }
+
+  /** An address that moves with the metadata that the frame came with. */
+  #beforeMetadata(address: bigint): Operand {
+    const packet = this.#packet;
+    const length = BigInt(this.memory.initialMetadata);
+    const field = this.memory.field(`metadata ${packet}`, () => ({ kind: 'metadata', packet }) as const);
+    return binary('sub', 64, address + length, input(field, length));
   }
 
   #store(state: State, instructions: Instructions, pc: number, base: number): void {

@@ -15,6 +15,12 @@ export interface PacketLength {
   readonly packet: number;
 }
 
+/** How many bytes of metadata a packet comes with: a multiple of 4. */
+export interface MetadataLength {
+  readonly kind: 'metadata';
+  readonly packet: number;
+}
+
 /** What a packet comes with besides its bytes. */
 export interface PacketContext {
   readonly kind: 'context';
@@ -77,6 +83,7 @@ export interface Chance {
 export type InputField =
   | PacketByte
   | PacketLength
+  | MetadataLength
   | PacketContext
   | MapByte
   | StackByte
@@ -90,6 +97,7 @@ export function bitsOf(field: InputField): number {
     case 'packet':
     case 'map':
     case 'stack':
+    case 'metadata':
       return 8;
     case 'length':
       return 16;

@@ -11,7 +11,7 @@ import {
   JA32,
   jumpTarget,
   LDDW,
-} from '../../sim/ebpf/instruction.ts';
+} from '../instruction.ts';
 
 /** @returns slots: of a conditional jump the one where it is taken comes first; none behind `exit` */
 export function nextSlots(instructions: Instructions, slot: number): readonly number[] {
