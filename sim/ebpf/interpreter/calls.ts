@@ -3,6 +3,7 @@ import { LAST_HELPER } from '../helper-names.ts';
 import type { Helper, Obligation, ReadsAnywhere } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import { noSuchHelper } from '../loader/core-patch.ts';
 import type { LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD, STACK_BASE } from '../memory.ts';
 import { noteReadAnywhere } from './access.ts';
@@ -55,7 +56,7 @@ const FACTS: CallFacts = { map: undefined, mapIndex: -1, knownKey: false, size: 
  */
 export function callHelper(state: State, number: number): number {
   const call = HELPER_CALLS[number];
-  if (call === undefined) return violate(`invalid func unknown#${number}`);
+  if (call === undefined) return violate(noSuchHelper(number));
   return run(state, call);
 }
 

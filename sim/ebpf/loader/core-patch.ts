@@ -24,6 +24,11 @@ import type { CoreValue } from './core-answer.ts';
 /** The helper number of poisoned instructions: 0xbad2310 reads "bad relo". */
 export const POISONED_RELOCATION = 0xbad2310;
 
+/** What the verifier stops at where a program calls a helper of that number, which nobody has. */
+export function noSuchHelper(number: number): string {
+  return number === POISONED_RELOCATION ? 'a CO-RE relocation failed' : `invalid func unknown#${number}`;
+}
+
 /** Turns an instruction into the call of a helper that does not exist; of a 16-byte load, both slots. */
 export function poison(
   instructions: Instructions,

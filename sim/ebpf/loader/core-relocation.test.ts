@@ -5,8 +5,11 @@ import { parseBtf } from '../btf.ts';
 import { disassembleInstruction } from '../disassemble.ts';
 import { CALL, LDDW } from '../instruction.ts';
 import { loadObject } from '../object.ts';
+import { testObject } from '../test-support/assemble.ts';
 import { BtfBuilder } from '../test-support/btf-builder.ts';
-import { POISONED_RELOCATION } from './core-patch.ts';
+import { BPF_CORE_FIELD_BYTE_OFFSET, BPF_CORE_FIELD_EXISTS } from './core-answer.ts';
+import { noSuchHelper, POISONED_RELOCATION } from './core-patch.ts';
+import { CoreResolver } from './core-relocation.ts';
 import { essentialName, typesAreCompatible, typesMatch } from './core-types.ts';
 import { readElf } from './elf.ts';
 
@@ -134,6 +137,46 @@ describe('CO-RE relocations', () => {
     expect(() => loadObject(fixture('core.o'), { kernelBtf: blob.bytes() })).toThrow(
       'types of that name that differ',
     );
+  });
+});
+
+describe('types that an object has in one flavour only', () => {
+  /** What a load of the second member becomes, and what is said of whether that exists. */
+  const loaded = (others: readonly string[], kernel?: BtfBuilder): readonly string[] => {
+    const blob = new BtfBuilder();
+    const int = blob.int('int', 4, 1);
+    const type = blob.struct('ct_opts___local', 8, [
+      ['netns', int, 0],
+      ['error', int, 32],
+    ]);
+    for (const name of others) blob.struct(name, 8, [['netns', int, 0]]);
+    const target = kernel === undefined ? undefined : parseBtf(kernel.bytes());
+    const resolver = new CoreResolver(parseBtf(blob.bytes()), target);
+    const { instructions } = testObject({ main: '  r0 = *(u32 *)(r1 + 4)\n  r0 = 1\n  exit' }).programs[0]!;
+    const at = { typeId: type, access: '0:1' };
+    resolver.apply({ ...at, instruction: 0, kind: BPF_CORE_FIELD_BYTE_OFFSET }, instructions, 0, 'here');
+    resolver.apply({ ...at, instruction: 1, kind: BPF_CORE_FIELD_EXISTS }, instructions, 1, 'here');
+    return [0, 1].map((index) => disassembleInstruction(instructions, index));
+  };
+
+  it('are as they were compiled, without a kernel, and do not exist', () => {
+    expect(loaded([])).toEqual(['r0 = *(u32 *)(r1 +4)', 'r0 = 0']);
+  });
+
+  it('are as the other flavour says where the object has another, or as the kernel does', () => {
+    const failed = `call unknown#${POISONED_RELOCATION}`;
+    expect(loaded(['ct_opts'])).toEqual([failed, 'r0 = 0']);
+    const kernel = new BtfBuilder();
+    kernel.struct('ct_opts', 16, [['error', kernel.int('int', 4, 1), 96]]);
+    expect(loaded([], kernel)).toEqual(['r0 = *(u32 *)(r1 +12)', 'r0 = 1']);
+    const bare = new BtfBuilder();
+    bare.int('int', 4, 1);
+    expect(loaded([], bare)).toEqual([failed, 'r0 = 0']);
+  });
+
+  it('that a relocation failed is what the verifier stops at', () => {
+    expect(noSuchHelper(POISONED_RELOCATION)).toBe('a CO-RE relocation failed');
+    expect(noSuchHelper(4242)).toBe('invalid func unknown#4242');
   });
 });
 

@@ -40,8 +40,8 @@ export class CoreResolver {
 
   /**
    * @param local the object's types
-   * @param target the kernel's; undefined: the object's own, so that everything is as it was compiled, and only
-   *   types of another flavour (`___old`) are missing
+   * @param target the kernel's; undefined: the object's own, so that everything is as it was compiled, and
+   *   types of another flavour (`___old`) do not exist; where the object has a type in such a flavour only, its layout is that
    */
   constructor(local: Btf, target: Btf | undefined) {
     this.#local = local;
@@ -63,13 +63,22 @@ export class CoreResolver {
     const before = answerOf(relocation.kind, local, where);
     if (before === undefined)
       throw new ObjectError(where, 'a known kind of CO-RE relocation', `${relocation.kind}`);
-    const after =
-      relocation.kind === BPF_CORE_TYPE_ID_LOCAL ? before : this.#targetValue(relocation, local, where);
+    const isOwn = relocation.kind === BPF_CORE_TYPE_ID_LOCAL;
+    const target = isOwn ? before : this.#targetValue(relocation, local, where);
+    const after = target ?? (this.#isOnlyFlavour(relocation, where) ? before : undefined);
     if (after === undefined) {
       poison(instructions, index);
       return `${describe(local)} is not in the kernel`;
     }
     return patch(instructions, index, before, after, this.#widthIsSafe(before, after), where);
+  }
+
+  /**
+   * Without a kernel's types: does the object have the type in one flavour only (`bpf_ct_opts___local`)? Programs declare so what they
+   * know of a type, and no header has the whole: its layout is as good as any.
+   */
+  #isOnlyFlavour({ typeId }: CoreRelocation, where: string): boolean {
+    return this.#target === this.#local && this.#candidatesOf(typeId, where).length === 0;
   }
 
   #localSpec(relocation: CoreRelocation, where: string): CoreSpec {

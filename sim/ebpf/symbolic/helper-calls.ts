@@ -7,6 +7,7 @@ import { ARGUMENT_TYPES, type ArgumentType, LARGEST_SIZE } from '../helpers/argu
 import type { Helper } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { KERNEL_FUNCTIONS } from '../helpers/kernel-functions.ts';
+import { POISONED_RELOCATION } from '../loader/core-patch.ts';
 import { anyValue } from './any-value.ts';
 import { DYNPTR_HELPERS } from './dynptr-helpers.ts';
 import { callForEach } from './element-walk.ts';
@@ -57,6 +58,7 @@ export function isStated(name: string): boolean {
 
 export function callHelper(inputs: Inputs, state: PathState, number: number): void {
   const helper = HELPERS.get(number);
+  if (number === POISONED_RELOCATION) throw new NotFollowed('a CO-RE relocation that failed');
   if (helper === undefined) throw new NotFollowed(`helper ${number}, which the machine does not have`);
   if (helper.name === 'bpf_tail_call') callTailCall(inputs, state);
   else if (helper.name === 'bpf_loop') callLoop(state);
