@@ -1,7 +1,7 @@
 /** Worlds in which calls get the answer that was wanted: of routes, the routing table is asked whether they do. */
 import { describe, expect, it } from 'vitest';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
-import { byteOf, bytes, input, swap } from '../../sim/ebpf/dataflow/expression.ts';
+import { byteOf, bytes, input, type Operand, swap } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
@@ -315,6 +315,30 @@ describe('sockets', () => {
     // It is there already, and was not found.
     expect(answerCall(world, [], asks(helper, parameters), 1n, noMaps)).toBeUndefined();
     expect(answerCall(world, [], asks(helper, parameters), 0n, noMaps)).toBeUndefined();
+  });
+
+  it('at port 0 cannot be, and at another where the port is a setting or of the packet', () => {
+    const machine = machineWith(testMap('settings', 'ARRAY', { valueSize: 2, maxEntries: 1 }));
+    const key = Uint8Array.of(0, 0, 0, 0);
+    const parameters = Uint8Array.of(...tuple4.subarray(0, 10), 0, 0);
+    const constants = [...parameters].map(BigInt);
+    const setting = bytes([0, 1].map((offset) => input({ kind: 'map', map: 0, key, offset }, 0n)));
+    const asked = (...port: readonly Operand[]): FlowCall => ({
+      ...asks('bpf_sk_lookup_udp', parameters),
+      keyParts: [...constants.slice(0, 10), ...port],
+    });
+    const fromSetting = asked(byteOf(swap(16, setting), 0), byteOf(swap(16, setting), 1));
+    expect(answerCall({}, packets(20), fromSetting, 1n, machine)!.world).toEqual({
+      maps: { settings: [{ key, value: Uint8Array.of(0x99, 0x3a) }] },
+      sockets: [{ protocol: 'udp', local: '192.0.2.9:15001' }],
+    });
+    const ofPacket = [6, 7].map((offset) => input({ kind: 'packet', packet: 0, offset }, 0n));
+    const { world, stimuli } = answerCall({}, packets(20), asked(...ofPacket), 1n, machine)!;
+    expect(world.sockets).toEqual([{ protocol: 'udp', local: '192.0.2.9:15001' }]);
+    expect([...stimuli![0]!.packet.subarray(6, 8)]).toEqual([0x3a, 0x99]);
+    expect(answerCall({}, packets(20), asked(0n, 0n), 1n, machine)).toBeUndefined();
+    const isStated = answerCall({}, packets(20), fromSetting, 1n, machine, ({ kind }) => kind !== 'map');
+    expect(isStated).toBeUndefined();
   });
 
   it.each([

@@ -265,15 +265,26 @@ function endpointText(address: Uint8Array, port: number): string {
 function ofSocket(draft: Draft, call: FlowCall): Answer | undefined {
   const asked = askedSocket(call);
   if (asked === undefined) return undefined;
-  const { protocol, size, destination, dport } = asked;
+  const { protocol, size, destination } = asked;
+  const dport = asked.dport === 0 ? portInstead(draft, call, 2 * size + 2) : asked.dport;
+  if (dport === undefined) return undefined;
   const socketAt = (bytes: Uint8Array): Socket => ({ protocol, local: endpointText(bytes, dport) });
   const { sockets = [] } = draft.world;
   const socket = socketAt(destination);
   if (sockets.some((one) => one.protocol === protocol && one.local === socket.local)) return undefined;
-  if (canBeOpen([socket])) return withSocket(draft.world, socket);
+  if (canBeOpen([socket])) {
+    const answer = withSocket(draft.world, socket);
+    return answer === undefined || asked.dport !== 0 ? answer : { ...answer, stimuli: draft.stimuli };
+  }
   const instead = routable(draft, call, size, size);
   const answer = instead === undefined ? undefined : withSocket(draft.world, socketAt(instead));
   return answer === undefined ? undefined : { ...answer, stimuli: draft.stimuli };
+}
+
+/** A port that a socket can have, where 0 was asked for: a setting that nobody has given, say. Undefined: it cannot be another. */
+function portInstead(draft: Draft, call: FlowCall, at: number): number | undefined {
+  const bytes = Uint8Array.of(SOME_PORT >> 8, SOME_PORT & 0xff);
+  return giveBytes(draft, call.packet, call.keyParts.slice(at, at + 2), bytes) ? SOME_PORT : undefined;
 }
 
 /**
@@ -297,6 +308,9 @@ function withSocket(world: World, socket: Socket): Answer | undefined {
   const sockets = [...(world.sockets ?? []), socket];
   return canBeOpen(sockets) ? { world: { ...world, sockets } } : undefined;
 }
+
+/** That no service has by convention, and no kernel gives to those that ask for none. */
+const SOME_PORT = 15_001;
 
 /** Devices that forward, a route to the address that was asked for, and what lies behind it. */
 function ofRoute(draft: Draft, call: FlowCall, result: number): Answer | undefined {
