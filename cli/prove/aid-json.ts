@@ -9,7 +9,7 @@ import {
   type Schema,
   text,
 } from '../../sim/runtime/schema.ts';
-import type { ProofAid, ProvedWay } from '../../verify/prove/aid.ts';
+import type { OthersWay, ProofAid, ProvedWay } from '../../verify/prove/aid.ts';
 
 export interface ProofAidJson {
   /** Paths that were followed. */
@@ -20,17 +20,28 @@ export interface ProofAidJson {
   readonly beyond: number;
   /** Ways of branches that no input takes. */
   readonly unreachable: readonly ProvedWay[];
+  /** Ways that only what no engine here can stand for takes, such as a driver of another kind: they do not count either. */
+  readonly elsewhere?: readonly OthersWay[];
   /** Why not all is known. */
   readonly doubt?: string;
   readonly seconds: number;
 }
 
-export function aidJson({ paths, cases, beyond, impossible, doubt, seconds }: ProofAid): ProofAidJson {
+export function aidJson({
+  paths,
+  cases,
+  beyond,
+  impossible,
+  elsewhere,
+  doubt,
+  seconds,
+}: ProofAid): ProofAidJson {
   return {
     paths,
     packets: cases.length,
     beyond,
     unreachable: impossible,
+    ...(elsewhere === undefined ? {} : { elsewhere }),
     ...(doubt === undefined ? {} : { doubt }),
     seconds,
   };
@@ -41,6 +52,9 @@ export const proofAidShape: Schema<ProofAidJson> = object<ProofAidJson>({
   packets: nonNegative,
   beyond: nonNegative,
   unreachable: list(object<ProvedWay>({ function: text, instruction: nonNegative, taken: flag })),
+  elsewhere: optional(
+    list(object<OthersWay>({ function: text, instruction: nonNegative, taken: flag, who: text })),
+  ),
   doubt: optional(text),
   seconds: nonNegative,
 } satisfies Fields<ProofAidJson>);

@@ -1,9 +1,17 @@
 /** What a proof gave to another command, in words. */
-import type { ProofAid } from '../../verify/prove/aid.ts';
+import type { OthersWay, ProofAid } from '../../verify/prove/aid.ts';
 import { count } from '../terminal.ts';
 
 /** "504 paths followed in 3.2 s, each with a packet; 3 ways of branches, which no input takes, do not count" */
-export function aidText({ cases, paths, beyond, impossible, doubt, seconds }: ProofAid): string {
+export function aidText({
+  cases,
+  paths,
+  beyond,
+  impossible,
+  elsewhere = [],
+  doubt,
+  seconds,
+}: ProofAid): string {
   const packets =
     paths === 0
       ? ''
@@ -19,5 +27,14 @@ export function aidText({ cases, paths, beyond, impossible, doubt, seconds }: Pr
     impossible.length === 0
       ? ''
       : `; ${impossible.length === 1 ? 'one way of a branch is' : `${impossible.length} ways of branches are`} proved unreachable`;
-  return `${followed}${kernels}${closed}${doubt === undefined ? '' : `; not all: ${doubt}`}`;
+  const others = elsewhere.length === 0 ? '' : `; ${othersText(elsewhere)}`;
+  return `${followed}${kernels}${closed}${others}${doubt === undefined ? '' : `; not all: ${doubt}`}`;
+}
+
+/** "one way of a branch is for drivers that take no metadata only, and does not count" */
+function othersText(ways: readonly OthersWay[]): string {
+  const who = [...new Set(ways.map((one) => one.who))].join(' and ');
+  return ways.length === 1
+    ? `one way of a branch is for ${who} only, and does not count`
+    : `${count(ways.length)} ways of branches are for ${who} only, and do not count`;
 }

@@ -3,7 +3,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
 import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import type { ProofAid } from '../../verify/prove/aid.ts';
+import { notToReach, type ProofAid } from '../../verify/prove/aid.ts';
 import { withoutImpossible } from '../../verify/prove/proved-coverage.ts';
 import { type ProgramReport, reportToJson, withCoverageFigures } from '../../verify/report.ts';
 import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
@@ -37,9 +37,9 @@ export function tested(
   return { program, report, verdict, unreached, ...(aid === undefined ? {} : { aid }) };
 }
 
-function provedReport(program: Program, report: ProgramReport, { impossible }: ProofAid): ProgramReport {
+function provedReport(program: Program, report: ProgramReport, aid: ProofAid): ProgramReport {
   if (program.object === undefined || report.fullCoverage === undefined) return report;
-  const fullCoverage = withoutImpossible(report.fullCoverage, linkedObject(program.object), impossible);
+  const fullCoverage = withoutImpossible(report.fullCoverage, linkedObject(program.object), notToReach(aid));
   return withCoverageFigures({ ...report, fullCoverage });
 }
 

@@ -10,7 +10,7 @@ import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
-import type { ProofAid } from '../prove/aid.ts';
+import { notToReach, type ProofAid } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
 import { type Divergence, mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
 import { verify } from '../run.ts';
@@ -284,7 +284,7 @@ export class CheckRuns {
     const coverage =
       seen === undefined || object === undefined || proof === undefined
         ? seen
-        : withoutImpossible(seen, linkedObject(object), proof.impossible);
+        : withoutImpossible(seen, linkedObject(object), notToReach(proof));
     return withCoverageFigures({
       ...sum,
       packets: first!.packets + more,

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
+import { DEFAULT_LIMITS } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { interpret } from '../../sim/ebpf/test-support/run-both.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { programByName } from '../../sim/programs/index.ts';
@@ -12,7 +14,7 @@ import type { Coverage } from '../../sim/runtime/coverage.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { summarizeCoverage } from '../coverage-summary.ts';
 import { verify } from '../run.ts';
-import { type ProofAid, proofAid } from './aid.ts';
+import { notToReach, type ProofAid, proofAid } from './aid.ts';
 import { withoutImpossible } from './proved-coverage.ts';
 import { createZ3Solver, endZ3 } from './z3-solver.ts';
 
@@ -82,6 +84,49 @@ describe('a proof for other commands', () => {
     const whole = await proofAid(builtIn('tcp_filter'), { solver });
     expect(whole.impossible).toEqual(expect.arrayContaining([...aid.impossible]));
     expect(aid.cases).toHaveLength(3);
+  });
+});
+
+describe('ways that no engine here can go', () => {
+  /** Makes room for metadata, and ends in its own way where there is none, or where the frame is short. */
+  const program = (behind: string): Program => ({
+    name: 'room',
+    entries: [{ function: 'main', hook: 'xdp' }],
+    object: writeElf({
+      main: `  r6 = r1
+  r2 = -4
+  call bpf_xdp_adjust_meta
+${behind}
+  if r0 != 0 goto none
+  r0 = 2
+  exit
+none:
+  r0 = 1
+  exit`,
+    }),
+  });
+
+  it('are named with who goes them, and count for nothing', async () => {
+    const one = program('');
+    const aid = await proofAid(one, { solver, limits: { ...DEFAULT_LIMITS, mostMetadata: 0 } });
+    const who = 'drivers that take no metadata';
+    expect(aid.elsewhere).toEqual([{ function: 'main', instruction: 3, taken: true, who }]);
+    expect(aid.impossible).toEqual([]);
+    const coverage = await reached(one, aid);
+    expect(summarizeCoverage(coverage).branches).toEqual([1, 2]);
+    const rest = withoutImpossible(coverage, loadObject(one.object!), notToReach(aid));
+    expect(summarizeCoverage(rest)).toMatchObject({ branches: [1, 1], instructions: [6, 6] });
+  });
+
+  it('are ways like others where a frame may go them, too, or where paths are left', async () => {
+    const too = program('  r1 = *(u32 *)(r6 + 16)\n  if r1 == 7 goto none');
+    const { elsewhere = [] } = await proofAid(too, {
+      solver,
+      limits: { ...DEFAULT_LIMITS, mostMetadata: 0 },
+    });
+    expect(elsewhere.map(({ instruction }) => instruction)).toEqual([5]);
+    expect((await proofAid(program(''), { solver, paths: 1 })).elsewhere).toBeUndefined();
+    expect((await proofAid(builtIn('tcp_filter'), { solver })).elsewhere).toBeUndefined();
   });
 });
 

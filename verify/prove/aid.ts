@@ -21,11 +21,19 @@ export interface ProvedWay {
   readonly taken: boolean;
 }
 
+/** A way that an input takes, but none that an engine here can give. */
+export interface OthersWay extends ProvedWay {
+  /** "drivers that take no metadata". */
+  readonly who: string;
+}
+
 export interface ProofAid {
   /** One for each path with a packet that the machine confirmed: the world, the packet, and the path's condition in words. */
   readonly cases: readonly Case[];
   /** Ways that no input takes, into whichever of the functions it comes. */
   readonly impossible: readonly ProvedWay[];
+  /** Ways that only what no engine here can stand for takes; absent: none. */
+  readonly elsewhere?: readonly OthersWay[];
   /** That were followed and that an engine here may go, those of longer frames among them: each has at most one case. */
   readonly paths: number;
   /** Those that take fields of the context which only a kernel fills (a tag that a device took off): no engine goes them. */
@@ -76,7 +84,16 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
       cases.push({ program: program.name, world: witness.world, stimuli: [stimulus], note });
     }
   }
-  return { cases, impossible: ways.impossible(), paths, beyond, doubt, seconds: (now() - started) / 1000 };
+  const elsewhere = ways.elsewhere();
+  return {
+    cases,
+    impossible: ways.impossible(),
+    ...(elsewhere.length === 0 ? {} : { elsewhere }),
+    paths,
+    beyond,
+    doubt,
+    seconds: (now() - started) / 1000,
+  };
 }
 
 /** Each function once, by itself where it also stands behind another. */
@@ -91,10 +108,16 @@ function functionsOf({ entries }: Program): { readonly entry: ProgramEntry; read
   return [...found.values()];
 }
 
+/** The ways that do not count towards what tests reach: no input takes them, or none that an engine here can give. */
+export function notToReach({ impossible, elsewhere = [] }: ProofAid): readonly ProvedWay[] {
+  return [...impossible, ...elsewhere];
+}
+
 /** A way is impossible where it is for every function from which it can be come to. */
 class WaysOfAll {
   readonly #object: BpfObject;
   readonly #impossible = new Map<string, ProvedWay>();
+  readonly #elsewhere = new Map<string, OthersWay>();
   readonly #possible = new Set<string>();
 
   constructor({ object }: Program) {
@@ -102,18 +125,25 @@ class WaysOfAll {
   }
 
   add(branches: readonly BranchWay[]): void {
-    for (const { program, slot, taken, status } of branches) {
+    for (const { program, slot, taken, status, elsewhere } of branches) {
       const { subprograms } = this.#object.programs[program]!;
       const own = subprograms.findLast(({ start }) => start <= slot);
       if (own === undefined) continue;
       const way = { function: own.name, instruction: slot - own.start, taken };
       const key = `${way.function} ${way.instruction} ${taken}`;
       if (status === 'unreachable') this.#impossible.set(key, way);
+      else if (elsewhere !== undefined) this.#elsewhere.set(key, { ...way, who: elsewhere });
       else this.#possible.add(key);
     }
   }
 
   impossible(): ProvedWay[] {
-    return [...this.#impossible].filter(([key]) => !this.#possible.has(key)).map(([, way]) => way);
+    return [...this.#impossible]
+      .filter(([key]) => !this.#possible.has(key) && !this.#elsewhere.has(key))
+      .map(([, way]) => way);
+  }
+
+  elsewhere(): OthersWay[] {
+    return [...this.#elsewhere].filter(([key]) => !this.#possible.has(key)).map(([, way]) => way);
   }
 }

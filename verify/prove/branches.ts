@@ -30,6 +30,8 @@ export interface BranchWay {
   readonly status: 'reached' | 'unreachable' | 'undecided';
   /** Of `undecided`: why. Of `unreachable`: in words. */
   readonly reason: string | undefined;
+  /** Of `undecided`: who goes this way, where that is nobody whom an engine here can stand for; absent: others may, too. */
+  readonly elsewhere?: string;
   /** Of `unreachable`: the lines whose conditions exclude each other. */
   readonly because: readonly SourcePlace[];
 }
@@ -40,6 +42,8 @@ export interface Seen {
   readonly confirmed: ReadonlySet<string>;
   /** Ways that a path takes, and why no packet has been confirmed for it. */
   readonly unconfirmed: ReadonlyMap<string, string>;
+  /** Of these the ways that none but paths take which no engine here can go, and who goes them. */
+  readonly elsewhere: ReadonlyMap<string, string>;
   /** Why the paths are not all that there are; undefined: they are. */
   readonly doubt: string | undefined;
   /** Bytes of the longest frames of which all paths were followed. */
@@ -111,7 +115,7 @@ function* jumpsOf(
   }
 }
 
-type Judged = Pick<BranchWay, 'status' | 'reason' | 'because'>;
+type Judged = Pick<BranchWay, 'status' | 'reason' | 'because' | 'elsewhere'>;
 
 async function judgeWay(
   opened: MachineProgram,
@@ -127,9 +131,13 @@ async function judgeWay(
   const key = wayKey(index, slot, taken);
   if (seen.confirmed.has(key)) return { status: 'reached', reason: undefined, because: [] };
   const undecided = (reason: string): Judged => ({ status: 'undecided', reason, because: [] });
+  const isCut = cut.ways.has(key) || cut.behind.has(jumpKey(index, slot));
+  const open = seen.doubt ?? (isCut ? cut.reason : undefined);
   const unconfirmed = seen.unconfirmed.get(key);
-  if (unconfirmed !== undefined) return undecided(unconfirmed);
   const doubt = exploration.doubts.get(key);
+  const elsewhere = (open ?? doubt) === undefined ? seen.elsewhere.get(key) : undefined;
+  if (unconfirmed !== undefined)
+    return { ...undecided(unconfirmed), ...(elsewhere === undefined ? {} : { elsewhere }) };
   if (doubt !== undefined) return undecided(doubt);
   const program = opened.machine.object.programs[index]!;
   const arrival = exploration.arrivals.get(jumpKey(index, slot));
@@ -140,8 +148,6 @@ async function judgeWay(
   if (opcode[slot] === CALL && arrival !== undefined) {
     return undecided('which program stands in the map is for user space to say');
   }
-  const isCut = cut.ways.has(key) || cut.behind.has(jumpKey(index, slot));
-  const open = seen.doubt ?? (isCut ? cut.reason : undefined);
   if (open !== undefined) {
     const isImpossible = !seen.anyConstants && (reach.ways[slot]! & (taken ? WAY.taken : WAY.notTaken)) === 0;
     if (!isImpossible) return undecided(open);

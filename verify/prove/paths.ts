@@ -9,7 +9,7 @@ import {
   wayKey,
 } from '../../sim/ebpf/symbolic/explore.ts';
 import { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
-import { DEFAULT_LIMITS, type InputLimits, Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { DEFAULT_LIMITS, type InputLimits, Inputs, whoElse } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
@@ -110,12 +110,19 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
   const longer: ProvedPath[] = [];
   const confirmed = new Set<string>();
   const unconfirmed = new Map<string, string>();
+  const elsewhere = new Map<string, string>();
+  const possible = new Set<string>();
   const enter = (state: PathState): ProvedPath => {
     const path = confirmPath(inputs, state, confirmer, () =>
       state.trail().some((one) => !confirmed.has(wayKey(one.program, one.slot, one.taken))),
     );
+    const who = whoElse(state);
     for (const { program: index, slot, taken } of state.trail()) {
       const key = wayKey(index, slot, taken);
+      if (who === undefined) {
+        possible.add(key);
+        elsewhere.delete(key);
+      } else if (!possible.has(key)) elsewhere.set(key, who);
       if (path.confirmed) confirmed.add(key);
       else if (!unconfirmed.has(key)) unconfirmed.set(key, path.reason ?? 'no packet was confirmed');
     }
@@ -150,7 +157,7 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
         opened,
         exploration,
         {
-          ...{ confirmed, unconfirmed, doubt, longest: inputs.limits.longest },
+          ...{ confirmed, unconfirmed, elsewhere, doubt, longest: inputs.limits.longest },
           anyConstants: readConstants([inputs]).any.length > 0,
         },
         feasibility,

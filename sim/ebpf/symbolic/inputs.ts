@@ -43,8 +43,17 @@ export function goesElsewhere(unknown: string): string | undefined {
 }
 
 /** Does only a kernel take this path that has what no engine here has? */
-export function isElsewhere({ constraints }: PathState): boolean {
-  return constraints.some(({ condition }) => goesElsewhere(condition.name) !== undefined);
+export function isElsewhere(state: PathState): boolean {
+  return whoElse(state) !== undefined;
+}
+
+/** Who takes this path that no engine here can take; undefined: an engine may. */
+export function whoElse({ constraints }: PathState): string | undefined {
+  for (const { condition } of constraints) {
+    const who = goesElsewhere(condition.name);
+    if (who !== undefined) return who;
+  }
+  return undefined;
 }
 
 /** Metadata has a length that the program can see on this path. */
