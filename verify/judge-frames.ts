@@ -113,6 +113,7 @@ function judgeEach(
       output.offset[packet]!,
       output.length[packet]!,
     );
+    if (pair.isOutgrown) judgement.enterUnjudged(OUTGROWN);
     if (!isChanged && !pair.isHeaderless) continue;
     if (isChanged && pair.cameBroken && frames.length > 0) judgement.enterUnjudged(CAME_BROKEN);
     for (let at = 0; at < frames.length; at++) {
@@ -128,6 +129,7 @@ function judgeEach(
   }
 }
 
+const OUTGROWN = 'packets that grew beyond 65,535 bytes, which no length field can say';
 const CAME_BROKEN = 'lengths of packets that came with contradictory lengths';
 
 /** What was found on the frames of one batch. */

@@ -154,6 +154,31 @@ describe('lengths of a packet in the data of a datagram that was shortened', () 
   });
 });
 
+describe('a packet that a header in front of it makes longer than a length can say', () => {
+  /** Behind a new IP header, whose length is what is left of the right one. */
+  const around = (packet: Uint8Array): Uint8Array => {
+    const inner = packet.slice(IP);
+    const outer = ethernet(0x0800, ipv4(4, inner));
+    return outer.length - IP > 0xffff ? total(outer, (outer.length - IP) & 0xffff) : outer;
+  };
+  const sized = (size: number): Uint8Array => ethernet(0x0800, ipv4(17, udp(data(size - 28))));
+  const sized6 = (size: number): Uint8Array => ethernet(0x86dd, ipv6(17, udp(data(size - 48), V6_A, V6_B)));
+  const around6 = (packet: Uint8Array): Uint8Array => ethernet(0x86dd, ipv6(41, packet.slice(IP)));
+
+  it.each([
+    ['IPv4', around, sized, 65_516],
+    ['IPv6', around6, sized6, 65_536],
+  ])('is not judged, and one that just fits is: %s', (_, wrap, make, first) => {
+    const tooLong = make(first);
+    expect(verdict(tooLong, wrap(tooLong))).toBe('');
+    expect(pair.isOutgrown).toBe(true);
+    const fits = make(first - 1);
+    expect(verdict(fits, wrap(fits))).toBe('');
+    expect(pair.isOutgrown).toBe(false);
+    expect(verdict(fits, edit(wrap(fits), [wrap === around ? IP + 2 : IP + 4, 0, 0]))).toMatch(/error$/);
+  });
+});
+
 describe('lengths', () => {
   it('are broken by a byte cut off the frame', () => {
     for (const packet of [datagram, segment, vlan(7, 0x0800, datagram.slice(IP))]) {

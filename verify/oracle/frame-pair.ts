@@ -29,6 +29,8 @@ export class FramePair {
   cameBroken = false;
   /** Where `set` found nothing to judge: did the frame leave otherwise than it came all the same? */
   isHeaderless = false;
+  /** Where `set` found nothing to judge: did the frame grow beyond what the length of an IP packet can say? */
+  isOutgrown = false;
   /** From this row on, headers of the frame that left are read otherwise than they came: see `exposeMisnamed`. */
   private misnamed = Number.POSITIVE_INFINITY;
   private beforeView = new DataView(this.before.buffer);
@@ -37,7 +39,8 @@ export class FramePair {
   /**
    * @param before the arena with the frame as it came
    * @param after the arena with the frame as it left
-   * @returns false where there is nothing to judge: the frame left as it came, or never had a header that is known
+   * @returns false where there is nothing to judge: the frame left as it came, never had a header that is known, or is longer
+   * now than any header can say
    */
   set(
     before: Uint8Array,
@@ -49,12 +52,26 @@ export class FramePair {
   ): boolean {
     this.look(before, after);
     this.isHeaderless = false;
+    this.isOutgrown = false;
     if (beforeLength === afterLength && this.isUnchanged(beforeOffset, afterOffset, beforeLength)) {
       return false;
     }
     const hasHeader = this.setAny(before, beforeOffset, beforeLength, after, afterOffset, afterLength);
     this.isHeaderless = !hasHeader;
-    return hasHeader;
+    this.isOutgrown = hasHeader && !this.cameBroken && this.outgrowsLengths();
+    return hasHeader && !this.isOutgrown;
+  }
+
+  /**
+   * Is the IP packet longer than its length field can say, since the program put something in front of a packet that was nearly as long
+   * as can be, or behind it? Whatever it writes there is wrong, and no device carries such a frame.
+   */
+  private outgrowsLengths(): boolean {
+    const { is, beforeLength, afterLength } = this;
+    if (afterLength <= beforeLength || is.count === 0 || !isIp(is.kind[0]!)) return false;
+    // The payload length of IPv6 does not count the header.
+    const uncounted = is.kind[0] === HEADER.ipv6 ? 40 : 0;
+    return afterLength - is.start[0]! - uncounted > 0xffff;
   }
 
   /** Like `set`, also of a frame that left as it came. */
