@@ -72,11 +72,80 @@ describe('a run with an Ethernet header', () => {
   });
 });
 
+/** Puts an Ethernet header of this type in front of the frame, of which it asks something first. */
+function prepending(type: number, asked = '', size = 14): Program {
+  const object = writeElf({
+    main: `r6 = r1
+    ${asked}
+    r1 = r6
+    r2 = ${size}
+    r3 = 0
+    call bpf_skb_change_head
+    if r0 != 0 goto out
+    *(u64 *)(r10 - 16) = 2
+    *(u32 *)(r10 - 8) = 3
+    *(u16 *)(r10 - 4) = ${type}
+    r1 = r6
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    r4 = 14
+    r5 = 0
+    call bpf_skb_store_bytes
+    out:
+    r0 = 0
+    exit`,
+  });
+  return { name: 'p', entries: [{ function: 'main', hook: 'tc-ingress' }], object };
+}
+
+/** Asks for the half-word or word there. */
+const loading = (at: number, size: number, asked: string): string => `r2 = ${at}
+    r3 = r10
+    r3 += -24
+    r4 = ${size}
+    call bpf_skb_load_bytes
+    if r0 != 0 goto out
+    r1 = *(u${8 * size} *)(r10 - 24)
+    ${asked}`;
+
+describe('a run that puts an Ethernet header in front of the frame', () => {
+  it.each([
+    ['and never reads it', ''],
+    ['by the EtherType beside it', 'r2 = *(u32 *)(r6 + 16)\nif r2 != 8 goto out'],
+    [
+      'and asks for the source address where it is without a link header',
+      loading(12, 4, 'if r1 == 9 goto out'),
+    ],
+  ])('%s takes it for one without', (_, asked) => {
+    expect(usesOf(prepending(0x0008, asked))).toEqual({ ipFirst: true, ethernet: false });
+  });
+
+  it.each([
+    ['says that something else follows', prepending(0x4788)],
+    ['asked for the EtherType in it', prepending(0x0008, loading(12, 2, 'if r1 != 8 goto out'))],
+    ['asked for an address behind its own', prepending(0x0008, loading(30, 4, 'if r1 == 9 goto out'))],
+    ['puts more in front', prepending(0x0008, '', 34)],
+  ])('does not where it %s', (_, program) => {
+    expect(usesOf(program).ipFirst).toBe(false);
+  });
+});
+
 const checked = (program: Program): Promise<CheckedProgram> =>
   check({
     ...{ program, machine: createWasmEngine(), witness: createVmEngine(), seed: 'first', runs: 200 },
     ...{ effort: 100_000, shrinkSeconds: 600, sweeps: false },
   });
+
+it('a program that puts an Ethernet header in front is not judged by frames that have one', async () => {
+  const { findings, reason } = await checked(prepending(0x0008));
+  expect(findings).toEqual([]);
+  expect(reason).toContain('without a link header');
+  const asked = loading(12, 2, 'if r1 != 8 goto out');
+  expect((await checked(prepending(0x0008, asked))).findings.map(({ invariant }) => invariant)).toContain(
+    'ethertype/stale',
+  );
+});
 
 it('a program that copies the IP header from the first byte is not judged by Ethernet frames', async () => {
   const { verdict, reason, findings } = await checked(copying('r2 = 0', VERSION));

@@ -1,7 +1,7 @@
 /**
  * Which runs take the first byte of a frame for that of an IP header, as on devices without a link header. The program's text shows that
- * of some programs only: others copy the header (`bpf_skb_load_bytes`), or a map or constant says where it begins. Runs that
- * are followed show it of all.
+ * of some programs only: others copy the header (`bpf_skb_load_bytes`), a map or constant says where it begins, or they put an
+ * Ethernet header in front of it (`bpf_skb_change_head`) and never read it. Runs that are followed show it of all.
  */
 import { evaluate, fieldsOf, type Operand } from '../sim/ebpf/dataflow/expression.ts';
 import type { FlowBranch, FlowTrace } from '../sim/ebpf/dataflow/flow-trace.ts';
@@ -15,10 +15,13 @@ const MOST_RUNS = 256;
 const PROTOCOLS_AT: readonly number[] = [23, 20];
 const IP_AT = 14;
 const MAC_SIZE = 6;
+const ETHERTYPE_AT = 12;
+/** Bytes of the least IP header: what lies behind them no run asks for that takes the first of them for the frame's. */
+const IP_SIZE = 20;
 
 /** What runs took the frame for. */
 export interface FrameUses {
-  /** Did one of them take its first byte for that of an IP header? */
+  /** Did one of them take its first byte for that of an IP header, or put an Ethernet header in front of it? */
   readonly ipFirst: boolean;
   /** Did one of them look for an IP header behind an Ethernet header? */
   readonly ethernet: boolean;
@@ -34,7 +37,8 @@ export function frameUses(program: Program, cases: readonly Sequence[]): FrameUs
   for (const one of cases.slice(0, MOST_RUNS)) {
     const trace = runs.run(one)?.trace;
     if (trace === undefined) continue;
-    if (takesIpFirst(trace)) ipFirst = true;
+    const asksIpFirst = takesIpFirst(trace);
+    if (asksIpFirst || putsEthernetInFront(trace, one, leftBy(runs, one))) ipFirst = true;
     else ethernet ||= looksBehindEthernet(trace);
   }
   return { ipFirst, ethernet };
@@ -51,6 +55,40 @@ function takesIpFirst({ branches }: FlowTrace): boolean {
     asked.includes('first byte') &&
     !branches.some((branch) => bytesOf(branch).some(({ offset }) => offset > 0 && offset < MAC_SIZE))
   );
+}
+
+/** The frame as the run left it that was the last one. */
+function leftBy(runs: TracedRuns, { world }: Sequence): Uint8Array | undefined {
+  const machine = runs.machineOf(world);
+  return machine?.memory.u8.subarray(machine.packet.data, machine.packet.frameEnd);
+}
+
+/**
+ * Does the frame have another Ethernet header in front of its own, which says that IP follows? The run did not look at its
+ * own: what it asked for are fields of an IP header at the frame's first byte, if anything.
+ */
+function putsEthernetInFront(trace: FlowTrace, { stimuli }: Sequence, left: Uint8Array | undefined): boolean {
+  const [only, ...others] = stimuli;
+  if (only === undefined || others.length > 0 || left?.length !== only.packet.length + IP_AT) return false;
+  if (!equal(left.subarray(IP_AT), only.packet) || looksBehindEthernet(trace)) return false;
+  const type = left.subarray(ETHERTYPE_AT, IP_AT);
+  if (!IP_TYPES.some((one) => equal(one, type)) || !equal(type, only.packet.subarray(ETHERTYPE_AT, IP_AT)))
+    return false;
+  return !trace.branches.some((branch) => {
+    const asked = bytesOf(branch).map(({ offset }) => offset);
+    return asked.some((offset) => offset >= IP_SIZE) || (isEtherType(asked) && trace.readsProtocol !== true);
+  });
+}
+
+/** Nothing but its two bytes: a source address of IPv4, at the same place, has four. */
+function isEtherType(asked: readonly number[]): boolean {
+  return asked.length > 0 && asked.every((offset) => offset === ETHERTYPE_AT || offset === ETHERTYPE_AT + 1);
+}
+
+const IP_TYPES: readonly Uint8Array[] = [Uint8Array.of(0x08, 0), Uint8Array.of(0x86, 0xdd)];
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }
 
 function looksBehindEthernet({ branches }: FlowTrace): boolean {

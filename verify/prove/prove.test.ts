@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { withCode } from '../../sim/ebpf/test-support/patch-object.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type ProgramProof, proveProgram } from './prove.ts';
@@ -31,6 +32,37 @@ function statuses({ branches }: ProgramProof): Record<string, number> {
   for (const { status } of branches) counts[status]++;
   return counts;
 }
+
+it('decides nothing about headers of a program that puts an Ethernet header in front of frames without one', async () => {
+  const object = writeElf({
+    main: `r6 = r1
+    r7 = *(u32 *)(r1 + 16)
+    r2 = 14
+    r3 = 0
+    call bpf_skb_change_head
+    if r0 != 0 goto out
+    *(u64 *)(r10 - 16) = 2
+    *(u32 *)(r10 - 8) = 3
+    *(u16 *)(r10 - 4) = r7
+    r1 = r6
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    r4 = 14
+    r5 = 0
+    call bpf_skb_store_bytes
+    out:
+    r0 = 0
+    exit`,
+  });
+  const program: Program = { name: 'p', entries: [{ function: 'main', hook: 'tc-ingress' }], object };
+  const { properties } = await proveProgram(program, { solver });
+  expect(properties.find((one) => one.invariant === 'ethertype/stale')).toMatchObject({
+    status: 'undecided',
+    reason: expect.stringContaining('without a link header'),
+  });
+  expect(properties.find((one) => one.invariant === 'verifier/stopped')).toMatchObject({ status: 'proved' });
+});
 
 describe('proving built-in programs', () => {
   it('decides every branch of the router, with routes that take it everywhere, and proves its checksum', async () => {

@@ -9,6 +9,7 @@ import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { TIME_UP } from '../../sim/ebpf/symbolic/solver.ts';
 import { isConst } from '../../sim/ebpf/symbolic/term.ts';
 import { openMachine } from '../../sim/engines/machine-program.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { globalText } from '../explain/map-text.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
@@ -165,10 +166,19 @@ async function proofOf(program: Program, options: PassOptions): Promise<ProgramP
 function isForPaths(program: Program, paths: readonly ProvedPath[]): boolean {
   if (!isForEthernet(program)) return false;
   const cases = paths.flatMap(({ witness }) =>
-    witness === undefined ? [] : [{ world: witness.world, stimuli: [witness.stimulus] }],
+    witness === undefined
+      ? []
+      : [witness.stimulus, asIpv4(witness.stimulus)].map((one) => ({ world: witness.world, stimuli: [one] })),
   );
   const { ipFirst, ethernet } = frameUses(program, cases);
   return ethernet || !ipFirst;
+}
+
+/** A packet that takes a path may say that it is of any kind, where the program does not ask. */
+function asIpv4(stimulus: Stimulus): Stimulus {
+  const packet = stimulus.packet.slice();
+  if (packet.length >= 14) packet.set([0x08, 0x00], 12);
+  return { ...stimulus, packet };
 }
 
 /** What is said where such frames were left out. */

@@ -79,6 +79,8 @@ export interface FlowTrace {
   readonly branches: readonly FlowBranch[];
   readonly calls: readonly FlowCall[];
   readonly effects: readonly FlowEffect[];
+  /** Was the EtherType read that stands beside the frame (`skb->protocol`)? Conditions on it are ones on the frame's bytes. */
+  readonly readsProtocol?: boolean;
 }
 
 /** Does the comparison hold? Operands are cut to `bits` bits. */

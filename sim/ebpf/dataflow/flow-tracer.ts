@@ -89,6 +89,8 @@ export class FlowTracer implements Tracer, FlowTrace {
   readonly branches: FlowBranch[] = [];
   readonly calls: FlowCall[] = [];
   readonly effects: FlowEffect[] = [];
+  /** As in `FlowTrace`. */
+  readsProtocol = false;
   readonly memory: FlowMemory;
   /** Is told of every conditional jump and tail call: which way it went. */
   readonly #onEdge: (program: number, slot: number, taken: boolean) => void;
@@ -269,8 +271,10 @@ export class FlowTracer implements Tracer, FlowTrace {
     const value = (): bigint => BigInt(machine.memory.u32(CONTEXT_BASE + offset));
     if (offset === layout.dataMeta) return symbolic(this.#beforeMetadata(value()));
     if (machine.hook !== 'xdp' && offset === SK_BUFF.len) return symbolic(this.lengthPlus(Number(value())));
-    if (machine.hook !== 'xdp' && offset === SK_BUFF.protocol && size >= 2)
+    if (machine.hook !== 'xdp' && offset === SK_BUFF.protocol && size >= 2) {
+      this.readsProtocol = true;
       return symbolic(this.memory.load(packet.data + 12, 2));
+    }
     const name = fieldName(layout, machine.hook !== 'xdp', offset);
     if (name === undefined) return undefined;
     const number = this.#packet;
