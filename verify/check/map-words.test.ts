@@ -7,7 +7,7 @@ import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { CHECKSUM, verifyChecksums } from '../oracle/checksums.ts';
+import { CHECKSUM, LAYER, verifyChecksums } from '../oracle/checksums.ts';
 import { data, ethernet, ipv4, tcp, V4_A, V4_B } from '../test-support/packets.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
 import { CaseRunner } from './probe.ts';
@@ -139,6 +139,83 @@ it('packets in which the word that is replaced is 0 show carries that others do 
   }
   await runner.close();
   expect([...wrong]).toEqual([0]);
+});
+
+describe('an entry with a field that decides', () => {
+  const SUM = Array.from({ length: 10 }, (_, index) => `r1 = *(u16 *)(r7 + ${14 + 2 * index})\nr2 += r1`);
+  const FOLD = 'r1 = r2\nr1 &= 0xffff\nr2 >>= 16\nr2 += r1';
+  /** Puts both addresses of the entry into the header where the entry's third word is 2, and sums the header up anew. */
+  const programOf = (folds: number): Program => ({
+    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+    object: writeElf(
+      {
+        main: `r7 = *(u32 *)(r1 + 0)
+          r8 = *(u32 *)(r1 + 4)
+          r0 = r7
+          r0 += 62
+          if r0 > r8 goto out
+          r1 = *(u32 *)(r7 + 30)
+          *(u32 *)(r10 - 8) = r1
+          r1 = map[tunnels]
+          r2 = r10
+          r2 += -8
+          call bpf_map_lookup_elem
+          if r0 == 0 goto out
+          r1 = *(u32 *)(r0 + 8)
+          if r1 != 2 goto out
+          r1 = *(u32 *)(r0 + 0)
+          *(u32 *)(r7 + 26) = r1
+          r1 = *(u32 *)(r0 + 4)
+          *(u32 *)(r7 + 30) = r1
+          *(u16 *)(r7 + 24) = 0
+          r2 = 0
+          ${SUM.join('\n')}
+          ${Array.from({ length: folds }, () => FOLD).join('\n')}
+          r2 ^= 0xffff
+          *(u16 *)(r7 + 24) = r2
+          r0 = 3
+          exit
+          out:
+          r0 = 2
+          exit`,
+      },
+      [testMap('tunnels', 'HASH', { valueSize: 12 })],
+    ),
+  });
+  const value = Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0);
+  const world: World = { maps: { tunnels: [{ key: Uint8Array.from(V4_B), value }] } };
+
+  /** Cases in which the header's checksum comes out wrong, of all that are made. */
+  async function wrongOf(own: Program): Promise<[wrong: number, made: number]> {
+    // Of no protocol that sums its addresses up, and of small words: one large one does not make two carries.
+    const stimulus = { packet: ethernet(0x0800, ipv4(61, data(28))) };
+    const cases = await mapWordCases(own, engine, [{ ...word(world), stimulus }]);
+    const runner = new CaseRunner(own, engine);
+    let wrong = 0;
+    for (const { case: one } of cases) {
+      const { packet: left, action } = (await runner.outcome(one.world, one.stimuli[0]!))!;
+      expect(action).toBe(3);
+      verifyChecksums(left, 0, left.length, {
+        checksum: ({ status, layer }) => {
+          if (layer === LAYER.ipv4 && status === CHECKSUM.bad) wrong++;
+        },
+      });
+    }
+    await runner.close();
+    return [wrong, cases.length];
+  }
+
+  it('keeps its value, and all others are large: a sum that is folded once goes wrong', async () => {
+    const [wrong, made] = await wrongOf(programOf(1));
+    expect(made).toBeGreaterThan(10);
+    expect(wrong).toBeGreaterThan(0);
+  });
+
+  it('leaves a right sum right', async () => {
+    const [wrong, made] = await wrongOf(programOf(2));
+    expect(made).toBeGreaterThan(10);
+    expect(wrong).toBe(0);
+  });
 });
 
 describe('other contents for a map of zeros', () => {

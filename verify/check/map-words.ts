@@ -221,13 +221,7 @@ async function takenOver(
   words: readonly Word[],
 ): Promise<World[][]> {
   const found: World[][] = [];
-  // All at once; where that leads elsewhere, since a value decides something, one by one.
-  const all = new Map(words.map((word, index) => [word, mark(index)]));
-  const first = await rightlyMarked(runner, world, stimulus, before, all);
-  const tries = first === undefined ? words.map((word, index) => new Map([[word, mark(index)]])) : [all];
-  for (const marks of tries) {
-    const seen = first ?? (await rightlyMarked(runner, world, stimulus, before, marks));
-    if (seen === undefined) continue;
+  for (const { marks, seen } of await markings(runner, world, stimulus, before, words)) {
     for (const [word, value] of marks) {
       for (const isSwapped of [false, true]) {
         const wanted = isSwapped ? swapped(value) : value;
@@ -242,6 +236,37 @@ async function takenOver(
     }
   }
   return found;
+}
+
+/** Words of maps that were marked, and what came out. */
+interface Marking {
+  readonly marks: ReadonlyMap<Word, number>;
+  readonly seen: Outcome;
+}
+
+/**
+ * All words at once; where that leads elsewhere, since a value decides something, those that decide nothing by themselves: sums carry
+ * where several are large. Where these lead elsewhere together, one by one.
+ */
+async function markings(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  before: Outcome,
+  words: readonly Word[],
+): Promise<Marking[]> {
+  const marks = words.map((word, index) => new Map([[word, mark(index)]]));
+  const marking = async (one: ReadonlyMap<Word, number>): Promise<Marking[]> => {
+    const seen = await rightlyMarked(runner, world, stimulus, before, one);
+    return seen === undefined ? [] : [{ marks: one, seen }];
+  };
+  const all = await marking(new Map(marks.flatMap((one) => [...one])));
+  if (all.length > 0) return all;
+  const single: Marking[] = [];
+  for (const one of marks) single.push(...(await marking(one)));
+  if (single.length < 2) return single;
+  const together = await marking(new Map(single.flatMap((one) => [...one.marks])));
+  return together.length > 0 ? together : single;
 }
 
 /**
