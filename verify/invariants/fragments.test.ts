@@ -88,6 +88,23 @@ describe('fragments', () => {
     );
   });
 
+  it('are none around one behind an Ethernet header in UDP, on any port', () => {
+    const around = (fragment: Uint8Array, word: number): Uint8Array =>
+      ethernet(0x0800, ipv4(17, udp(fragment, V4_A, V4_B, 7777), { fragment: word }));
+    for (const came of [0x2000, 0x2010, 0x0010]) {
+      const fragment = ethernet(0x0800, ipv4(17, data(64), { fragment: came }));
+      expect([came, verdict(fragment, around(fragment, came))]).toEqual([came, 'fragments/set']);
+      expect([came, verdict(fragment, around(fragment, 0x4000))]).toEqual([came, '']);
+    }
+  });
+
+  it('stay what they are behind labels', () => {
+    const fragment = packet(0x2010);
+    const labels = data(20).map((_, at) => (at === 18 ? 1 : 0));
+    const pushed = ethernet(0x8847, bytes(labels, fragment.slice(14)));
+    expect(verdict(fragment, pushed)).toBe('');
+  });
+
   it('stay fragments where they are translated', () => {
     const fragment4 = ethernet(0x0800, ipv4(17, data(64), { fragment: 0x2010 }));
     const inside = bytes(17, 0, u16(0x0081), 0, 0, 0, 7, data(64));

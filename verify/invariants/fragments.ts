@@ -75,6 +75,8 @@ function isKeptInside(pair: FramePair, row: number): boolean {
   const { was, is } = pair;
   for (let inner = row + 1; inner < is.count; inner++)
     if (is.match[inner] === 0 && (is.flags[inner]! & HEADER_FLAG.quoted) === 0) return true;
+  // What was put in between may be no header that is followed: Ethernet in UDP, on a port of the program's own.
+  if (pair.liesInFrontOfAll(row)) return true;
   const start = is.headerEnd[row]!;
   const shift = was.start[0]! - start;
   const [addresses, size] = was.kind[0] === HEADER.ipv4 ? [12, IPV4_SIZE] : [8, 40];
