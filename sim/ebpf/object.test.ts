@@ -14,6 +14,7 @@ import {
 import { readElf } from './loader/elf.ts';
 import { type KernelFacts, loadObject, ObjectError, setGlobal, sourceAt } from './object.ts';
 import { strengthen } from './test-support/strengthen.ts';
+import { writeElf } from './test-support/write-elf.ts';
 
 function fixture(name: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(`./test-support/${name}`, import.meta.url)));
@@ -286,6 +287,30 @@ describe('maps', () => {
         initial: [{ key: 3, name: 'inside' }],
       },
     ]);
+  });
+
+  /** An ARRAY of 4 elements, and what stands behind its five fields. */
+  const defined = (flags: number, ...more: number[]): Uint8Array => {
+    const words = [2, 4, 8, 4, flags, ...more];
+    return writeElf({ main: 'r0 = 2\nexit' }, [], {
+      maps: { hits: [...new Uint8Array(Uint32Array.from(words).buffer)] },
+    });
+  };
+
+  it.each([
+    ['without maps in maps', [5, 2]],
+    ['with an inner map’s number', [5, 2, 0]],
+  ])('of iproute2 are read as they were before: %s', (_, more) => {
+    expect(loadObject(defined(0, ...more)).maps).toMatchObject([
+      { name: 'hits', type: 'ARRAY', keySize: 4, valueSize: 8, maxEntries: 4, pinning: 'by-name' },
+    ]);
+  });
+
+  it('of neither kind are refused', () => {
+    expect(() => loadObject(defined(0, 5))).toThrow('found a field at +0x14');
+    // The kernel's samples: a NUMA node, which counts with this flag.
+    expect(() => loadObject(defined(4, 0, 2))).toThrow('found a field at +0x18');
+    expect(loadObject(defined(0, 0, 0)).maps).toMatchObject([{ name: 'hits', pinning: 'none' }]);
   });
 });
 

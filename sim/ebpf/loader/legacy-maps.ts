@@ -5,6 +5,7 @@
 
 import type { BpfMap, MapInitializer } from '../bpf-object.ts';
 import { BTF_KIND, type Btf } from '../btf.ts';
+import { BPF_F_NUMA_NODE } from '../maps/live-map.ts';
 import { ObjectError } from '../object-error.ts';
 import { type ElfFile, type ElfSection, type ElfSymbol, STT_NOTYPE, STT_OBJECT } from './elf.ts';
 import { mapTypeName, type PlacedMap } from './map-definitions.ts';
@@ -16,6 +17,8 @@ export const legacyMapsSection = 'maps';
 const DEFINITION_SIZE = 20;
 /** `struct bpf_elf_map`: the same, then id, pinning, inner_id, inner_idx. */
 const IPROUTE2_SIZE = 36;
+/** As it was before maps in maps: iproute2 takes shorter definitions, and what they lack for 0 (`bpf_fetch_maps_end`). */
+const IPROUTE2_LEAST = 24;
 /** iproute2's `PIN_GLOBAL_NS`: pinned by name; its `PIN_OBJECT_NS` pins for each object apart. */
 const PIN_NONE = 0;
 
@@ -72,7 +75,9 @@ function readDefinition(
     throw new ObjectError(where, `a definition of at least ${DEFINITION_SIZE} bytes`, `${size}`);
   }
   const word = (index: number): number => data.u32(at + index * 4, `a field of map ${symbol.name}`);
-  const fromIproute2 = size === IPROUTE2_SIZE;
+  /** The number of a field behind the fifth; 0: a shorter definition has none. */
+  const later = (index: number): number => (size < (index + 1) * 4 ? 0 : word(index));
+  const fromIproute2 = isFromIproute2(size, word(4), later(6));
   if (!fromIproute2) {
     for (let offset = at + DEFINITION_SIZE; offset < at + size; offset++) {
       if (data.u8(offset, `a field of map ${symbol.name}`) !== 0) {
@@ -90,9 +95,9 @@ function readDefinition(
     symbol,
     size,
     initial,
-    id: fromIproute2 ? word(5) : 0,
-    innerId: fromIproute2 ? word(7) : 0,
-    innerIndex: fromIproute2 ? word(8) | 0 : -1,
+    id: fromIproute2 ? later(5) : 0,
+    innerId: fromIproute2 ? later(7) : 0,
+    innerIndex: fromIproute2 ? later(8) | 0 : -1,
     map: {
       name: symbol.name,
       type: mapTypeName(word(0), where),
@@ -102,7 +107,7 @@ function readDefinition(
       maxEntries: word(3),
       mapFlags: word(4),
       mapExtra: 0n,
-      pinning: fromIproute2 && word(6) !== PIN_NONE ? 'by-name' : 'none',
+      pinning: fromIproute2 && later(6) !== PIN_NONE ? 'by-name' : 'none',
       inner: undefined,
       initial,
       keyType: annotation?.key,
@@ -110,6 +115,16 @@ function readDefinition(
       global: undefined,
     },
   };
+}
+
+/**
+ * A shorter definition is iproute2's where it says something that only iproute2's says: in the kernel's samples the NUMA node stands
+ * where that is pinned, and counts with its flag alone.
+ */
+function isFromIproute2(size: number, flags: number, pinning: number): boolean {
+  if (size === IPROUTE2_SIZE) return true;
+  const isShort = size >= IPROUTE2_LEAST && size < IPROUTE2_SIZE && size % 4 === 0;
+  return isShort && pinning !== PIN_NONE && (flags & BPF_F_NUMA_NODE) === 0;
 }
 
 /** `BPF_ANNOTATE_KV_PAIR` leaves a struct `____btf_map_NAME` with members key and value. */
