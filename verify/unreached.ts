@@ -147,7 +147,7 @@ function uncalledBy(object: BpfObject, instructions: Instructions, call: number)
     case TIMER_SET_CALLBACK:
       return EXPIRES;
     case FOR_EACH_MAP_ELEM: {
-      const map = mapAt(instructions, 0, call);
+      const map = mapPassed(instructions, 0, call);
       const name = map === undefined ? undefined : object.maps[map]?.name;
       return {
         because: `bpf_for_each_map_elem found no entry in ${name === undefined ? 'the map' : `map ${name}`}`,
@@ -210,7 +210,7 @@ function reasonOf(
 ): Reason {
   const { instructions } = program;
   const { opcode, imm } = instructions;
-  if (opcode[slot] === CALL) return tailCallFailed(object, mapAt(instructions, start, slot, 2));
+  if (opcode[slot] === CALL) return tailCallFailed(object, mapPassed(instructions, start, slot, 2));
   const taking = takingReason(object, instructions, start, slot, way);
   if (taking !== undefined) return taking;
   const call = callComparedAt(instructions, start, slot);
@@ -228,7 +228,7 @@ function reasonOf(
       (operation === (BPF_JMP | BPF_JNE) && way === 'taken'));
   if (helper !== MAP_LOOKUP_ELEM || !wantsEntry)
     return resultOf(object, program, start, slot, way) ?? fieldOf(program, start, slot) ?? ONE_WAY;
-  const map = mapAt(instructions, start, call!);
+  const map = mapPassed(instructions, start, call!);
   const name = map === undefined ? undefined : object.maps[map]?.name;
   if (name === undefined) return { because: 'the lookup found no entry' };
   return { because: `map ${name} never had the entry that was looked up`, map: name };
@@ -243,7 +243,7 @@ function takingReason(
   way: 'taken' | 'notTaken',
 ): Reason | undefined {
   const condition = takingCondition(instructions, start, slot);
-  const index = condition === undefined ? undefined : mapAt(instructions, start, condition.call);
+  const index = condition === undefined ? undefined : mapPassed(instructions, start, condition.call);
   const map = index === undefined ? undefined : object.maps[index];
   if (condition === undefined || map === undefined) return undefined;
   const { name, type } = map;
@@ -330,7 +330,12 @@ function callComparedAt(instructions: Instructions, start: number, slot: number)
 }
 
 /** Index of the map that a call gets in a register: most get it as their first argument. */
-function mapAt(instructions: Instructions, start: number, call: number, argument = 1): number | undefined {
+export function mapPassed(
+  instructions: Instructions,
+  start: number,
+  call: number,
+  argument: number = 1,
+): number | undefined {
   const { opcode, src, imm } = instructions;
   const at = writerOf(instructions, start, call, argument);
   return at !== undefined && opcode[at] === LDDW && src[at] === BPF_PSEUDO_MAP_FD ? imm[at] : undefined;

@@ -6,6 +6,7 @@ import { ETHERNET_HEADER } from '../../sim/ebpf/packet-area.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import { asReceived } from '../../sim/engines/received.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Coverage } from '../../sim/runtime/coverage.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
@@ -16,6 +17,7 @@ import { type Divergence, mergeReports, type ProgramReport, withCoverageFigures 
 import { verify } from '../run.ts';
 import { BrokenLines } from './broken-lines.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
+import { waysIntoEmptyMaps } from './empty-program-maps.ts';
 import type { SweepReport } from './finding.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
@@ -280,15 +282,25 @@ export class CheckRuns {
     }));
     const sum = mergeReports([first!, ...all]);
     const seen = sum.fullCoverage;
-    const { object } = this.#options.program;
-    const coverage =
-      seen === undefined || object === undefined || proof === undefined
-        ? seen
-        : withoutImpossible(seen, linkedObject(object), notToReach(proof));
+    const coverage = seen === undefined ? undefined : this.#withoutImpossible(seen, proof);
     return withCoverageFigures({
       ...sum,
       packets: first!.packets + more,
       ...(coverage === undefined ? {} : { fullCoverage: coverage }),
     });
+  }
+
+  /** Nothing goes where a proof says so, or through a map of programs that is stated as empty. */
+  #withoutImpossible(seen: Coverage, proof: ProofAid | undefined): Coverage {
+    const { program, worlds = [] } = this.#options;
+    if (program.object === undefined || (proof === undefined && worlds.length === 0)) return seen;
+    const object = linkedObject(program.object);
+    return withoutImpossible(seen, object, [
+      ...(proof === undefined ? [] : notToReach(proof)),
+      ...waysIntoEmptyMaps(
+        object,
+        worlds.map(({ world }) => world),
+      ),
+    ]);
   }
 }
