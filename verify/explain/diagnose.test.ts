@@ -354,6 +354,19 @@ describe('diagnoseChecksum recognises', () => {
     expect(cause?.sentence).toContain('early return');
   });
 
+  it('options that the program took for what lies behind a header of 20 bytes', () => {
+    const options = [1, 1, 1, 0];
+    const came = ethernet(0x0800, ipv4(1, data(28), { options }));
+    const [source, destination] = [came.slice(IP + 12, IP + 16), came.slice(IP + 16, IP + 20)];
+    const swapped = edit(came, [IP + 12, ...destination, ...source], [IP + 20, 0, 0, 0x31, 0x7a]);
+    const cause = diagnoseChecksum(came, swapped, 'ipv4');
+    expect(cause?.id).toBe('not updated');
+    expect(cause?.sentence).toContain('(is the header taken for 20 bytes?');
+    // With another change that counts, it is the whole header that was not updated.
+    const lowered = diagnoseChecksum(came, edit(swapped, [IP + 8, 63]), 'ipv4');
+    expect(lowered?.sentence).toContain('early return');
+  });
+
   it('ihl not multiplied by 4, and options not counted', () => {
     const options = [7, 7, 4, 0, 0, 0, 0, 0];
     const came = ethernet(0x0800, ipv4(17, udp(data(8)), { options }));

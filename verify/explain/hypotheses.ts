@@ -118,6 +118,25 @@ const rightAnyway: Hypothesis = ({ before, after, updated, recomputed }) => {
   return undefined;
 };
 
+/**
+ * Did bytes of an IPv4 header's options change, and nothing else that counts? An exchange of the addresses does not, so the program may
+ * well do without an update.
+ */
+function writesIntoOptions({ after, changes }: ChecksumEvidence): boolean {
+  const others = changes.filter(({ group }) => group !== 'options');
+  return (
+    after.layer === 'ipv4' && others.length < changes.length && sameOnes(deltaOf({ changes: others }), 0)
+  );
+}
+
+/** What else makes a program leave a checksum as it was. */
+function hintOf({ after, changes }: ChecksumEvidence, groups: readonly string[]): string {
+  if (after.layer === 'ipv4') return ' (an early return before the header checksum?)';
+  if (groups.every((group) => group.startsWith(QUOTED)))
+    return ' (the packet quoted in the ICMP error is covered by it, too)';
+  return changes.every(({ at }) => at < 0) ? ' (the pseudo-header is covered by it, too)' : '';
+}
+
 const notUpdated: Hypothesis = (evidence) => {
   const { before, after, changes } = evidence;
   if (before === undefined || before.got !== after.got || changes.length === 0) return undefined;
@@ -127,14 +146,9 @@ const notUpdated: Hypothesis = (evidence) => {
     grown !== 0
       ? `${Math.abs(grown) === 1 ? '1 byte was' : `${Math.abs(grown)} bytes were`} ${grown > 0 ? 'added' : 'taken away'}`
       : `${list(shortened(groups))} changed`;
-  const hint =
-    after.layer === 'ipv4'
-      ? ' (an early return before the header checksum?)'
-      : groups.every((group) => group.startsWith(QUOTED))
-        ? ' (the packet quoted in the ICMP error is covered by it, too)'
-        : changes.every(({ at }) => at < 0)
-          ? ' (the pseudo-header is covered by it, too)'
-          : '';
+  const hint = writesIntoOptions(evidence)
+    ? ' (is the header taken for 20 bytes? What was written behind these went into its options)'
+    : hintOf(evidence, groups);
   return {
     id: 'not updated',
     sentence: `${what}, but the checksum stayed ${hex16(after.got)}${hint}`,
@@ -266,7 +280,7 @@ const carryLost = formula(
 );
 
 /** What has to be added to the old checksum: Σ m − m'. */
-function deltaOf({ changes }: ChecksumEvidence): number {
+function deltaOf({ changes }: Pick<ChecksumEvidence, 'changes'>): number {
   return changes.reduce((sum, { from, to }) => add(add(sum, from), complement(to)), 0);
 }
 
