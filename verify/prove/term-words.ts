@@ -11,6 +11,7 @@ import {
 } from '../../sim/ebpf/symbolic/term.ts';
 import { type EntryByte, type EntryField, EntryWords } from './entry-words.ts';
 import { decimal, FieldNames, hex, type NamedField } from './field-names.ts';
+import { writtenField } from './helper-structs.ts';
 
 /** Which map stands in a slot of a map of maps. */
 const INNER = /^map(\d+)\.(\d+)\.inner$/;
@@ -73,8 +74,9 @@ export class TermWords {
   /** The field that a byte belongs to, and which byte of it that is, the most significant being the first. */
   fieldOf(byte: Term): readonly [field: NamedField, index: number] | undefined {
     const found = this.#fields.fieldOf(byte);
-    const entry = found === undefined ? this.entries.byteOf(byte) : undefined;
-    if (entry === undefined) return found;
+    if (found !== undefined) return found;
+    const entry = this.entries.byteOf(byte);
+    if (entry === undefined) return this.#writtenField(byte);
     const field = this.entries.field(entry);
     if (field === undefined) return undefined;
     const named = this.#entryField(entry, field);
@@ -83,10 +85,28 @@ export class TermWords {
 
   #entryField(entry: EntryByte, field: EntryField): NamedField {
     const id = `${entry.map}.${entry.ordinal}.${field.offset}`;
+    return this.#namedField(id, field, (at) => this.entries.byteAt(entry, at));
+  }
+
+  /** A member of the struct that a helper wrote, where it is known which one that is. */
+  #writtenField(byte: Term): readonly [field: NamedField, index: number] | undefined {
+    const [, of, at] = (byte.operation === 'var' ? WRITTEN.exec(byte.name) : null) ?? [];
+    if (of === undefined) return undefined;
+    const [helper, call, argument] = of.split('.');
+    const field = writtenField(helper!, Number(argument), Number(at));
+    if (field === undefined) return undefined;
+    const name = `${helper}#${Number(call) + 1}.${field.name}`;
+    const named = this.#namedField(`${of}.${field.offset}`, { ...field, name, isBytes: false }, (index) =>
+      this.#inputs.pool.unknown(8, `${of}.${index}`),
+    );
+    return [named, named.bytes.indexOf(byte)];
+  }
+
+  #namedField(id: string, field: EntryField, byteAt: (at: number) => Term): NamedField {
     const known = this.#entryFields.get(id);
     if (known !== undefined) return known;
     const { isBytes, offset, size } = field;
-    const bytes = Array.from({ length: size }, (_, index) => this.entries.byteAt(entry, offset + index));
+    const bytes = Array.from({ length: size }, (_, index) => byteAt(offset + index));
     if (!isBytes) bytes.reverse();
     const term = this.#inputs.pool.concat(bytes);
     const named = { name: field.name, term, bytes, isSwapped: !isBytes, show: isBytes ? hex : decimal };
@@ -279,6 +299,9 @@ export class TermWords {
     const inMemory = step === 1 ? terms : [...terms].reverse();
     const entry = this.entries.byteOf(inMemory[0]!);
     if (WRITTEN.test(inMemory[0]!.name)) {
+      const [field] = this.#writtenField(inMemory[0]!) ?? [];
+      if (field?.bytes.length === terms.length && field.bytes.at(-1) === inMemory[0])
+        return step === 1 ? `swapped(${field.name})` : field.name;
       const from = this.#placeOf(inMemory[0]!)!.at;
       const text = `${writtenBy(inMemory[0]!)}[${from}…${from + terms.length - 1}]`;
       return step === 1 ? text : `swapped(${text})`;
@@ -329,6 +352,8 @@ export class TermWords {
     const inner = INNER.exec(name);
     const map = inner === null ? undefined : this.#inputs.mapOf(Number(inner[1]));
     if (map !== undefined) return `${this.entries.mapName(map)}[${this.entries.key(map, Number(inner![2]))}]`;
+    const [field] = this.#writtenField(term) ?? [];
+    if (field?.bytes.length === 1) return field.name;
     if (WRITTEN.test(name)) return `${writtenBy(term)}[${WRITTEN.exec(name)![2]}]`;
     return name.replace(/^fixed\./, 'skb.').replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
   }

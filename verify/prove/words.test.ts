@@ -31,6 +31,8 @@ const field = (at: number, size: number): Term =>
   pool.concat(Array.from({ length: size }, (_, index) => byte(at + index)));
 const is = (term: Term, value: number | bigint): Term => pool.equal(term, pool.constant(term.width, value));
 const bits = (at: number, low: number, width: number): Term => pool.extract(byte(at), low, width);
+const tunnelBytes = (...at: number[]): Term =>
+  pool.concat(at.map((one) => pool.unknown(8, `bpf_skb_get_tunnel_key.0.1.${one}`)));
 const less = (term: Term, value: number | bigint): Term => pool.less(term, pool.constant(term.width, value));
 
 /** The words for conditions on a path that knows the others. */
@@ -164,6 +166,15 @@ describe('a condition says', () => {
       'bpf_x#2.arg4[7…8] == 5',
       pool.and(is(pool.unknown(8, 'bpf_x.1.3.7'), 0), is(pool.unknown(8, 'bpf_x.1.3.8'), 5)),
     ],
+    // Members of structs that helpers write, in the order of the machine.
+    ['bpf_skb_get_tunnel_key#1.tunnel_id < 5', less(tunnelBytes(3, 2, 1, 0), 5)],
+    [
+      'bpf_skb_get_tunnel_key#1.tunnel_id == 2',
+      pool.all([0, 1, 2, 3].map((at) => is(tunnelBytes(at), at === 0 ? 2 : 0))),
+    ],
+    ['swapped(bpf_skb_get_tunnel_key#1.tunnel_id) < 5', less(tunnelBytes(0, 1, 2, 3), 5)],
+    ['bpf_skb_get_tunnel_key#1.tunnel_tos == 5', is(tunnelBytes(20), 5)],
+    ['bpf_skb_get_tunnel_key#1.arg2[9] == 5', is(tunnelBytes(9), 5)],
     [
       'frame[14…15] == 0x800 && frame[60] == 9',
       pool.all([is(byte(14), 8), is(byte(60), 9), is(byte(15), 0)]),

@@ -1,0 +1,49 @@
+/** Structs of the kernel's interface that helpers write: types of local variables are in no object's BTF, so that they are named by these. */
+
+/** A number in the machine's order. */
+export interface StructField {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Of which argument, counted from 0, and what lies behind it. */
+interface WrittenStruct {
+  readonly argument: number;
+  readonly fields: readonly StructField[];
+}
+
+function field(name: string, offset: number, size: number): StructField {
+  return { name, offset, size };
+}
+
+const STRUCTS: ReadonlyMap<string, WrittenStruct> = new Map([
+  [
+    // struct bpf_tunnel_key: addresses of IPv4 are in the machine's order here.
+    'bpf_skb_get_tunnel_key',
+    {
+      argument: 1,
+      fields: [
+        field('tunnel_id', 0, 4),
+        field('remote_ipv4', 4, 4),
+        field('tunnel_tos', 20, 1),
+        field('tunnel_ttl', 21, 1),
+        field('tunnel_ext', 22, 2),
+        field('tunnel_label', 24, 4),
+        field('local_ipv4', 28, 4),
+      ],
+    },
+  ],
+  [
+    // struct bpf_xfrm_state: what is in the network's order is left to its bytes.
+    'bpf_skb_get_xfrm_state',
+    { argument: 2, fields: [field('reqid', 0, 4), field('family', 8, 2)] },
+  ],
+]);
+
+/** The field that a byte lies in of what a helper wrote behind an argument; undefined: none is known. */
+export function writtenField(helper: string, argument: number, at: number): StructField | undefined {
+  const known = STRUCTS.get(helper);
+  if (known?.argument !== argument) return undefined;
+  return known.fields.find(({ offset, size }) => at >= offset && at < offset + size);
+}
