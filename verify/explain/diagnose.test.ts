@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Sample } from '../outcome.ts';
 import {
   bytes,
   data,
@@ -194,6 +195,15 @@ describe('diagnoseChecksum recognises', () => {
       expect(said([1, 1, 2, 4, 5, 0xb4, 1, 0], L4 + 25, 0x50)).toContain('wrong byte order');
     });
 
+    it('is wrong among changes at even offsets that are right', () => {
+      const { came, left } = changed(ODD, 0x2222, 0x0550);
+      const sum = word(left, L4 + 16);
+      // The sequence number was updated as well.
+      const more = slowSum([...u16(not(sum)), ...u16(not(word(came, L4 + 4))), ...u16(0x7712)]);
+      const both = edit(left, [L4 + 4, ...u16(0x7712)], [L4 + 16, ...u16(not(more))]);
+      expect(diagnoseChecksum(came, both, 'tcp')?.sentence).toContain('odd offset, among others');
+    });
+
     it('is told by the other packets where one byte alone changed', () => {
       expect(of(ODD, 0x22_50, 0x05_50)).toContain('byte order');
       expect(of(ODD, 0x22_50, 0x05_50, [0x1111, 0x0550], [0x3333, 0x0550])).toContain('odd offset');
@@ -240,6 +250,61 @@ describe('diagnoseChecksum recognises', () => {
     for (const value of [0x0001, 0xffff, not(slowSum([...u16(0xffff), ...u16(not(53)), ...u16(5353)]))]) {
       expect(id(none, edit(ported, [L4 + 6, ...u16(value)]), 'udp')).toBe('udp none updated');
     }
+  });
+
+  describe('UDP 0 filled in with a sum that is wrong:', () => {
+    const none = edit(datagram, [L4 + 6, 0, 0]);
+    const message = none.subarray(L4);
+    const filledIn = (sum: number): Uint8Array => edit(none, [L4 + 6, ...u16(sum)]);
+    const cause = (sum: number): CauseId | undefined => id(none, filledIn(sum), 'udp');
+    const header = pseudo(17, 29);
+
+    it('with another protocol or length in the pseudo-header', () => {
+      expect(cause(proper(edit(bytes(header), [8, 17, 0]), message))).toBe('pseudo-header protocol');
+      expect(cause(proper(pseudo(17, 49), message))).toBe('pseudo-header length');
+    });
+
+    it('without its last byte, with that byte in the wrong place, or with no more than the start', () => {
+      const last = message.at(-1)!;
+      expect(cause(proper(header, message.subarray(0, -1)))).toBe('tail left out');
+      expect(cause(proper(header, message.subarray(0, -1), [0, last]))).toBe('odd byte misplaced');
+      expect(cause(proper(header, message.subarray(0, 16)))).toBe('start only');
+    });
+
+    it('with a carry out of 32 bits that was dropped, which several packets tell', () => {
+      const overflowing = [3, 77, 130, 201].map((third) => {
+        const addresses = { source: [10, 0, third, 200], destination: [10, 9, 255 - third, 100] };
+        const whole = ethernet(0x0800, ipv4(17, udp(data(21)), addresses));
+        const came = edit(whole, [L4 + 6, 0, 0]);
+        const sum = slowSum(bytes(came.subarray(IP + 12, IP + 20), [0, 17, 0, 29], came.subarray(L4)));
+        const lost = not(slowSum([...u16(sum), ...u16(not(0x0100))]));
+        return { came, left: edit(came, [L4 + 6, ...u16(lost)]) };
+      });
+      const [{ came, left }, ...others] = overflowing as [Sample, ...Sample[]];
+      expect(diagnoseChecksum(came, left, 'udp', 0, others)?.id).toBe('carry lost');
+    });
+
+    it('folded once too few, of whole addresses in 64 bits', () => {
+      const fold = (value: number): number => (value % 0x1_0000) + Math.floor(value / 0x1_0000);
+      const summed = (packet: Uint8Array): number => {
+        const view = new DataView(packet.buffer);
+        let sum = view.getUint32(IP + 12, true) + view.getUint32(IP + 16, true) + swap(17) + swap(30);
+        for (let at = L4; at < packet.length; at += 2) sum += swap(word(packet, at));
+        return sum;
+      };
+      const addresses = { source: [10, 0, 0, 200], destination: [10, 0, 0, 100] };
+      const open = edit(ethernet(0x0800, ipv4(17, udp(data(22)), addresses)), [L4 + 6, 0, 0]);
+      const blank = summed(edit(open, [L4 + 8, 0, 0]));
+      const carries = (number: number): boolean => fold(fold(blank + swap(number))) > 0xffff;
+      const value = Array.from({ length: 0x1_0000 }, (_, number) => number).find(carries)!;
+      const came = edit(open, [L4 + 8, ...u16(value)]);
+      const wrong = swap(not(fold(fold(blank + swap(value))) & 0xffff));
+      expect(id(came, edit(came, [L4 + 6, ...u16(wrong)]), 'udp')).toBe('folded once');
+    });
+
+    it('and says that it should have been left alone of what fits nothing', () => {
+      expect(cause(0x0001)).toBe('udp none updated');
+    });
   });
 
   it('a computed 0 not turned into 0xFFFF', () => {
@@ -469,7 +534,7 @@ describe('diagnoseChecksum recognises', () => {
 describe('diagnoseChecksum', () => {
   it('says so where no known defect gives the bytes', () => {
     const came = echoWith(0x1234);
-    expect(id(came, reply(came, 0x7777), 'icmp')).toBe('unknown');
+    expect(id(came, reply(came, 0x7712), 'icmp')).toBe('unknown');
   });
 
   it('has nothing to say of a checksum that is not there', () => {

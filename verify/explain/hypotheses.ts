@@ -3,7 +3,7 @@
 import { swapped } from '../../sim/packet/checksum.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import type { Cause, CauseId, ChangedWord, ChecksumEvidence } from './cause.ts';
-import { type ChecksumSite, QUOTED } from './checksum-site.ts';
+import { type ChecksumSite, QUOTED, type SummedWord } from './checksum-site.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes } from './ones.ts';
 
 /** Undefined: it does not explain this packet. Several causes of one kind may, of which others show which one it is. */
@@ -65,19 +65,40 @@ const udpNone: Hypothesis = ({ before, after, recomputed }) => {
       remedy: 'it were computed from scratch when the packet changes to IPv6',
     };
   }
-  if (
-    after.got !== 0 &&
-    (before.status === 'absent' || before.status === 'illegal') &&
-    after.status === 'bad'
-  ) {
-    return {
-      id: 'udp none updated',
-      sentence: `UDP checksum 0 says "none" (RFC 768) and must stay; it was turned into ${hex16(after.got)}`,
-      remedy: 'a checksum of 0x0000 were left alone',
-    };
-  }
   return undefined;
 };
+
+/** Did UDP come without a checksum, and leave with one that is wrong? */
+function isFilledIn({ before, after }: ChecksumEvidence): boolean {
+  if (before === undefined || after.layer !== 'udp' || before.layer !== 'udp') return false;
+  return before.got === 0 && after.got !== 0 && before.status !== 'bad' && after.status === 'bad';
+}
+
+function noneUpdated({ after }: ChecksumEvidence): Cause {
+  return {
+    id: 'udp none updated',
+    sentence: `UDP checksum 0 says "none" (RFC 768) and must stay; it was turned into ${hex16(after.got)}`,
+    remedy: 'a checksum of 0x0000 were left alone',
+  };
+}
+
+/** The 0 of "none" taken for a sum, and updated. */
+const zeroUpdated: Hypothesis = (evidence) => {
+  const { after, updated, changes } = evidence;
+  if (!isFilledIn(evidence) || changes.length === 0 || updated === undefined) return undefined;
+  return sameOnes(after.got, updated) ? noneUpdated(evidence) : undefined;
+};
+
+/** Where no sum made anew has that value either: a program that fills in missing checksums is no defect by itself. */
+const anythingFromNone: Hypothesis = (evidence) => (isFilledIn(evidence) ? noneUpdated(evidence) : undefined);
+
+/** A sum in the place of "none" was made anew: nothing was there to update. */
+function anew(hypothesis: Hypothesis): Hypothesis {
+  return (evidence) =>
+    hypothesis(
+      isFilledIn(evidence) ? { ...evidence, before: undefined, changes: [], updated: undefined } : evidence,
+    );
+}
 
 const wrongZero: Hypothesis = ({ after, recomputed, words }) => {
   if (after.layer === 'udp' && after.got === 0 && sameOnes(recomputed, 0)) {
@@ -125,7 +146,7 @@ const rightAnyway: Hypothesis = ({ before, after, updated, recomputed }) => {
 function writesIntoOptions({ after, changes }: ChecksumEvidence): boolean {
   const others = changes.filter(({ group }) => group !== 'options');
   return (
-    after.layer === 'ipv4' && others.length < changes.length && sameOnes(deltaOf({ changes: others }), 0)
+    after.layer === 'ipv4' && others.length < changes.length && sameOnes(deltaOf(others), 0)
   );
 }
 
@@ -258,6 +279,31 @@ const foldedOnlyOnce = formula(
   (evidence) => withSums(evidence, (sum) => ~foldedOnce(sum)),
 );
 
+/** A sum in 64 bits, of 32-bit words and of 16-bit ones: its second fold may leave a carry as well. */
+const foldedOnlyTwice = formula(
+  'folded once',
+  'the sum was folded once too few: a carry out of the last fold was dropped',
+  'it were folded once more',
+  function* ({ words }) {
+    for (const order of [swapped, (word: number): number => word]) {
+      const sum = wideSum(words, order);
+      if (sum !== undefined) yield order(~foldedOnce(foldedOnce(sum)) & 0xffff);
+    }
+  },
+);
+
+/** Of IPv4 addresses, whole, and of all that follows word by word; undefined where there are none. */
+function wideSum(words: readonly SummedWord[], order: (word: number) => number): number | undefined {
+  const addresses = words.filter(({ at, group }) => at < 0 && ADDRESSES.has(group));
+  if (addresses.length !== 4) return undefined;
+  const [a, b, c, d] = addresses.map(({ value }) => order(value));
+  // The second word of an address is the upper one in little-endian order.
+  const upper = order === swapped ? b! + d! : a! + c!;
+  return words.reduce((sum, { value }) => sum + order(value), upper * 0xffff);
+}
+
+const ADDRESSES: ReadonlySet<string> = new Set(['source address', 'destination address']);
+
 const notFolded = formula(
   'fold forgotten',
   'the sum was cut to 16 bits without folding: its carries were dropped',
@@ -279,14 +325,28 @@ const carryLost = formula(
   },
 );
 
+/** IPv4 addresses, and what was added to them in 32 bits: where that overflows, 1 is missing, which 2 to the power of 32 stands for. */
+const wideCarryLost = formula(
+  'carry lost',
+  'a carry out of 32 bits was dropped where words of that size were added',
+  'they were added in 64 bits, or the carry added back in',
+  function* ({ words, after }) {
+    if (after.addressLength !== 4) return;
+    const [a, b, c, d] = words.filter(({ at }) => at < 0).map(({ value }) => swapped(value));
+    const addresses = b! * 0x1_0000 + a! + (d! * 0x1_0000 + c!);
+    if (addresses <= 0xffff_ffff) return;
+    yield complement(folded(sumOf(words) + complement(swapped(1))));
+  },
+);
+
 /** What has to be added to the old checksum: Σ m − m'. */
-function deltaOf({ changes }: Pick<ChecksumEvidence, 'changes'>): number {
+function deltaOf(changes: readonly ChangedWord[]): number {
   return changes.reduce((sum, { from, to }) => add(add(sum, from), complement(to)), 0);
 }
 
 function wrongOrder(sentence: string, remedy: string): (evidence: ChecksumEvidence) => readonly Cause[] {
   const hypothesis = formula('delta byte order', sentence, remedy, function* (evidence) {
-    if (evidence.before !== undefined) yield add(evidence.before.got, swapped(deltaOf(evidence)));
+    if (evidence.before !== undefined) yield add(evidence.before.got, swapped(deltaOf(evidence.changes)));
   });
   return (evidence) => {
     const cause = hypothesis(evidence);
@@ -303,6 +363,23 @@ const oddOffset = wrongOrder(
   'the changed field lies at an odd offset: its bytes count the other way round there, and were not swapped',
   'the bytes of the difference were swapped at odd offsets, and only there',
 );
+
+const ODD_OFFSET = {
+  id: 'delta byte order',
+  sentence:
+    'a changed field lies at an odd offset, among others: its bytes count the other way round there, and were not swapped',
+  remedy: 'the bytes of the difference were swapped at odd offsets, and only there',
+} as const;
+
+/** The same where fields at even offsets changed as well, and were updated as they should be. */
+const oddAmongOthers = formula(ODD_OFFSET.id, ODD_OFFSET.sentence, ODD_OFFSET.remedy, function* (evidence) {
+  if (evidence.before === undefined) return;
+  const odd = runsOf(evidence).filter((run) => run[0]!.at >= 0 && placeOf(run, evidence) === 'odd');
+  const atOdd = new Set(odd.flat());
+  const others = evidence.changes.filter((change) => !atOdd.has(change));
+  if (atOdd.size === 0 || others.length === 0) return;
+  yield add(add(evidence.before.got, deltaOf(others)), swapped(deltaOf([...atOdd])));
+});
 
 type Place = 'even' | 'odd';
 
@@ -358,7 +435,7 @@ const twice = formula(
   'it were applied once',
   function* (evidence) {
     if (evidence.before === undefined) return;
-    const delta = deltaOf(evidence);
+    const delta = deltaOf(evidence.changes);
     yield add(add(evidence.before.got, delta), delta);
   },
 );
@@ -368,7 +445,7 @@ const negated = formula(
   'the difference was applied in the wrong direction (old and new exchanged)',
   'old and new were exchanged',
   function* (evidence) {
-    if (evidence.before !== undefined) yield add(evidence.before.got, complement(deltaOf(evidence)));
+    if (evidence.before !== undefined) yield add(evidence.before.got, complement(deltaOf(evidence.changes)));
   },
 );
 
@@ -729,34 +806,41 @@ const halfChange: Hypothesis = (evidence) => {
 
 export const HYPOTHESES: readonly Hypothesis[] = [
   udpNone,
-  wrongZero,
-  rightAnyway,
-  zeroLeftAlone,
-  notUpdated,
-  neverComputed,
-  ttlWrapped,
-  foldedOnlyOnce,
-  notFolded,
-  carryLost,
-  wrongOrders,
-  twice,
-  negated,
-  swappedResult,
-  notComplemented,
-  withPseudo,
-  withoutPseudo,
-  wrongLength,
-  wrongProtocol,
-  oldCounted,
-  someChanges('change left out', 0),
-  someChanges('change counted twice', 2),
-  halfChange,
-  stepNotMade,
-  tailLeftOut,
-  oddByte,
-  ihlNotMultiplied,
-  optionsLeftOut,
-  paddingCounted,
-  startOnly,
-  wrongPlace,
+  zeroUpdated,
+  ...[
+    wrongZero,
+    rightAnyway,
+    zeroLeftAlone,
+    notUpdated,
+    neverComputed,
+    ttlWrapped,
+    foldedOnlyOnce,
+    foldedOnlyTwice,
+    notFolded,
+    carryLost,
+    wideCarryLost,
+    wrongOrders,
+    oddAmongOthers,
+    twice,
+    negated,
+    swappedResult,
+    notComplemented,
+    withPseudo,
+    withoutPseudo,
+    wrongLength,
+    wrongProtocol,
+    oldCounted,
+    someChanges('change left out', 0),
+    someChanges('change counted twice', 2),
+    halfChange,
+    stepNotMade,
+    tailLeftOut,
+    oddByte,
+    ihlNotMultiplied,
+    optionsLeftOut,
+    paddingCounted,
+    startOnly,
+    wrongPlace,
+  ].map(anew),
+  anythingFromNone,
 ];

@@ -21,7 +21,7 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   ],
   'udp none updated': [
     'A UDP checksum of 0 updated',
-    '0 says "no checksum" (RFC 768) and has to stay 0: what an update makes of it is wrong, and the receiver drops the packet.',
+    '0 says "no checksum" (RFC 768) and has to stay 0, or to become a sum over the whole datagram: what an update makes of it is wrong, and the receiver drops the packet.',
   ],
   'udp none carried to ipv6': [
     'No UDP checksum, carried from IPv4 to IPv6',
@@ -53,7 +53,7 @@ const TEXTS: Readonly<Record<CauseId, readonly [title: string, why: string]>> = 
   ],
   'carry lost': [
     'The end-around carry was lost',
-    'The difference was added without the carry of ones’ complement arithmetic: `check += htons(1)` is wrong whenever it overflows.',
+    'The difference was added without the carry of ones’ complement arithmetic: `check += htons(1)` is wrong whenever it overflows. So is a sum of addresses in 32 bits.',
   ],
   'delta byte order': [
     'The difference in the wrong byte order',
