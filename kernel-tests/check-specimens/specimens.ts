@@ -141,6 +141,12 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['not_cleared', 'lookup/not-cleared'],
   ),
   ...of(
+    'parameters',
+    ['socket_ports', 'lookup/byte-order'],
+    ['tunnel_remote', 'lookup/byte-order', TC],
+    ['tunnel_flags', 'helper/refused', TC],
+  ),
+  ...of(
     'garbage',
     ['stack_sent', 'uninitialized/frame'],
     ['stack_decides', 'uninitialized/decision'],

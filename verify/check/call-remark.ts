@@ -19,13 +19,20 @@ export interface CallRemark {
   readonly place: string;
   /** Absent where what was passed is right: nothing is held against the place then. */
   readonly fault?: CallFault;
+  /** An IPv4 address of the packet that tells nothing, where another one may: then nothing is right or wrong yet. */
+  readonly unsure?: Uint8Array;
 }
 
 export interface CallFault extends Pick<Seen, 'breach' | 'source'> {
   /** Default: the rule's. */
   readonly severity?: Severity;
   /** So many packets with different values have to show it. */
-  readonly evidence?: { readonly value: string; readonly needed: number };
+  readonly evidence?: {
+    readonly value: string;
+    readonly needed: number;
+    /** Where the value is an IPv4 address of the packet: that. */
+    readonly address?: Uint8Array;
+  };
 }
 
 export interface CallStep extends TraceStep {
@@ -38,7 +45,7 @@ export function callsOf({ trace: { steps } }: TracedRun, name: string): CallStep
 }
 
 /** Names a call in the program's text. */
-export function placeOf({ program, instruction }: TraceStep): string {
+export function placeOf({ program, instruction }: Pick<TraceStep, 'program' | 'instruction'>): string {
   return `${program}+${instruction}`;
 }
 

@@ -240,3 +240,112 @@ describe('bpf_fib_lookup', () => {
     ['no length', 'r9 = 0'],
   ])('is right: %s', async (_, length) => expect(await found(lookup(length), 'xdp')).toEqual([]));
 });
+
+describe('struct bpf_sock_tuple', () => {
+  const PACKETS = [1, 2, 3, 4].map((number) => {
+    const segment = tcp(data(20));
+    segment.set([0x9c, number, 0x01, 0xb0 + number]);
+    return ethernet(0x0800, ipv4(6, segment, { source: [192, 0, 2, number] }));
+  });
+  /** A lookup of what the packet has; each field is turned, or not. */
+  const lookup = (turned: { address?: boolean; port?: boolean }): string => {
+    const copied = (from: number, size: 16 | 32, to: number, isTurned = false): string =>
+      `r9 = *(u${size} *)(r7 + ${from})
+      ${isTurned ? `r9 = be${size} r9` : ''}
+      *(u${size} *)(r10 - ${to}) = r9`;
+    return frame(
+      `${copied(26, 32, 16, turned.address)}
+      ${copied(30, 32, 12, turned.address)}
+      ${copied(34, 16, 8, turned.port)}
+      ${copied(36, 16, 6, turned.port)}
+      r1 = r6
+      r2 = r10
+      r2 += -16
+      r3 = 12
+      r4 = -1
+      r5 = 0
+      call bpf_skc_lookup_tcp
+      if r0 == 0 goto out
+      r1 = r0
+      call bpf_sk_release`,
+    );
+  };
+
+  it('has ports and addresses in network order', async () => {
+    expect(await found(lookup({}), 'tc-ingress', PACKETS)).toEqual([]);
+    const ports = await found(lookup({ port: true }), 'tc-ingress', PACKETS);
+    expect(ports.map((one) => one.replace(/\d+$/, 'N'))).toEqual([
+      'lookup/byte-order: ipv4.sport N',
+      'lookup/byte-order: ipv4.dport N',
+    ]);
+    const addresses = await found(lookup({ address: true }), 'tc-ingress', PACKETS);
+    expect(addresses).toEqual([
+      'lookup/byte-order: ipv4.saddr 1.0.0.10',
+      'lookup/byte-order: ipv4.daddr 2.0.0.10',
+    ]);
+  });
+});
+
+describe('struct bpf_tunnel_key', () => {
+  const PACKETS = [1, 2, 3].map((number) =>
+    ethernet(0x0800, ipv4(6, tcp(data(20)), { destination: [10, 1, 2, number] })),
+  );
+  const key = (remote: string, flags = 0): string => {
+    const zeros = Array.from({ length: 6 }, (_, at) => `*(u64 *)(r10 - ${48 - 8 * at}) = 0`).join('\n');
+    return frame(`${zeros}
+      ${remote}
+      *(u32 *)(r10 - 44) = r9
+      r1 = r6
+      r2 = r10
+      r2 += -48
+      r3 = 44
+      r4 = ${flags}
+      call bpf_skb_set_tunnel_key`);
+  };
+  const destination = 'r9 = *(u32 *)(r7 + 30)';
+
+  it('has IPv4 addresses in host order', async () => {
+    expect(await found(key(destination), 'tc-ingress', PACKETS)).toEqual([
+      'lookup/byte-order: remote_ipv4 2.0.0.10',
+    ]);
+    expect(await found(key(`${destination}\nr9 = be32 r9`), 'tc-ingress', PACKETS)).toEqual([]);
+    // Of one packet, others are made; 0.0.0.0 reads the same both ways.
+    for (const to of [
+      [10, 1, 2, 1],
+      [0, 0, 0, 0],
+    ]) {
+      const one = [ethernet(0x0800, ipv4(6, tcp(data(20)), { destination: to }))];
+      expect(await found(key(destination), 'tc-ingress', one)).toHaveLength(1);
+      expect(await found(key(`${destination}\nr9 = be32 r9`), 'tc-ingress', one)).toEqual([]);
+    }
+    // One address of the program's own may look like one of a packet; and those of IPv6 are no numbers.
+    expect(await found(key('r9 = 0x0302010a'), 'tc-ingress', PACKETS)).toEqual([]);
+    expect(await found(key(destination, 1), 'tc-ingress', PACKETS)).toEqual([]);
+  });
+});
+
+describe('a call that is refused', () => {
+  const key = (size: number, flags: number, use = ''): string => {
+    const zeros = Array.from({ length: 6 }, (_, at) => `*(u64 *)(r10 - ${48 - 8 * at}) = 0`).join('\n');
+    return frame(
+      `${zeros}\nr1 = r6\nr2 = r10\nr2 += -48\nr3 = ${size}\nr4 = ${flags}\ncall bpf_skb_set_tunnel_key\n${use}`,
+    );
+  };
+
+  it('is found where nobody looks at the result: a flag, or a size, that there is not', async () => {
+    expect(await found(key(44, 0x102))).toEqual(['helper/refused: -EINVAL']);
+    expect(await found(key(4, 2))).toEqual(['helper/refused: -EINVAL']);
+    expect(await found(frame(call('bpf_l3_csum_replace', 24, 0, 0, 0x12)))).toEqual([
+      'helper/refused: -EINVAL',
+    ]);
+    // One packet may be refused for what it is.
+    expect(await found(key(4, 2), 'tc-ingress', TCP.slice(0, 1))).toEqual([]);
+  });
+
+  it.each([
+    ['it is taken', key(44, 2)],
+    ['the result decides', key(44, 0x102, 'if r0 s< 0 goto out')],
+    ['the result decides later', key(44, 0x102, 'r7 = 1\nif r7 == 2 goto out\nr9 = r0\nif r9 != 0 goto out')],
+    ['what fails is another matter', frame(call('bpf_clone_redirect', 7, 0x10))],
+  ])('is no matter where %s', async (_, text) => expect(await found(text)).toEqual([]));
+});

@@ -13,17 +13,18 @@ import type { BatchReport } from '../batch-report.ts';
 import { read16 } from '../oracle/announcement.ts';
 import type { CallFault, CallRemark, TracedRun } from './call-remark.ts';
 import { callsAny } from './judging.ts';
-import { FIB_LOOKUP } from './looked-up.ts';
 import { lookupFamilies } from './lookup-family.ts';
 import { lookupGarbage } from './lookup-garbage.ts';
 import { lookupMacs } from './lookup-macs.ts';
-import { lookupOrders } from './lookup-order.ts';
+import { lookupOrders, ORDERED_CALLS } from './lookup-order.ts';
 import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from './probe.ts';
 import { pseudoHeaderFlags } from './pseudo-header-flag.ts';
+import { readdressed } from './readdressed.ts';
+import { ignoredCalls, refusedCalls } from './refused-calls.ts';
 import { isRetyped, staleProtocol, vlanProtocols } from './skb-protocol.ts';
 
 /** Helpers whose arguments are looked at. */
-const JUDGED: ReadonlySet<string> = new Set(['bpf_l4_csum_replace', FIB_LOOKUP, 'bpf_skb_vlan_push']);
+const JUDGED: ReadonlySet<string> = new Set(['bpf_l4_csum_replace', ...ORDERED_CALLS, 'bpf_skb_vlan_push']);
 const JUDGES = [
   pseudoHeaderFlags,
   lookupOrders,
@@ -53,6 +54,8 @@ export class HelperCalls {
   readonly #program: Program;
   readonly #isGiven: boolean;
   readonly #calls: boolean;
+  /** Calls whose result nobody looks at. */
+  readonly #ignored: ReadonlySet<string>;
   readonly #kept = new Map<string, Sighting[]>();
   /** How many were kept for the words that were rewritten in them. */
   readonly #places = new Map<string, number>();
@@ -62,7 +65,8 @@ export class HelperCalls {
   constructor(program: Program, isGiven: boolean) {
     this.#program = program;
     this.#isGiven = isGiven;
-    this.#calls = callsAny(program, ({ name }) => JUDGED.has(name));
+    this.#ignored = ignoredCalls(program);
+    this.#calls = this.#ignored.size > 0 || callsAny(program, ({ name }) => JUDGED.has(name));
   }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
@@ -124,13 +128,20 @@ export class HelperCalls {
       if (got?.status !== 'ran' || trace === undefined || trace.truncated) return undefined;
       const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
       const run: TracedRun = { hook, action: got.action, came: stimulus.packet, left: got.packet, trace };
-      return { got, remarks: JUDGES.flatMap((judge) => judge(run)) };
+      const remarks = [...JUDGES.flatMap((judge) => judge(run)), ...refusedCalls(run, this.#ignored)];
+      return { got, remarks };
     };
     try {
       const suspects = new Suspects();
       for (const sighting of [...this.#kept.values()].flat()) {
         const { remarks = [] } = (await look(sighting.world, sighting.stimulus)) ?? {};
         for (const remark of remarks) suspects.enter(remark, sighting);
+      }
+      for (const [sighting, address] of this.#isGiven ? [] : suspects.open()) {
+        for (const other of readdressed(sighting, address)) {
+          const { remarks = [] } = (await look(other.world, other.stimulus)) ?? {};
+          for (const remark of remarks) suspects.enter(remark, other);
+        }
       }
       const found: Seen[] = [];
       for (const [place, sighting] of suspects.proven()) {
@@ -185,23 +196,42 @@ interface Looked {
   readonly remarks: readonly CallRemark[];
 }
 
+interface Suspect {
+  readonly first: Sighting;
+  readonly values: Set<string>;
+  readonly needed: number;
+  readonly address: Uint8Array | undefined;
+}
+
 /** Places that something is held against, until a packet clears them. */
 class Suspects {
-  readonly #byPlace = new Map<
-    string,
-    { readonly first: Sighting; readonly values: Set<string>; needed: number }
-  >();
+  readonly #byPlace = new Map<string, Suspect>();
+  readonly #unsure = new Map<string, readonly [sighting: Sighting, address: Uint8Array]>();
   readonly #cleared = new Set<string>();
 
-  enter({ place, fault }: CallRemark, sighting: Sighting): void {
+  enter({ place, fault, unsure }: CallRemark, sighting: Sighting): void {
+    if (unsure !== undefined) {
+      if (!this.#unsure.has(place)) this.#unsure.set(place, [sighting, unsure]);
+      return;
+    }
     if (fault === undefined) {
       this.#cleared.add(place);
       return;
     }
-    const { value = '', needed = 1 } = fault.evidence ?? {};
+    const { value = '', needed = 1, address } = fault.evidence ?? {};
     const known = this.#byPlace.get(place);
-    if (known === undefined) this.#byPlace.set(place, { first: sighting, values: new Set([value]), needed });
+    if (known === undefined)
+      this.#byPlace.set(place, { first: sighting, values: new Set([value]), needed, address });
     else known.values.add(value);
+  }
+
+  /** Packets with an address of which others may tell more. */
+  open(): (readonly [sighting: Sighting, address: Uint8Array])[] {
+    const suspected = [...this.#byPlace].flatMap(([place, { first, values, needed, address }]) =>
+      address === undefined || values.size >= needed ? [] : [[place, [first, address] as const] as const],
+    );
+    const open = [...suspected, ...[...this.#unsure].filter(([place]) => !this.#byPlace.has(place))];
+    return open.filter(([place]) => !this.#cleared.has(place)).map(([, shown]) => shown);
   }
 
   /** Those that enough packets speak against, and none for, each with the first of these packets. */

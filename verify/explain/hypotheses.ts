@@ -145,9 +145,7 @@ const rightAnyway: Hypothesis = ({ before, after, updated, recomputed }) => {
  */
 function writesIntoOptions({ after, changes }: ChecksumEvidence): boolean {
   const others = changes.filter(({ group }) => group !== 'options');
-  return (
-    after.layer === 'ipv4' && others.length < changes.length && sameOnes(deltaOf(others), 0)
-  );
+  return after.layer === 'ipv4' && others.length < changes.length && sameOnes(deltaOf(others), 0);
 }
 
 /** What else makes a program leave a checksum as it was. */

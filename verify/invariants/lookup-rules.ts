@@ -5,8 +5,8 @@ export const LOOKUP_RULES: readonly Rule[] = [
   rule(
     'lookup/byte-order',
     'error',
-    'A parameter of bpf_fib_lookup in the wrong byte order',
-    'In `struct bpf_fib_lookup`, addresses and ports are in network order, `tot_len` is in host order. With `tot_len` as the header has it, without `bpf_ntohs`, nearly every packet is found too long (BPF_FIB_LKUP_RET_FRAG_NEEDED), and some that are too long pass. Reported where several packets show it, and none comes with a value that is right.',
+    'A parameter of a helper in the wrong byte order',
+    'In `struct bpf_fib_lookup`, addresses and ports are in network order, `tot_len` is in host order. With `tot_len` as the header has it, without `bpf_ntohs`, nearly every packet is found too long (BPF_FIB_LKUP_RET_FRAG_NEEDED), and some that are too long pass. Addresses and ports of `struct bpf_sock_tuple` are in network order, too: another socket is found, or none. `remote_ipv4` and `local_ipv4` of `struct bpf_tunnel_key` are in host order: `bpf_skb_set_tunnel_key` turns them itself. Reported where several packets show it, and none comes with a value that is right.',
   ),
   rule(
     'lookup/family',

@@ -3,6 +3,7 @@ import { ACTION_RULES } from './action.ts';
 import { ARP_RULES } from './arp.ts';
 import { CHECKSUM_RULES } from './checksum-rules.ts';
 import { FRAME_RULES } from './frame-rules.ts';
+import { HELPER_RULES } from './helper-rules.ts';
 import { ICMP_ERROR_RULES } from './icmp-error.ts';
 import { LOOKUP_RULES } from './lookup-rules.ts';
 import { NEIGHBOUR_RULES } from './neighbour-discovery.ts';
@@ -38,6 +39,7 @@ export const RULES: readonly Rule[] = [
   ...ACTION_RULES,
   ...REDIRECT_RULES,
   ...LOOKUP_RULES,
+  ...HELPER_RULES,
   ...RUN_RULES,
 ];
 
