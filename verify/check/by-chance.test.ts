@@ -22,13 +22,17 @@ function sending(body: string): Program {
 }
 
 /** What is found, and whether by chance. */
-async function found(program: Program, packet: Uint8Array): Promise<(readonly [string, boolean])[]> {
+async function found(
+  program: Program,
+  packet: Uint8Array,
+  before: readonly Uint8Array[] = [],
+): Promise<(readonly [string, boolean])[]> {
   const judging = checkJudging(program, (id) =>
     /^(lengths\/decapsulated|reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)|arp\/sender-mac|neighbour\/askers-address)$/.test(
       id,
     ),
   );
-  const shown = { program: 'p', world: {}, stimuli: [{ packet }] };
+  const shown = { program: 'p', world: {}, stimuli: [...before, packet].map((one) => ({ packet: one })) };
   const replay = new Replay(program, [engine], judging);
   const findings = (await replay.findings(shown)).filter(({ breach }) => breach !== undefined);
   await replay.close();
@@ -88,6 +92,17 @@ it('a frame has one MAC address twice whoever sent it, or only from the program�
   const swapped = `${WRITE_ASKERS_MAC}\n${WRITE_OWN_MAC}`;
   expect(await found(sending(swapped), came)).toEqual([['reply/same-macs', true]]);
   expect(await found(sending(WRITE_ASKERS_MAC), came)).toEqual([['reply/same-macs', false]]);
+});
+
+it('other packets of the case that came from the program’s own address prove nothing of the last', async () => {
+  const came = PACKET.slice();
+  came.set(OWN_MAC, 6);
+  const longer = ethernet(0x0800, ipv4(17, udp(data(12))));
+  longer.set(OWN_MAC, 6);
+  const swapped = `${WRITE_ASKERS_MAC}\n${WRITE_OWN_MAC}`;
+  for (const before of [[longer], [came, longer]])
+    expect(await found(sending(swapped), came, before)).toEqual([['reply/same-macs', true]]);
+  expect(await found(sending(WRITE_ASKERS_MAC), came, [longer])).toEqual([['reply/same-macs', false]]);
 });
 
 it('a packet has one address twice whoever sent it: one to the program’s own address is for it to look at', async () => {

@@ -5,11 +5,13 @@
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
+import { deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { Judging } from '../judging.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
-import { Replay } from '../replay.ts';
 import type { Divergence } from '../report.ts';
 import { CaseRunner } from './probe.ts';
 import { networkAt, repaired, transportOf } from './variants.ts';
@@ -43,9 +45,9 @@ export async function isByChance(
   for (const packet of others(stimulus.packet)) {
     if (packet === undefined) continue;
     const stimuli = shown.stimuli.with(at, { ...stimulus, packet });
-    const now = await actionOf(program, engine, { ...shown, stimuli }, at);
-    if (now !== got?.action) continue;
-    if (!(await isFound(program, engine, { ...shown, stimuli }, judging, breach!.invariant))) return true;
+    const now = await outcomeOf(program, engine, { ...shown, stimuli }, at);
+    if (now === undefined || now.action !== got?.action) continue;
+    if (!breaks(program, stimuli[at]!, now, judging, breach!.invariant)) return true;
   }
   return false;
 }
@@ -77,15 +79,6 @@ async function isTakenOffAll(
 }
 
 /** What the program does with a packet of the case; undefined where it does not come to an end. */
-async function actionOf(
-  program: Program,
-  engine: Engine,
-  shown: Case,
-  at: number,
-): Promise<number | undefined> {
-  return (await outcomeOf(program, engine, shown, at))?.action;
-}
-
 async function outcomeOf(
   program: Program,
   engine: Engine,
@@ -103,19 +96,24 @@ async function outcomeOf(
   }
 }
 
-async function isFound(
-  program: Program,
-  engine: Engine,
-  shown: Case,
-  judging: Judging,
+const pair = new FramePair();
+
+/** Is that wrong with this packet? Others of its case, in front of it, may have come from the address that this one no longer has. */
+function breaks(
+  { entries }: Program,
+  { packet, entry }: Stimulus,
+  { action, redirect, packet: left }: Outcome,
+  { frames }: Judging,
   invariant: string,
-): Promise<boolean> {
-  const replay = new Replay(program, [engine], judging);
-  try {
-    return (await replay.findings(shown)).some(({ breach }) => breach?.invariant === invariant);
-  } finally {
-    await replay.close();
-  }
+): boolean {
+  const { hook } = entries[entry ?? 0]!;
+  const passage = { hook, action, delivery: deliveryOf(hook, action), redirect };
+  const hasHeaders = pair.set(packet, 0, packet.length, left, 0, left.length);
+  return frames.some(
+    (one) =>
+      (hasHeaders || (pair.isHeaderless && one.isOfAnyFrame === true)) &&
+      one.judge(pair, passage)?.invariant === invariant,
+  );
 }
 
 const MAC_SIZE = 6;
