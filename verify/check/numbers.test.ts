@@ -120,6 +120,24 @@ describe('a port is compared in the wrong byte order', () => {
     expect(await swappedIn(condition, [ethernet(0x0800, ip(13_568))])).toEqual([]);
   });
 
+  it.each([
+    ['not where a socket that the test opened has that port', '0.0.0.0:13568', undefined, 0],
+    ['not where the other end of one has', '10.0.0.1:4000', '10.0.0.2:13568', 0],
+    ['where the socket that was found has the right one', '0.0.0.0:53', undefined, 1],
+  ])('%s', async (_what, local, remote, count) => {
+    const world: World = {
+      sockets: [{ protocol: 'udp', local, ...(remote === undefined ? {} : { remote }) }],
+    };
+    const byLookup: Behaviour = ({ packet }, state) => ({
+      action: state.world.sockets !== undefined && word(packet, PORT) === 13_568 ? XDP_DROP : XDP_PASS,
+    });
+    const packets = [ethernet(0x0800, ip(13_568))];
+    const seen = (isGiven: boolean): Promise<Seen[]> =>
+      found(new SwappedNumbers(FAKE_PROGRAM, isGiven), byLookup, packets, world);
+    expect((await seen(false)).length).toBe(count);
+    expect((await seen(true)).length).toBe(1);
+  });
+
   it('not of what is no service either way', async () => {
     expect(await swappedIn((one) => word(one, PORT) === 999, [ethernet(0x0800, ip(999))])).toEqual([]);
   });

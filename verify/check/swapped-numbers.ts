@@ -10,6 +10,7 @@ import { swapped } from '../../sim/packet/checksum.ts';
 import { ETHERTYPE_MIN, etherTypeName, IPPROTO } from '../../sim/packet/numbers.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { endpointFromText } from '../../sim/runtime/sockets.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
@@ -183,7 +184,7 @@ export class SwappedNumbers {
       isSpecial(runner, inside, stimulus, place),
     );
     // What user space states is in the order that it states it in.
-    if (!this.#isGiven && isIn(simple, place.value)) return undefined;
+    if (!this.#isGiven && (isIn(simple, place.value) || isOpen(simple, place))) return undefined;
     const meant = withNumber(stimulus, place, swapped(place.value));
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
@@ -242,6 +243,13 @@ function isIn({ maps, globals }: World, value: number): boolean {
   return contents.some((bytes) =>
     bytes.some((_, at) => at + 2 <= bytes.length && numbers.has(read16(bytes, at))),
   );
+}
+
+/** Has a socket that the test opened this port? Then a lookup that found it made the packet special, and no comparison. */
+function isOpen({ sockets = [] }: World, { kind, value }: Place): boolean {
+  if (kind !== PORTS) return false;
+  const ends = sockets.flatMap(({ local, remote }) => (remote === undefined ? [local] : [local, remote]));
+  return ends.some((end) => endpointFromText(end).port === value);
 }
 
 function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
