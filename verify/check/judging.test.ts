@@ -6,10 +6,13 @@ import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { judgeFrames } from '../judge-frames.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
 import { builtIn } from '../test-support/changed-object.ts';
 import { fakeEngine } from '../test-support/engines.ts';
+import { bytes, data, ethernet, ipv4, u16, udp } from '../test-support/packets.ts';
 import { guidedRun } from './guided-run.ts';
 import { callsAny, callsRedirect, checkJudging } from './judging.ts';
 import { lostUpdates } from './lost-updates.ts';
@@ -48,6 +51,35 @@ describe('a helper', () => {
       return callsAny(program, ({ name }) => name === 'bpf_redirect');
     };
     expect(['plain', 'sends', 'jumps'].map(of)).toEqual([false, true, true]);
+  });
+});
+
+describe('a frame that begins within a tunnel’s header', () => {
+  it('may be what a socket of AF_XDP wants, and no other target of a redirect', () => {
+    const inner = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const datagram = udp(bytes([8, 0, 0, 0, 0, 0, 1, 0], inner));
+    datagram.set(u16(4789), 2);
+    datagram.set([0, 0], 6);
+    const came = ethernet(0x0800, ipv4(17, datagram));
+    const pair = new FramePair();
+    pair.set(came, 0, came.length, came.slice(46), 0, came.length - 46);
+    const passage = { hook: 'xdp', action: 4, delivery: DELIVERY.redirected, redirect: undefined } as const;
+    const isFound = (program: Program): boolean =>
+      checkJudging(program, () => true).frames.some(
+        (one) => one.judge(pair, passage)?.invariant === 'lengths/decapsulated',
+      );
+    const withMap = (type: 'XSKMAP' | 'DEVMAP'): Program => ({
+      ...bare,
+      object: writeElf({ bare: 'r1 = map[to]\nr2 = 0\nr3 = 0\ncall bpf_redirect_map\nexit' }, [
+        testMap('to', type),
+      ]),
+    });
+    expect([withMap('XSKMAP'), withMap('DEVMAP'), bare, broken].map(isFound)).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
   });
 });
 

@@ -43,7 +43,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     neighbourDiscovery,
     arp,
     options,
-    decapsulation,
+    decapsulation(hasSocketMap(program)),
     broken,
   ];
   const frames: Invariant[] = all.map((one) => ({
@@ -66,6 +66,17 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
  */
 export function callsRedirect({ object }: Program): boolean {
   return callsIn(object, undefined, ({ effects }) => effects.redirects);
+}
+
+/** Is there a map of AF_XDP sockets that a redirect may lead to? What cannot be read may have one. */
+function hasSocketMap({ object }: Program): boolean {
+  if (object === undefined) return true;
+  try {
+    return linkedObject(object).maps.some(({ type, inner }) => [type, inner?.type].includes('XSKMAP'));
+  } catch (error) {
+    if (error instanceof ObjectError) return true;
+    throw error;
+  }
 }
 
 /** Does the program call a helper of which this holds, or may another one by way of a tail call? What cannot be read may. */

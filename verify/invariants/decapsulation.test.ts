@@ -10,9 +10,9 @@ const pair = new FramePair();
 const SENT_BACK: Passage = { ...PASSED, action: 3, delivery: 2 };
 const REDIRECTED: Passage = { ...PASSED, action: 4, delivery: 3 };
 
-function judged(before: Uint8Array, after: Uint8Array, passage: Passage = PASSED): string {
+function judged(before: Uint8Array, after: Uint8Array, passage: Passage = PASSED, toSockets = false): string {
   if (!pair.set(before, 0, before.length, after, 0, after.length)) return '';
-  const breach = decapsulation.judge(pair, passage);
+  const breach = decapsulation(toSockets).judge(pair, passage);
   if (breach !== undefined) expect(ruleOf(breach.invariant).severity).toBe(breach.severity);
   return breach?.sentence ?? '';
 }
@@ -36,11 +36,21 @@ describe('what is taken off', () => {
     expect(judged(VXLAN, VXLAN.slice(46), SENT_BACK)).toBe(`46 ${HEADERS} within the headers of the tunnel`);
     expect(judged(VXLAN, VXLAN.slice(54))).toBe(`54 ${HEADERS} within the Ethernet header in the tunnel`);
     expect(judged(VXLAN, VXLAN.slice(46, -2))).toBe(`46 ${HEADERS} within the headers of the tunnel`);
-    // A socket may want the packet alone.
-    expect(judged(VXLAN, VXLAN.slice(46), REDIRECTED)).toBe('');
     // What lies behind another port, or behind flags that nobody knows, is a program's own.
     for (const other of [overUdp(4000, VXLAN.slice(42)), overUdp(4789, bytes(0, VXLAN.slice(43)))])
       expect(judged(other, other.slice(46))).toBe('');
+  });
+
+  it('is wrong for other devices, too, and may be what a socket wants', () => {
+    const short = `46 ${HEADERS} within the headers of the tunnel`;
+    expect(judged(VXLAN, VXLAN.slice(46), REDIRECTED)).toBe(short);
+    expect(judged(VXLAN, VXLAN.slice(50), REDIRECTED)).toBe('');
+    expect(judged(VXLAN, VXLAN.slice(46), REDIRECTED, true)).toBe('');
+    expect(judged(VXLAN, VXLAN.slice(46), PASSED, true)).toBe(short);
+    // A device without link headers takes IP packets.
+    const packet = geneve(0x0800, 0, INNER.slice(14));
+    expect(judged(packet, packet.slice(50), REDIRECTED)).toBe('');
+    expect(judged(packet, packet.slice(46), REDIRECTED)).toBe(short);
   });
 
   it('of Geneve has its options', () => {

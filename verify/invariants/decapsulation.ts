@@ -23,22 +23,28 @@ export const DECAPSULATION_RULES: readonly Rule[] = [
     'lengths/decapsulated',
     'error',
     'A frame that begins within what was to be taken off',
-    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; or a VLAN tag was taken off and the MAC addresses were not moved behind it. Receivers take for addresses and EtherType what lies there.',
+    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; or a VLAN tag was taken off and the MAC addresses were not moved behind it. Receivers take for addresses and EtherType what lies there. A socket of AF_XDP may want any of that: where the object has an XSKMAP, redirects are not judged.',
   ),
 ];
 
-export const decapsulation: Invariant = {
-  name: 'decapsulation',
-  judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
-    if (delivery === DELIVERY.dropped || pair.cameBroken) return undefined;
-    const cut = cutInFront(pair);
-    if (cut <= 0) return undefined;
-    // Who gets a redirected packet may want it without any header: a socket of AF_XDP, say.
-    const within =
-      tagsCut(pair, cut) ?? (delivery === DELIVERY.redirected ? undefined : tunnelCut(pair, cut));
-    return within === undefined ? undefined : breachOf(cut, within);
-  },
-};
+/**
+ * @param toSockets may a redirect of the program hand the frame to a socket of AF_XDP? It gets the bytes as they are, and may want
+ * them without any header. Everybody else reads a frame: only a device of layer 3 (tun) may be meant to get an IP packet.
+ */
+export function decapsulation(toSockets: boolean): Invariant {
+  return {
+    name: 'decapsulation',
+    judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
+      if (delivery === DELIVERY.dropped || pair.cameBroken) return undefined;
+      const cut = cutInFront(pair);
+      if (cut <= 0) return undefined;
+      const isRedirected = delivery === DELIVERY.redirected;
+      const within = tagsCut(pair, cut) ?? (isRedirected && toSockets ? undefined : tunnelCut(pair, cut));
+      if (within === undefined || (isRedirected && within === PACKET)) return undefined;
+      return breachOf(cut, within);
+    },
+  };
+}
 
 /**
  * How many bytes are gone in front of a frame that is otherwise as it came, but for what may be cut off at its end; 0: none, or bytes
@@ -60,6 +66,7 @@ function cutInFront(pair: FramePair): number {
 const ETHERNET_HEADER = 14;
 const MACS = 12;
 const TAG = 4;
+const PACKET = 'the packet in the tunnel';
 
 /** One or more tags' length is gone in front of the MAC addresses, in place of the tags behind them. */
 function tagsCut({ before, beforeOffset, beforeLength }: FramePair, cut: number): string | undefined {
@@ -80,7 +87,7 @@ function tunnelCut(pair: FramePair, cut: number): string | undefined {
   const tunnel = tunnelOf(pair);
   if (tunnel === undefined || cut <= tunnel.from) return undefined;
   if (cut < tunnel.to) return 'the headers of the tunnel';
-  if (tunnel.carries === 'packet') return cut === tunnel.to ? 'the packet in the tunnel' : undefined;
+  if (tunnel.carries === 'packet') return cut === tunnel.to ? PACKET : undefined;
   return cut > tunnel.to && cut < tunnel.to + ETHERNET_HEADER
     ? 'the Ethernet header in the tunnel'
     : undefined;
@@ -147,7 +154,7 @@ function carrying(type: number, size: number): Inside | undefined {
 }
 
 function breachOf(cut: number, within: string): Breach {
-  const isPacket = within === 'the packet in the tunnel';
+  const isPacket = within === PACKET;
   const where = isPacket ? `with ${within}` : `within ${within}`;
   return {
     invariant: 'lengths/decapsulated',
