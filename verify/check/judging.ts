@@ -14,6 +14,7 @@ import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invarian
 import { laterFragments } from '../invariants/later-fragments.ts';
 import { neighbourDiscovery } from '../invariants/neighbour-discovery.ts';
 import { options } from '../invariants/options.ts';
+import { pppoe } from '../invariants/pppoe.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
 import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
@@ -44,6 +45,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     arp,
     options,
     decapsulation(hasSocketMap(program)),
+    pppoe,
     broken,
   ];
   const frames: Invariant[] = all.map((one) => ({

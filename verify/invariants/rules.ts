@@ -7,6 +7,7 @@ import { HELPER_RULES } from './helper-rules.ts';
 import { ICMP_ERROR_RULES } from './icmp-error.ts';
 import { LOOKUP_RULES } from './lookup-rules.ts';
 import { NEIGHBOUR_RULES } from './neighbour-discovery.ts';
+import { PPPOE_RULES } from './pppoe.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
 import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
@@ -23,6 +24,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...CHECKSUM_RULES,
   ...TRANSPORT_RULES,
   ...FRAME_RULES,
+  ...PPPOE_RULES,
   ...PROTOCOL_RULES,
   ...TTL_RULES,
   ...REPLY_RULES,
