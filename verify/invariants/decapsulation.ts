@@ -12,7 +12,7 @@ import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
 import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
 import { VXLAN_LINUX_PORT, VXLAN_PORT } from '../../sim/packet/vxlan.ts';
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
-import { lastTypeAt, read16 } from '../oracle/announcement.ts';
+import { greSize, lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Breach, Invariant, Passage } from './invariant.ts';
@@ -138,14 +138,10 @@ function inUdp(bytes: Uint8Array, at: number, room: number): Inside | undefined 
   return carrying(read16(bytes, inside + 2), size);
 }
 
-/** The bits of checksum, key and sequence number: 4 bytes each (RFC 2784 §2.1, RFC 2890 §2). */
-const GRE_FIELDS = [0x8000, 0x2000, 0x1000];
-
 function inGre(bytes: Uint8Array, at: number, room: number): Inside | undefined {
   if (room < 4) return undefined;
-  const flags = read16(bytes, at);
-  if (GRE_FIELDS.reduce((left, bit) => left & ~bit, flags) !== 0) return undefined;
-  return carrying(read16(bytes, at + 2), 4 + 4 * GRE_FIELDS.filter((bit) => (flags & bit) !== 0).length);
+  const size = greSize(read16(bytes, at));
+  return size === undefined ? undefined : carrying(read16(bytes, at + 2), size);
 }
 
 function carrying(type: number, size: number): Inside | undefined {

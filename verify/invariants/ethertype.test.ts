@@ -189,3 +189,48 @@ describe('a type in the wrong byte order', () => {
     expect(verdict(ethernet(0x0800, four), ethernet(type, payload))).toBeUndefined();
   });
 });
+
+describe('the type that a tunnel carries', () => {
+  const gre = (type: number, flags = 0, inside = four): Uint8Array =>
+    ethernet(0x0800, ipv4(47, bytes(u16(flags), u16(type), new Uint8Array(flags === 0 ? 0 : 4), inside)));
+  const overUdp = (port: number, payload: Uint8Array): Uint8Array => {
+    const datagram = udp(payload, V4_A, V4_B, port);
+    datagram.set([0, 0], 6);
+    return ethernet(0x0800, ipv4(17, datagram));
+  };
+  const geneve = (type: number, inside: Uint8Array, port = 6081): Uint8Array =>
+    overUdp(port, bytes(1, 0, u16(type), 0, 0, 7, 0, 1, 2, 3, 0, inside));
+
+  it('is in the order of the network, in GRE and in Geneve', () => {
+    expect(verdict(ethernet(0x0800, four), gre(0x0008, 0x2000))).toBe(
+      'the protocol type of GRE says 0x0008, which is 0x0800 (IPv4) in the wrong byte order',
+    );
+    expect(verdict(ethernet(0x0800, four), gre(0x0008))).toContain('GRE says 0x0008');
+    expect(verdict(ethernet(0x86dd, six), gre(0xdd86, 0x2000, six))).toContain('0x86dd (IPv6)');
+    const inner = ethernet(0x0800, four);
+    expect(verdict(inner, gre(0x5865, 0x2000, inner))).toContain('0x6558 (Ethernet)');
+    expect(verdict(inner, geneve(0x5865, inner))).toContain('Geneve says 0x5865, which is 0x6558 (Ethernet)');
+    expect(verdict(inner, geneve(0x0008, four))).toContain('Geneve says 0x0008, which is 0x0800 (IPv4)');
+  });
+
+  it('names what follows behind a key, too', () => {
+    expect(verdict(ethernet(0x0800, four), gre(0x86dd, 0x2000))).toContain('GRE says 0x86dd (IPv6)');
+  });
+
+  it('is right as it is, or a program’s own', () => {
+    const inner = ethernet(0x0800, four);
+    expect(verdict(inner, gre(0x0800))).toBeUndefined();
+    expect(verdict(inner, gre(0x0800, 0x2000))).toBeUndefined();
+    expect(verdict(inner, gre(0x6558, 0x2000, inner))).toBeUndefined();
+    expect(verdict(inner, geneve(0x6558, inner))).toBeUndefined();
+    expect(verdict(inner, geneve(0x0800, four))).toBeUndefined();
+    // Another port, another type, another version of GRE, and what came so.
+    expect(verdict(inner, geneve(0x5865, inner, 4000))).toBeUndefined();
+    expect(verdict(inner, gre(0xb588, 0x2000))).toBeUndefined();
+    expect(verdict(inner, gre(0x0008, 0x2001))).toBeUndefined();
+    const came = gre(0x0008, 0x2000);
+    const routed = came.slice();
+    routed[1]! ^= 1;
+    expect(verdict(came, routed)).toBeUndefined();
+  });
+});

@@ -4,14 +4,22 @@
  * IPv4 one, or writes the number in the order of the machine. No header leads to the packet any more, so an oracle for
  * checksums alone would pass over it.
  *
- * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header, its tags, or GRE; one in front of
+ * Judged is an IPv4 or IPv6 header that lies unchanged right behind the Ethernet header, its tags, or GRE; the types that GRE and Geneve carry; one in front of
  * which a part of tags or labels was left behind an EtherType that names it already; and what is no EtherType, but would be one with its bytes swapped. Not judged are EtherTypes of which this does not know what
  * follows: they may be a program's own.
  */
-import { ETHERTYPE, ETHERTYPE_MIN } from '../../sim/packet/numbers.ts';
+import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
+import { ETHERTYPE, ETHERTYPE_MIN, IPPROTO } from '../../sim/packet/numbers.ts';
 import { TPIDS } from '../../sim/packet/vlan.ts';
-import { type LostPacket, lastTypeAt, lostPacket, read16, rightNumber } from '../oracle/announcement.ts';
-import { HEADER, isIp } from '../oracle/found.ts';
+import {
+  greSize,
+  type LostPacket,
+  lastTypeAt,
+  lostPacket,
+  read16,
+  rightNumber,
+} from '../oracle/announcement.ts';
+import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
@@ -25,9 +33,16 @@ const OTHERS: ReadonlyMap<number, string> = new Map([
   [ETHERTYPE.ARP, 'ARP'],
 ]);
 const { IPV4, IPV6 } = ETHERTYPE;
+const MEANINGS: ReadonlyMap<number, string> = new Map([
+  ...OTHERS,
+  [IPV4, 'IPv4'],
+  [IPV6, 'IPv6'],
+  [ETHERTYPE.TRANSPARENT_ETHERNET, 'Ethernet'],
+]);
 /** Protocol numbers of PPP (RFC 1332, RFC 5072). */
 const PPP_IPV4 = 0x0021;
 const PPP_IPV6 = 0x0057;
+const ETHERNET_SIZE = 14;
 /** Bytes of an MPLS label, and labels that are followed. */
 const LABEL = 4;
 const MAX_LABELS = 4;
@@ -38,7 +53,7 @@ export const ethertype: Invariant = {
   name: 'ethertype',
   judge(pair: FramePair): Breach | undefined {
     if (pair.cameBroken || pair.was.count === 0) return undefined;
-    const swapped = judgeOrder(pair);
+    const swapped = judgeOrder(pair) ?? judgeTunnels(pair);
     if (swapped !== undefined) return swapped;
     const lost = lostPacket(pair);
     return (lost === undefined ? undefined : etherTypeBreach(lost)) ?? judgeGap(pair);
@@ -85,6 +100,49 @@ function judgeOrder(pair: FramePair): Breach | undefined {
   const got = read16(after, afterOffset + at);
   const right = swap(got);
   return follows(pair, right, at + 2) ? swappedBreach('EtherType', at, got, right) : undefined;
+}
+
+/** The same number in the header of a tunnel that says so what it carries: GRE (RFC 2784 §2.3) or Geneve (RFC 8926 §3.4). */
+function judgeTunnels(pair: FramePair): Breach | undefined {
+  const { is } = pair;
+  for (let row = 0; row < is.count && (is.flags[row]! & (HEADER_FLAG.quoted | NO_HEADER)) === 0; row++) {
+    const type = typeOfTunnel(pair, row);
+    if (type === undefined || pair.isOld(type.at, type.at + 2)) continue;
+    const got = read16(pair.after, pair.afterOffset + type.at);
+    const right = swap(got);
+    if (follows(pair, right, type.from)) return swappedBreach(type.name, type.at, got, right);
+  }
+  return undefined;
+}
+
+const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible;
+
+/** Where a tunnel's type lies, and what it carries begins. */
+interface TunnelType {
+  readonly name: string;
+  readonly at: number;
+  readonly from: number;
+}
+
+/** In the IP or UDP header of this row; undefined: it carries no such tunnel. */
+function typeOfTunnel(
+  { is, after, afterOffset, afterLength }: FramePair,
+  row: number,
+): TunnelType | undefined {
+  const kind = is.kind[row]!;
+  const start = is.start[row]!;
+  const at = is.headerEnd[row]!;
+  if (at + 8 > afterLength) return undefined;
+  if (kind === HEADER.udp) {
+    const isGeneve =
+      read16(after, afterOffset + start + 2) === GENEVE_PORT && after[afterOffset + at]! >> 6 === 0;
+    const options = (after[afterOffset + at]! & 63) * 4;
+    return isGeneve ? { name: 'protocol type of Geneve', at: at + 2, from: at + 8 + options } : undefined;
+  }
+  if (!isIp(kind) || is.fragment[row] !== 0) return undefined;
+  const protocol = after[afterOffset + start + (kind === HEADER.ipv4 ? 9 : 6)];
+  const size = protocol === IPPROTO.GRE ? greSize(read16(after, afterOffset + at)) : undefined;
+  return size === undefined ? undefined : { name: 'protocol type of GRE', at: at + 2, from: at + size };
 }
 
 /**
@@ -139,6 +197,8 @@ function follows(pair: FramePair, type: number, start: number): boolean {
     );
   // Of Ethernet and IPv4, with addresses of 6 and 4 bytes (RFC 826).
   if (type === ETHERTYPE.ARP) return room >= 28 && word(0) === 1 && word(2) === IPV4 && word(4) === 0x0604;
+  if (type === ETHERTYPE.TRANSPARENT_ETHERNET)
+    return room >= ETHERNET_SIZE && follows(pair, word(12), start + ETHERNET_SIZE);
   if (!TPIDS.includes(type) || room < 4) return false;
   const next = word(2);
   return [next, swap(next)].some((one) => one === IPV4 || one === IPV6 || OTHERS.has(one));
@@ -156,7 +216,7 @@ function labelsFollow(pair: FramePair, start: number): boolean {
 }
 
 function swappedBreach(name: string, at: number, number: number, right: number): Breach {
-  const meaning = right === IPV4 ? 'IPv4' : right === IPV6 ? 'IPv6' : OTHERS.get(right)!;
+  const meaning = MEANINGS.get(right)!;
   return {
     invariant: 'ethertype/byte-order',
     severity: 'error',

@@ -93,13 +93,23 @@ function announcementBefore(
     const protocolAt = at + protocolPlace(kind);
     const number = frame[offset + protocolAt]!;
     if (end === start) return { by: 'protocol', at: protocolAt, number };
-    const isGre = number === IPPROTO.GRE && end + 4 === start && read16(frame, offset + end) === 0;
-    if (isGre) return { by: 'gre', at: end + 2, number: read16(frame, offset + end + 2) };
+    const isGre = number === IPPROTO.GRE && end + 4 <= start;
+    if (isGre && end + (greSize(read16(frame, offset + end)) ?? 0) === start)
+      return { by: 'gre', at: end + 2, number: read16(frame, offset + end + 2) };
   }
   const typeAt = lastTypeAt(frame, offset, start - 2);
   return typeAt + 2 === start
     ? { by: 'etherType', at: typeAt, number: read16(frame, offset + typeAt) }
     : undefined;
+}
+
+/** The bits of checksum, key and sequence number: 4 bytes each (RFC 2784 §2.1, RFC 2890 §2). */
+const GRE_FIELDS = [0x8000, 0x2000, 0x1000];
+
+/** The bytes of a GRE header that begins with this word; undefined: it has other flags, or another version. */
+export function greSize(flags: number): number | undefined {
+  if (GRE_FIELDS.reduce((left, bit) => left & ~bit, flags) !== 0) return undefined;
+  return 4 + 4 * GRE_FIELDS.filter((bit) => (flags & bit) !== 0).length;
 }
 
 const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible;
