@@ -198,6 +198,58 @@ describe('skb->protocol', () => {
   });
 });
 
+describe('the flags of bpf_skb_adjust_room', () => {
+  const [MAC, L3_4, L3_6, GRE, UDP_IN, DECAP_4, DECAP_6] = [1, 2, 4, 8, 16, 128, 256] as const;
+  /** Room for an IPv4 header, which is written there with this protocol. */
+  const around = (protocol: number, flags: number): string =>
+    frame(`${call('bpf_skb_adjust_room', 24, MAC, flags | 1)}
+      if r0 != 0 goto out
+      *(u32 *)(r10 - 24) = 0x00000045
+      *(u32 *)(r10 - 20) = 0
+      *(u32 *)(r10 - 16) = ${64 | (protocol << 8)}
+      *(u32 *)(r10 - 12) = 0x0100000a
+      *(u32 *)(r10 - 8) = 0x0200000a
+      *(u32 *)(r10 - 4) = 0x00080000
+      r1 = r6
+      r2 = 14
+      r3 = r10
+      r3 += -24
+      r4 = 24
+      r5 = 0
+      call bpf_skb_store_bytes`);
+
+  it('name another header than is put in front', async () => {
+    expect(await found(around(47, L3_6 | GRE), 'tc-egress')).toEqual([
+      'encapsulation/room-flags: BPF_F_ADJ_ROOM_ENCAP_L3_IPV6',
+    ]);
+    expect(await found(around(47, L3_4 | UDP_IN), 'tc-egress')).toEqual([
+      'encapsulation/room-flags: BPF_F_ADJ_ROOM_ENCAP_L4_UDP',
+    ]);
+    expect(await found(around(4, L3_4 | GRE), 'tc-egress')).toEqual([
+      'encapsulation/room-flags: BPF_F_ADJ_ROOM_ENCAP_L4_GRE',
+    ]);
+  });
+
+  it.each([
+    ['GRE in IPv4', 47, L3_4 | GRE],
+    ['IPv4 in IPv4, which no flag of layer 4 is for', 4, L3_4],
+    ['UDP in IPv4', 17, L3_4 | UDP_IN],
+    ['none at all', 47, 0],
+  ])('are right: %s', async (_, protocol, flags) =>
+    expect(await found(around(protocol, flags), 'tc-egress')).toEqual([]),
+  );
+
+  it('name another header than is left', async () => {
+    const packets = [1, 2].map((length) => ethernet(0x0800, ipv4(4, ipv4(6, tcp(data(length * 50))))));
+    const off = (flags: number): string => frame(call('bpf_skb_adjust_room', -20, MAC, flags | 1));
+    expect(await found(off(DECAP_6), 'tc-egress', packets)).toEqual([
+      'encapsulation/room-flags: BPF_F_ADJ_ROOM_DECAP_L3_IPV6',
+    ]);
+    expect(await found(off(DECAP_4), 'tc-egress', packets)).toEqual([]);
+    expect(await found(off(0), 'tc-egress', packets)).toEqual([]);
+  });
+});
+
 it('the type of a tag is passed in network order', async () => {
   expect(await found(frame(call('bpf_skb_vlan_push', 0x88a8, 7)))).toEqual(['ethertype/byte-order: 0x88a8']);
 });

@@ -21,10 +21,16 @@ import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from '.
 import { pseudoHeaderFlags } from './pseudo-header-flag.ts';
 import { readdressed } from './readdressed.ts';
 import { ignoredCalls, refusedCalls } from './refused-calls.ts';
+import { roomFlags } from './room-flags.ts';
 import { isRetyped, staleProtocol, vlanProtocols } from './skb-protocol.ts';
 
 /** Helpers whose arguments are looked at. */
-const JUDGED: ReadonlySet<string> = new Set(['bpf_l4_csum_replace', ...ORDERED_CALLS, 'bpf_skb_vlan_push']);
+const JUDGED: ReadonlySet<string> = new Set([
+  'bpf_l4_csum_replace',
+  ...ORDERED_CALLS,
+  'bpf_skb_vlan_push',
+  'bpf_skb_adjust_room',
+]);
 const JUDGES = [
   pseudoHeaderFlags,
   lookupOrders,
@@ -33,6 +39,7 @@ const JUDGES = [
   lookupGarbage,
   staleProtocol,
   vlanProtocols,
+  roomFlags,
 ] as const;
 /** Packets of each kind that are looked at, and how many of them may have the same length. */
 const KEPT = 12;

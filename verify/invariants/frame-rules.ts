@@ -115,6 +115,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port.',
   ),
   rule(
+    'encapsulation/room-flags',
+    'error',
+    'Flags of bpf_skb_adjust_room that contradict the header',
+    'BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 and _IPV6 say which IP header the program puts in front, BPF_F_ADJ_ROOM_ENCAP_L4_GRE and _UDP what that one carries, and BPF_F_ADJ_ROOM_DECAP_L3_IPV4 and _IPV6 which header is the outermost once room was taken away. The kernel sets `skb->protocol` by them, and takes GSO packets apart by them (`bpf_skb_net_grow`, `bpf_skb_net_shrink`): with the wrong one it hands the packet to whoever receives the other version, or cuts it into segments at the wrong place.',
+  ),
+  rule(
     'ethertype/skb-protocol',
     'warning',
     'A new EtherType that the stack does not hear of',
