@@ -1,5 +1,7 @@
 /** Mistakes in calls of helpers, as small programs make them, and right programs that look alike. */
 import { describe, expect, it } from 'vitest';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
@@ -29,8 +31,9 @@ async function found(
   text: string,
   hook: Hook = 'tc-ingress',
   packets: readonly Uint8Array[] = TCP,
+  maps: readonly BpfMap[] = [],
 ): Promise<string[]> {
-  const object = writeElf({ main: text });
+  const object = writeElf({ main: text }, maps);
   const program: Program = { name: 'p', entries: [{ function: 'main', hook }], object };
   const side = new EngineSide(createVmEngine(), program, packets.length);
   const input = new PacketBatch(packets.length);
@@ -248,6 +251,48 @@ describe('the flags of bpf_skb_adjust_room', () => {
     expect(await found(off(DECAP_4), 'tc-egress', packets)).toEqual([]);
     expect(await found(off(0), 'tc-egress', packets)).toEqual([]);
   });
+});
+
+describe('the key of a trie', () => {
+  const trie = testMap('routes', 'LPM_TRIE', { keySize: 8 });
+  const packets = [5, 6, 7, 8].map((host) =>
+    ethernet(0x0800, ipv4(17, udp(data(4 * host)), { source: [192, 0, 2, host] })),
+  );
+  const asks = (length: number, change = '', helper = 'bpf_map_lookup_elem'): string =>
+    frame(
+      `r9 = *(u32 *)(r7 + 26)\n${change}\n*(u32 *)(r10 - 4) = r9\n*(u32 *)(r10 - 8) = ${length}
+       r2 = r10\nr2 += -8\nr1 = map[routes]\ncall ${helper}`,
+      0,
+    );
+
+  it('has no more bits than there are', async () => {
+    expect(await found(asks(128), 'xdp', packets, [trie])).toEqual(['lookup/prefix-length: 128 bits']);
+    expect(await found(asks(33, '', 'bpf_map_delete_elem'), 'xdp', packets, [trie])).toEqual([
+      'lookup/prefix-length: 33 bits',
+    ]);
+  });
+
+  it('has an address as the packet has it, which few packets do not prove', async () => {
+    const swapped = asks(32, 'r9 = be32 r9');
+    expect(await found(swapped, 'xdp', packets, [trie])).toEqual([
+      expect.stringMatching(/^lookup\/prefix-order: \d+\.\d+\.\d+\.(10|192)$/),
+    ]);
+    expect(await found(swapped, 'xdp', packets.slice(0, 2), [trie])).toEqual([]);
+  });
+
+  it.each([
+    ['an address', asks(32)],
+    [
+      'a length that the packet says',
+      asks(32, 'r1 = *(u8 *)(r7 + 29)\nr1 <<= 2\nr1 += 8\n*(u32 *)(r10 - 16) = r1').replace(
+        '*(u32 *)(r10 - 8) = 32',
+        'r1 = *(u32 *)(r10 - 16)\n*(u32 *)(r10 - 8) = r1',
+      ),
+    ],
+    ['its network', asks(24, 'r9 &= 0xffffff')],
+    ['a number of the program’s own', asks(32, 'r9 = 0x01020304')],
+    ['nothing', asks(0)],
+  ])('is right: %s', async (_, text) => expect(await found(text, 'xdp', packets, [trie])).toEqual([]));
 });
 
 it('the type of a tag is passed in network order', async () => {

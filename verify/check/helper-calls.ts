@@ -12,7 +12,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { read16 } from '../oracle/announcement.ts';
 import type { CallFault, CallRemark, TracedRun } from './call-remark.ts';
-import { callsAny } from './judging.ts';
+import { callsAny, hasMap } from './judging.ts';
 import { lookupFamilies } from './lookup-family.ts';
 import { lookupGarbage } from './lookup-garbage.ts';
 import { lookupMacs } from './lookup-macs.ts';
@@ -23,6 +23,7 @@ import { readdressed } from './readdressed.ts';
 import { ignoredCalls, refusedCalls } from './refused-calls.ts';
 import { roomFlags } from './room-flags.ts';
 import { isRetyped, staleProtocol, vlanProtocols } from './skb-protocol.ts';
+import { trieKeys } from './trie-keys.ts';
 
 /** Helpers whose arguments are looked at. */
 const JUDGED: ReadonlySet<string> = new Set([
@@ -40,6 +41,7 @@ const JUDGES = [
   staleProtocol,
   vlanProtocols,
   roomFlags,
+  trieKeys,
 ] as const;
 /** Packets of each kind that are looked at, and how many of them may have the same length. */
 const KEPT = 12;
@@ -73,7 +75,8 @@ export class HelperCalls {
     this.#program = program;
     this.#isGiven = isGiven;
     this.#ignored = ignoredCalls(program);
-    this.#calls = this.#ignored.size > 0 || callsAny(program, ({ name }) => JUDGED.has(name));
+    this.#calls =
+      this.#ignored.size > 0 || callsAny(program, ({ name }) => JUDGED.has(name)) || hasTrie(program);
   }
 
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
@@ -179,6 +182,11 @@ export class HelperCalls {
     const { evidence: _, ...shown } = fault;
     return { world, stimuli: [small], got: looked.got, ...shown };
   }
+}
+
+/** Has the object a trie of prefixes, which the program may ask? */
+function hasTrie(program: Program): boolean {
+  return hasMap(program, ({ type, inner }) => type === 'LPM_TRIE' || inner?.type === 'LPM_TRIE');
 }
 
 /** What is in a frame, as far as kinds of packets are told apart by it. */

@@ -1,4 +1,5 @@
 /** What `check` judges: everything that `verify` does, and what needs no comparison besides. */
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { calledHelpers } from '../../sim/ebpf/called-helpers.ts';
 import type { Helper } from '../../sim/ebpf/helpers/helper.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
@@ -70,11 +71,16 @@ export function callsRedirect({ object }: Program): boolean {
   return callsIn(object, undefined, ({ effects }) => effects.redirects);
 }
 
-/** Is there a map of AF_XDP sockets that a redirect may lead to? What cannot be read may have one. */
-function hasSocketMap({ object }: Program): boolean {
+/** Is there a map of AF_XDP sockets that a redirect may lead to? */
+function hasSocketMap(program: Program): boolean {
+  return hasMap(program, ({ type, inner }) => type === 'XSKMAP' || inner?.type === 'XSKMAP');
+}
+
+/** Has the object a map of which this holds? What cannot be read may have one. */
+export function hasMap({ object }: Program, holds: (map: BpfMap) => boolean): boolean {
   if (object === undefined) return true;
   try {
-    return linkedObject(object).maps.some(({ type, inner }) => [type, inner?.type].includes('XSKMAP'));
+    return linkedObject(object).maps.some(holds);
   } catch (error) {
     if (error instanceof ObjectError) return true;
     throw error;

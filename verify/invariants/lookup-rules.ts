@@ -15,6 +15,18 @@ export const LOOKUP_RULES: readonly Rule[] = [
     'The parameters of `bpf_fib_lookup` hold an address of the packet, and `family` is not that address’s: 2 (AF_INET) belongs to IPv4, 10 (AF_INET6) to IPv6. The kernel takes the bytes for an address of the family that it is told, and finds the route of something else, or none. Reported where several packets show it.',
   ),
   rule(
+    'lookup/prefix-length',
+    'error',
+    'A prefix longer than the keys of the trie',
+    'The first four bytes of a key of BPF_MAP_TYPE_LPM_TRIE say how many bits of the others count: at most eight times as many as there are bytes behind them, 32 for an IPv4 address. With more, a lookup finds nothing, whatever the map holds (`trie_lookup_elem`), and an update is refused.',
+  ),
+  rule(
+    'lookup/prefix-order',
+    'warning',
+    'An address in the machine’s byte order in the key of a trie',
+    'A trie compares bits from the first byte on: an address has to stand there as packets have it. After `bpf_ntohl`, its last byte comes first, and no entry but one of all 32 bits says what it was meant to.',
+  ),
+  rule(
     'lookup/not-cleared',
     'error',
     'Parameters of bpf_fib_lookup that the program never wrote',

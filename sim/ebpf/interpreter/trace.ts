@@ -1,5 +1,6 @@
 /** Full traces: every instruction that ran, what it changed, and the C line it came from. */
 
+import type { MapDefinition } from '../../runtime/maps.ts';
 import type { SourceLine } from '../bpf-object.ts';
 import { helperName } from '../helper-names.ts';
 import type { ArgumentType } from '../helpers/argument-types.ts';
@@ -59,8 +60,15 @@ export interface TracedCall {
   readonly unwritten: readonly number[];
   /** The same memory when the call came back: what the helper has written there, too. */
   readonly handedBack: Uint8Array | undefined;
+  /** The key that a map was asked with, as it was before the call. */
+  readonly key: TracedKey | undefined;
   /** r0; undefined where the call did not come back. */
   readonly result: bigint | undefined;
+}
+
+export interface TracedKey {
+  readonly map: MapDefinition;
+  readonly bytes: Uint8Array;
 }
 
 export interface RunTrace {
@@ -277,9 +285,23 @@ function callAt(state: State, pc: number): Pending['call'] {
     name: name ?? `#${number}`,
     arguments: values,
     given: given?.bytes,
+    key: signature === undefined ? undefined : keyGiven(state, signature, values),
     unwritten: given === undefined ? [] : unwrittenOf(state, given),
     givenAt: given?.address ?? 0,
   };
+}
+
+/** Maps come first in what helpers take, and keys right behind them. */
+function keyGiven(
+  { machine }: State,
+  { arguments: [first, second] }: Helper,
+  [map, key]: readonly bigint[],
+): TracedKey | undefined {
+  if (first !== 'map' || second !== 'key' || map === undefined || key === undefined) return undefined;
+  const definition = machine.mapAt(Number(map))?.definition;
+  // What the verifier forbids may point anywhere.
+  if (definition === undefined || Number(key) + definition.keySize > machine.memory.end) return undefined;
+  return { map: definition, bytes: machine.memory.read(Number(key), definition.keySize) };
 }
 
 function unwrittenOf({ provenance, tag }: State, { register, address, bytes }: Given): number[] {
