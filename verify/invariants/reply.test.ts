@@ -156,6 +156,22 @@ describe('the MAC address that a reply goes to', () => {
     expect(judged(reply, asked(OTHER), ethernet(0x0800, unreachable))).toBe('reply/own-mac');
   });
 
+  it('is not the one that it came to in a new header either, out of the same device', () => {
+    const inner = between4(HOST, OTHER);
+    const around = (protocol: number, payload: Uint8Array): Uint8Array =>
+      ipv4(protocol, payload, { source: [192, 0, 2, 1], destination: [192, 0, 2, 2] });
+    const tunnels = [ethernet(0x0800, around(4, inner)), ethernet(0x86dd, ipv6(4, inner, V6_A, V6_B))];
+    for (const left of tunnels) {
+      expect(judged(reply, asked(OTHER), left)).toBe('reply/own-mac');
+      expect(judged(reply, asked(OTHER), left, REDIRECTED)).toBe('');
+      expect(judged(reply, asked(OTHER), left, PASSED)).toBe('');
+    }
+    expect(judged(reply, asked(OTHER), back(0x0800, around(4, inner)))).toBe('');
+    // A header less, or another address, is no new header.
+    expect(judged(reply, tunnels[0]!, asked(OTHER))).toBe('');
+    expect(judged(reply, asked(OTHER), ethernet(0x0800, between4(HOST, V4_B)))).toBe('');
+  });
+
   it('is the one that it came from, or another', () => {
     expect(judged(reply, request, back(0x0800, answer))).toBe('');
     expect(judged(reply, request, bytes([2, 0, 0, 0, 0, 9], MAC_B, u16(0x0800), answer))).toBe('');

@@ -22,6 +22,7 @@ import {
 } from './answers.ts';
 import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
+import { isMade } from './ttl.ts';
 
 export const REPLY_RULES: readonly Rule[] = [
   rule(
@@ -52,7 +53,7 @@ export const REPLY_RULES: readonly Rule[] = [
     'reply/own-mac',
     'warning',
     'A reply to the MAC address that the packet came to',
-    'The IP packet goes back to its sender with XDP_TX, in a frame whose destination is still this host: XDP_TX sends the frame as it is, and no neighbour takes one that is not addressed to it. Swap the MAC addresses, too.',
+    'The IP packet goes back to its sender with XDP_TX, or goes on in a new IP header, in a frame whose destination is still this host: XDP_TX sends the frame as it is, and no neighbour takes one that is not addressed to it. Swap the MAC addresses, or write the next host’s.',
   ),
 ];
 
@@ -61,14 +62,26 @@ export const reply: Invariant = {
   judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
     if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return undefined;
     const row = outermostIp(pair.is);
-    const came = row < 0 ? -1 : answeredBy(pair, row);
-    if (came < 0) return undefined;
+    if (row < 0) return undefined;
+    const came = answeredBy(pair, row);
+    if (came < 0) return delivery === DELIVERY.sentBack ? judgeTunnel(pair, row) : undefined;
     return (
       judgeHeader(pair, row, came) ??
       (delivery === DELIVERY.sentBack ? judgeMacs(pair, row, came) : undefined)
     );
   },
 };
+
+/** A packet that goes on in a header of the program's own, out of the device that it came in by. */
+function judgeTunnel(pair: FramePair, row: number): Breach | undefined {
+  if (pair.cameBroken || !isMade(pair, row) || !isToOwnMac(pair)) return undefined;
+  return {
+    ...ownMac(pair, row),
+    expected: 'the MAC address of the next host',
+    sentence: 'the packet goes out in a new IP header, in a frame to the MAC address that it came to',
+    summary: 'a new IP header in a frame to the MAC address that the packet came to',
+  };
+}
 
 function judgeHeader(pair: FramePair, row: number, came: number): Breach | undefined {
   if (!goesBack(pair, row, came)) return undefined;
