@@ -93,7 +93,9 @@ INLINE struct iphdr *encapsulate(struct xdp_md *ctx, __u16 *total)
 	ip = (void *)(eth + 1);
 	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
 		return NULL;
-	*eth = old;
+	__builtin_memcpy(eth->h_dest, old.h_source, sizeof(eth->h_dest));
+	__builtin_memcpy(eth->h_source, old.h_dest, sizeof(eth->h_source));
+	eth->h_proto = old.h_proto;
 	__builtin_memset(ip, 0, sizeof(*ip));
 	ip->version = 4;
 	ip->ihl = 5;

@@ -42,6 +42,17 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'lengths/header': '',
   'lengths/version': '',
   'lengths/extension': '',
+  'pppoe/version': 'A program that puts a PPPoE header in front whose first byte is 0x10.',
+  'pppoe/code':
+    'A program that puts a PPPoE header in front of a packet, behind EtherType 0x8864, with code 0xa7.',
+  'pppoe/length':
+    'A program that puts a PPPoE header in front, and writes `length = len + 2` without `bpf_htons`.',
+  'pppoe/protocol':
+    'A program that puts a PPPoE header in front, and writes 0x0021 without `bpf_htons` behind it.',
+  'encapsulation/room-flags':
+    'A program that calls `bpf_skb_adjust_room` with BPF_F_ADJ_ROOM_ENCAP_L3_IPV6, and writes an IPv4 header into the room.',
+  'lookup/prefix-length': 'A program that asks a trie of IPv4 prefixes with `prefixlen = 128`.',
+  'lookup/prefix-order': 'A program that asks a trie of IPv4 prefixes for `bpf_ntohl(ip->saddr)`.',
   'ethertype/skb-protocol':
     'A program at ingress that writes another EtherType into the frame, and returns TC_ACT_OK.',
   'action/aborted': 'Any program that returns XDP_ABORTED.',
