@@ -3,8 +3,12 @@
  * all the same, on packets that make the difference.
  */
 import { expect, it } from 'vitest';
-import { testMap } from '../test-support/assemble.ts';
+import { XDP_LAYOUT } from '../context/xdp-md.ts';
+import { HELPERS } from '../helpers/index.ts';
+import { testMap, testObject } from '../test-support/assemble.ts';
 import { both } from '../test-support/both.ts';
+import { VERDICT } from './access.ts';
+import { analyse } from './analysis.ts';
 
 const PACKET = 'r7 = *(u32 *)(r1 + 0)\nr8 = *(u32 *)(r1 + 4)';
 
@@ -255,4 +259,48 @@ it('a number that is negative moves a packet pointer below the packet', () => {
     out:
     exit`;
   expect(stopped(text, [packet(20, 3), packet(20, 0xf0)])).toEqual([false, true]);
+});
+
+it('a helper spoils of the stack what it may write, and nothing else', () => {
+  const program = (at: number, size: number): string => `
+    r6 = r1
+    ${PACKET}
+    r0 = 0
+    r2 = r7
+    r2 += 14
+    if r2 > r8 goto out
+    *(u64 *)(r10 - 8) = r7
+    *(u64 *)(r10 - 16) = 0
+    r1 = r6
+    r2 = 2
+    r3 = r10
+    r3 += ${at}
+    r4 = ${size}
+    call bpf_xdp_load_bytes
+    r2 = *(u64 *)(r10 - 8)
+    r0 = *(u8 *)(r2 + 1)
+    out:
+    exit`;
+  const proven = (text: string): boolean => {
+    const [main] = testObject({ main: text }).programs;
+    const facts = analyse({
+      program: main!,
+      maps: [],
+      layout: XDP_LAYOUT,
+      helperAt: (slot) => HELPERS.get(main!.instructions.imm[slot]!),
+      enteredWith: 'context',
+    });
+    const load = Math.max(...facts.accesses.keys());
+    return facts.accesses.get(load)!.verdict === VERDICT.proven;
+  };
+  expect(proven(program(-16, 8))).toBe(true);
+  expect(stopped(program(-16, 8), [new Uint8Array(20).fill(0xff)])).toEqual([false]);
+  for (const [at, size] of [
+    [-16, 9],
+    [-8, 1],
+    [-1, 1],
+  ] as const) {
+    expect(proven(program(at, size))).toBe(false);
+    expect(stopped(program(at, size), [new Uint8Array(20).fill(0xff)])).toEqual([true]);
+  }
 });

@@ -102,23 +102,23 @@ function reads(call: AnalysedCall, index: number): void {
 function fills(call: AnalysedCall, index: number): void {
   const { state } = call;
   const pointer = state.registers[index + 1]!;
-  const { exact } = bytesOf(call, index);
+  const { exact, most } = bytesOf(call, index);
   if (pointer.kind === KIND.stack && pointer.min === pointer.max && exact !== undefined) {
     state.initialise(pointer.min, exact);
   }
-  forget(call, pointer);
+  forget(call, pointer, most);
 }
 
 function changes(call: AnalysedCall, index: number): void {
   reads(call, index);
-  forget(call, call.state.registers[index + 1]!);
+  forget(call, call.state.registers[index + 1]!, bytesOf(call, index).most);
 }
 
 /** Whether anything is written, nobody knows. */
 function mayFill(call: AnalysedCall, index: number): void {
   const pointer = call.state.registers[index + 1]!;
   call.read(pointer, undefined);
-  forget(call, pointer);
+  forget(call, pointer, bytesOf(call, index).most);
 }
 
 function changesWhatItPointsTo(call: AnalysedCall, index: number): void {
@@ -126,8 +126,13 @@ function changesWhatItPointsTo(call: AnalysedCall, index: number): void {
   call.state.forgetCells();
 }
 
-function forget({ state, writesSomewhere }: AnalysedCall, pointer: Value): void {
-  if (pointer.kind === KIND.stack) state.forgetCells();
+/** @param most bytes that are written at most; undefined: nobody knows */
+function forget({ state, writesSomewhere }: AnalysedCall, pointer: Value, most: number | undefined): void {
+  // Beyond the frame the call is refused.
+  const isBounded = pointer.min >= -MAX_BPF_STACK && pointer.max <= 0;
+  if (pointer.kind === KIND.stack && most !== undefined && isBounded) {
+    state.store(pointer.min, pointer.max - pointer.min + most, undefined);
+  } else if (pointer.kind === KIND.stack) state.forgetCells();
   else if (pointer.kind === KIND.any) writesSomewhere();
 }
 

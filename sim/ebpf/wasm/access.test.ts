@@ -278,3 +278,66 @@ describe('what only run time can tell', () => {
     );
   });
 });
+
+describe('a context that lay on the stack where the analysis lost sight of it', () => {
+  /** A function of the program that is passed the stack may write to any of it. */
+  const hidden = (use: string): string => `
+    *(u64 *)(r10 - 8) = r1
+    r1 = r10
+    r1 += -16
+    call fill
+    r1 = *(u64 *)(r10 - 8)
+    ${use}
+    exit
+    fill:
+    *(u64 *)(r1 + 0) = 7
+    r0 = 0
+    exit`;
+  const stored = (field: number, value: string, width = 32): string => `
+    r2 = ${value}
+    *(u${width} *)(r1 + ${field}) = r2
+    r0 = *(u32 *)(r1 + ${field})`;
+  const tc = { hook: 'tc-ingress' } as const;
+
+  for (const [name, field, value, kept] of [
+    ['tc_index', 44, '0x12345', 0x2345],
+    ['tc_classid', 72, '0x54321', 0x4321],
+    ['queue_mapping', 12, '0xfffe', 0xfffe],
+    ['queue_mapping above the last', 12, '0x10007', 0],
+    ['mark', 8, '0x12345', 0x12345],
+    ['the last of cb', 64, '0x12345', 0x12345],
+  ] as const) {
+    it(`keeps of ${name} what the kernel keeps`, () => {
+      expect(action(hidden(stored(field, value)), tc)).toBe(kept);
+    });
+  }
+
+  it('is written by an immediate, too', () => {
+    const text = hidden('*(u32 *)(r1 + 44) = 0x12345\nr0 = *(u32 *)(r1 + 44)');
+    expect(action(text, tc)).toBe(0x2345);
+  });
+
+  it('is refused where it is not written whole, or by an atomic operation', () => {
+    expect(violation(hidden(stored(44, '5', 16)), tc)).toContain('not writable');
+    for (const field of [8, 44]) {
+      const add = `r2 = 1\nlock *(u32 *)(r1 + ${field}) += r2\nr0 = 0`;
+      expect(violation(hidden(add), tc)).toContain('BPF_ATOMIC');
+    }
+  });
+
+  it('is not mistaken for the stack or a packet', () => {
+    const text = `
+      r6 = r1
+      *(u64 *)(r10 - 64) = 0
+      r4 = r10
+      r4 += -64
+      r3 = *(u32 *)(r6 + 0)
+      if r3 != 0 goto use
+      r4 = r6
+      use:
+      *(u32 *)(r4 + 44) = 0x12345
+      r0 = *(u32 *)(r4 + 44)
+      exit`;
+    expect(action(text, tc)).toBe(0x12345);
+  });
+});

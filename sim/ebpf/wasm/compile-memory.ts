@@ -75,34 +75,94 @@ export function compileAccess(
   if (operandClass === BPF_LDX || (atomic && imm === BPF_LOAD_ACQ)) {
     const signExtending = operandClass === BPF_LDX && (opcode & MODE_MASK) === BPF_MEMSX;
     const offset = pushAddress(writer, slot, instructions.src[slot]!, instructions, access, false);
-    if (atomic) requireAligned(writer, slot, access, offset, accessSize(opcode));
+    if (atomic) {
+      refuseAtomicInContext(writer, slot, access, layout);
+      requireAligned(writer, slot, access, offset, accessSize(opcode));
+    }
     writer.code.memory((signExtending ? SIGNED_LOADS : LOADS).get(accessSize(opcode))!, offset);
     writer.pop(instructions.dst[slot]!);
     return;
   }
   if (atomic && imm !== BPF_STORE_REL) {
-    compileAtomic(writer, instructions, slot, access);
+    compileAtomic(writer, instructions, slot, access, layout);
     return;
   }
   const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
-  if (atomic) requireAligned(writer, slot, access, offset, accessSize(opcode));
+  if (atomic) {
+    refuseAtomicInContext(writer, slot, access, layout);
+    requireAligned(writer, slot, access, offset, accessSize(opcode));
+  }
   if (operandClass === BPF_ST) writer.code.i64(imm);
   else writer.push(instructions.src[slot]!);
-  if (access.pointer.kind === KIND.context) narrowToField(writer, layout, instructions.offset[slot]!);
+  if (access.verdict === VERDICT.open) narrowIfField(writer, access, layout, accessSize(opcode));
+  else if (access.pointer.kind === KIND.context) narrowToField(writer, layout, instructions.offset[slot]!);
   writer.code.memory(STORES.get(accessSize(opcode))!, offset);
 }
 
 /** What of a value on the stack a field of the context keeps. */
 function narrowToField(writer: FunctionWriter, layout: ContextLayout, offset: number): void {
-  const { code, wideTemporary } = writer;
+  const { code, storedTemporary } = writer;
   const limit = layout.writeLimit(offset);
   if (limit !== Number.POSITIVE_INFINITY) {
-    code.tee(wideTemporary);
+    code.tee(storedTemporary);
     code.i32(0).memory(WASM.i64_load32_u, CONTEXT_BASE + offset);
-    code.get(wideTemporary).i64(limit).op(WASM.i64_lt_u).op(WASM.select);
+    code.get(storedTemporary).i64(limit).op(WASM.i64_lt_u).op(WASM.select);
   }
   const mask = layout.writeMask(offset);
   if (mask !== -1) code.i64(mask).op(WASM.i64_and);
+}
+
+/**
+ * The same where only the run shows whether the address, which `pushAddress` has left in `wideTemporary`, is a field's: the
+ * context may have lain on the stack where the analysis lost sight of it.
+ */
+function narrowIfField(writer: FunctionWriter, access: Access, layout: ContextLayout, size: number): void {
+  if (!mayBeContext(access)) return;
+  const fields = narrowFields(layout, size);
+  if (fields.length === 0) return;
+  const { code, wideTemporary, storedTemporary } = writer;
+  code.set(storedTemporary);
+  isInContext(writer, layout);
+  code.if();
+  for (const offset of fields) {
+    code.get(wideTemporary).i64(CONTEXT_BASE + offset);
+    code.op(WASM.i64_eq).if().get(storedTemporary);
+    narrowToField(writer, layout, offset);
+    code.set(storedTemporary).end();
+  }
+  code.end().get(storedTemporary);
+}
+
+function mayBeContext({ pointer: { kind } }: Access): boolean {
+  return kind === KIND.any || kind === KIND.context;
+}
+
+/** The fields that do not keep all that a store of so many bytes writes to them. */
+function narrowFields(layout: ContextLayout, size: number): readonly number[] {
+  const fields: number[] = [];
+  for (let offset = 0; offset < layout.size; offset += 4) {
+    const isNarrow =
+      layout.writeMask(offset) !== -1 || layout.writeLimit(offset) !== Number.POSITIVE_INFINITY;
+    if (isNarrow && layout.write(offset, size)) fields.push(offset);
+  }
+  return fields;
+}
+
+/** Puts on the stack whether the address in `wideTemporary` is one of the context's. */
+function isInContext({ code, wideTemporary }: FunctionWriter, layout: ContextLayout): void {
+  code.get(wideTemporary).i64(CONTEXT_BASE).op(WASM.i64_sub).i64(layout.size).op(WASM.i64_lt_u);
+}
+
+/** No atomic operation reaches the context, whatever pointer leads there (kernel/bpf/verifier.c, `atomic_ptr_type_ok`). */
+function refuseAtomicInContext(
+  writer: FunctionWriter,
+  slot: number,
+  access: Access,
+  layout: ContextLayout,
+): void {
+  if (access.verdict !== VERDICT.open || !mayBeContext(access)) return;
+  isInContext(writer, layout);
+  writer.refuse(slot);
 }
 
 /**
@@ -186,6 +246,7 @@ function compileAtomic(
   instructions: Instructions,
   slot: number,
   access: Access,
+  layout: ContextLayout,
 ): void {
   const { code } = writer;
   const opcode = instructions.opcode[slot]!;
@@ -197,6 +258,7 @@ function compileAtomic(
   const store = wide ? WASM.i64_store : WASM.i64_store32;
   const address = writer.temporary;
   const offset = pushAddress(writer, slot, instructions.dst[slot]!, instructions, access, true);
+  refuseAtomicInContext(writer, slot, access, layout);
   requireAligned(writer, slot, access, offset, size);
   code.tee(address);
   code.memory(load, offset).set(writer.wideTemporary);

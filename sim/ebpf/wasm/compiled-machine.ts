@@ -524,8 +524,8 @@ export class CompiledMachine {
     const { machine } = this;
     if (address >= CONTEXT_BASE && address < CONTEXT_BASE + machine.layout.size) {
       const offset = address - CONTEXT_BASE;
-      if (writes)
-        return machine.layout.write(offset, size) && machine.layout.writeMask(offset) === -1 ? 1 : 0;
+      // What a field keeps of it, the store sees to (`compile-memory.ts`).
+      if (writes) return machine.layout.write(offset, size) ? 1 : 0;
       return machine.layout.read(offset, size, false) === ACCESS.refused ? 0 : 1;
     }
     if (address >= SOCKET_BASE && address < SOCKET_LIMIT) {

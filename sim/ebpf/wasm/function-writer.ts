@@ -44,6 +44,7 @@ export class FunctionWriter {
   readonly #fixedFrame: boolean;
   /** Locals of r0 to r9. */
   readonly #locals: readonly number[];
+  #stored: number | undefined;
   readonly #enclosure: (Enclosure & { readonly level: number }) | undefined;
 
   /**
@@ -73,6 +74,12 @@ export class FunctionWriter {
     this.temporary = this.code.local(I32);
     this.secondTemporary = this.code.local(I32);
     this.wideTemporary = this.code.local(I64);
+  }
+
+  /** For what a store is about to write, while the address is in `wideTemporary`. Few functions need it. */
+  get storedTemporary(): number {
+    this.#stored ??= this.code.local(I64);
+    return this.#stored;
   }
 
   /** Puts a register on the stack: as i64, or its lower half. */
