@@ -306,6 +306,13 @@ describeKernel('the trace lines of a test run', ['root', 'testrun', 'compiler'],
     expect((await run(first, { packet: frame(60, 0) })).trace.size).toBe(0);
   });
 
+  it('are seen of a function that only a tail call leads to', async () => {
+    const printed = await run(await open(fixtureOf('tail-call', 'jump_and_tell')), { packet: frame(60) });
+    expect([...printed.trace]).toEqual([[0, ['landed with 7']]]);
+    const silent = await run(await open(fixtureOf('tail-call', 'jump')), { packet: frame(60) });
+    expect(silent.trace.size).toBe(0);
+  });
+
   it('are left alone where the definition does not count them', async () => {
     const session = await open({ ...fixture('print'), definition: {} as ProgramDefinition });
     expect((await run(session, { packet: frame(60, 3) })).trace.size).toBe(0);

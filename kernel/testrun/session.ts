@@ -256,12 +256,7 @@ export class TestRunSession implements Session {
   /** A program with a definition says itself whether its lines are part of its outcome. */
   #shouldTrace(): boolean {
     const { definition } = this.#program;
-    const prints =
-      definition === undefined
-        ? this.#object.programs.some(
-            ({ helpers }) => helpers.has(HELPER.trace_printk) || helpers.has(HELPER.trace_vprintk),
-          )
-        : definition.traces === true;
+    const prints = definition === undefined ? mayPrint(this.#object) : definition.traces === true;
     return prints && canObserveTrace();
   }
 
@@ -292,6 +287,13 @@ export class TestRunSession implements Session {
       if (!stays) releaseThread();
     }
   }
+}
+
+/** May a packet leave lines? Who makes tail calls may come to any function that is loaded. */
+function mayPrint({ programs, helpers }: BpfObject): boolean {
+  const makesTailCalls = programs.some((one) => one.helpers.has(HELPER.tail_call));
+  const called = makesTailCalls ? [helpers] : programs.map((one) => one.helpers);
+  return called.some((one) => one.has(HELPER.trace_printk) || one.has(HELPER.trace_vprintk));
 }
 
 /** What clock and random numbers start from, as the machine has it. */
