@@ -247,6 +247,23 @@ describe('frames', () => {
     ]);
   });
 
+  it('differ where a computed action lets somebody see them', () => {
+    const action = unknown('any', 32);
+    for (const [hook, seen] of [
+      ['xdp', [2, 3, 4]],
+      ['tc-ingress', [-1, 0, 1, 3, 6, 7, 9]],
+    ] as const) {
+      const [only] = found(writes(12, byte(7)), NONE, { hook, action });
+      const shows = [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter((one) =>
+        holds(only!, [unknown('p12'), 1], [action, one >>> 0], [LENGTH, 40]),
+      );
+      expect(shows).toEqual(seen);
+    }
+    // 0 and 1 drop the frame.
+    const dropped = pool.zeroExtend(64, pool.extract(unknown('any', 32), 0, 1));
+    expect(found(writes(12, byte(7)), NONE, { action: dropped })).toEqual([]);
+  });
+
   /** Moves the begin of the frame. */
   const head =
     (by: number): Edit =>

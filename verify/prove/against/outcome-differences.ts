@@ -5,7 +5,9 @@ import type { Inputs } from '../../../sim/ebpf/symbolic/inputs.ts';
 import type { Knowledge } from '../../../sim/ebpf/symbolic/knowledge.ts';
 import type { PathState } from '../../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../../sim/ebpf/symbolic/term.ts';
-import { DELIVERY, deliveryOf } from '../../../sim/runtime/delivery.ts';
+import type { TermPool } from '../../../sim/ebpf/symbolic/term-pool.ts';
+import type { Hook } from '../../../sim/runtime/actions.ts';
+import { DELIVERY, type Delivery, deliveryOf } from '../../../sim/runtime/delivery.ts';
 import { actDifferences } from './act-differences.ts';
 
 /** A path that has ended, and the inputs of its program. */
@@ -46,9 +48,13 @@ export function outcomeDifferences(first: Ended, second: Ended): OutcomeDifferen
   const action = second.state.knowledge.only(a.action);
   const { hook } = first.inputs;
   const delivery = action === undefined ? undefined : deliveryOf(hook, Number(BigInt.asIntN(32, action)));
+  const isOneOf = (...wanted: readonly Delivery[]): Term =>
+    delivery === undefined ? isDelivered(pool, hook, a.action, wanted) : pool.true;
   // Bytes of a frame that is dropped are nobody's.
-  if (delivery !== DELIVERY.dropped) frames(found, first, second);
-  if (delivery === undefined || delivery === DELIVERY.redirected) targets(found, first, second);
+  if (delivery !== DELIVERY.dropped)
+    frames(found.where(isOneOf(DELIVERY.passed, DELIVERY.sentBack, DELIVERY.redirected)), first, second);
+  if (delivery === undefined || delivery === DELIVERY.redirected)
+    targets(found.where(isOneOf(DELIVERY.redirected)), first, second);
   maps(found, first, second);
   variables(found, first, second);
   storages(found, first, second);
@@ -62,15 +68,43 @@ export function outcomeDifferences(first: Ended, second: Ended): OutcomeDifferen
   return found.all;
 }
 
+/** Actions that mean something at one of the hooks. No other one means anything else than this. */
+const ACTIONS = [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+const ANY_OTHER = 9;
+
+/** Whether an action that is computed sends the frame one of these ways. */
+function isDelivered(pool: TermPool, hook: Hook, action: Term, wanted: readonly Delivery[]): Term {
+  const isWanted = (one: number): boolean => wanted.includes(deliveryOf(hook, one));
+  const others = isWanted(ANY_OTHER);
+  const apart = ACTIONS.filter((one) => isWanted(one) !== others);
+  const returned = pool.extract(action, 0, 32);
+  const isNone = pool.all(apart.map((one) => pool.not(pool.equal(returned, pool.constant(32, one)))));
+  return others ? isNone : pool.not(isNone);
+}
+
 /** Collects conditions; what is equal by itself is left out. */
 class Differences {
-  readonly all: OutcomeDifference[] = [];
+  readonly all: OutcomeDifference[];
   readonly #inputs: Inputs;
   readonly #knowledge: Knowledge;
+  /** Differences count only where this holds. */
+  readonly #where: Term;
 
-  constructor(inputs: Inputs, knowledge: Knowledge) {
+  constructor(
+    inputs: Inputs,
+    knowledge: Knowledge,
+    where: Term = inputs.pool.true,
+    all: OutcomeDifference[] = [],
+  ) {
     this.#inputs = inputs;
     this.#knowledge = knowledge;
+    this.#where = where;
+    this.all = all;
+  }
+
+  /** Collects into the same list what counts only under a condition. */
+  where(condition: Term): Differences {
+    return new Differences(this.#inputs, this.#knowledge, condition, this.all);
   }
 
   only(term: Term): number | undefined {
@@ -78,7 +112,8 @@ class Differences {
     return only === undefined ? undefined : Number(only);
   }
 
-  add(what: string, condition: Term, unseen?: OutcomeDifference['unseen']): void {
+  add(what: string, differs: Term, unseen?: OutcomeDifference['unseen']): void {
+    const condition = this.#inputs.pool.and(this.#where, differs);
     const settled = this.#knowledge.settle(condition);
     if (isConst(settled) && settled.value === 0n) return;
     this.all.push({ what, condition, ...(unseen === undefined ? {} : { unseen }) });

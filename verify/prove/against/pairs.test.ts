@@ -56,6 +56,19 @@ const ON_CPU = (value: number): string => `*(u32 *)(r10 - 8) = 0
   r0 = 2
   exit`;
 
+/** Writes one byte of a frame, and makes the action of another. */
+const COMPUTED = (value: number, action: string): string => `r2 = *(u32 *)(r1 + 0)
+  r3 = *(u32 *)(r1 + 4)
+  r0 = 1
+  r4 = r2
+  r4 += 14
+  if r4 > r3 goto out
+  *(u8 *)(r2 + 6) = ${value}
+  r0 = *(u8 *)(r2 + 0)
+  ${action}
+  out:
+  exit`;
+
 const KEY = '*(u64 *)(r10 - 8) = 3';
 const LOOKUP = `r1 = map[flows]
   r2 = r10
@@ -273,6 +286,16 @@ const PAIRS: Readonly<Record<string, Pair>> = {
     is: 'different',
     old: tc('*(u32 *)(r1 + 8) = 5\nr0 = 0\nexit'),
     new: tc('*(u32 *)(r1 + 8) = 6\nr0 = 0\nexit'),
+  },
+  'a byte of a frame whose action is computed': {
+    is: 'different',
+    old: xdp(COMPUTED(5, 'r0 %= 5')),
+    new: xdp(COMPUTED(6, 'r0 %= 5')),
+  },
+  'a byte of a frame that a computed action always drops': {
+    is: 'equal',
+    old: xdp(COMPUTED(5, 'r0 &= 1')),
+    new: xdp(COMPUTED(6, 'r0 &= 1')),
   },
   'a field of the context, and another': {
     is: 'different',
