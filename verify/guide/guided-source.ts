@@ -12,6 +12,7 @@ import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { PacketSource } from '../packet-source.ts';
 import type { Guidance } from './guide.ts';
+import { MAX_METADATA } from './world-edits.ts';
 
 /** Packets that come from one side or the other in a row: sequences need some room. */
 const BLOCK = 64;
@@ -143,10 +144,9 @@ export class GuidedSource implements PacketSource {
     index: number,
   ): void {
     const { hook } = this.#hooks[stimulus.entry ?? 0]!;
-    if (
-      !withinLimits(limits[hook], stimulus.packet) ||
-      (stimulus.metadata !== undefined && limits[hook].maxMetadata === 0)
-    ) {
+    // What guidance gives is more than generated packets have, and no more than every kernel takes; a wire carries none.
+    const most = limits[hook].maxMetadata === 0 ? 0 : Math.max(limits[hook].maxMetadata, MAX_METADATA);
+    if (!withinLimits(limits[hook], stimulus.packet) || (stimulus.metadata?.length ?? 0) > most) {
       this.#base.fill(batch, seed, index, 1, limits);
       return;
     }

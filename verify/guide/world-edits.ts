@@ -22,7 +22,7 @@ export function resized(packet: Uint8Array, length: number): Uint8Array | undefi
 }
 
 /** The longest metadata that a packet is given: what every kernel takes, also where a program puts more in front of it. */
-const MAX_METADATA = OLD_MAX_METADATA - 4;
+export const MAX_METADATA: number = OLD_MAX_METADATA - 4;
 
 /**
  * With so many bytes of metadata, or as many as come next in whole words. What there was stays where it is in front of the frame; before it
