@@ -60,6 +60,7 @@ import { TtlWraps } from './ttl-wraps.ts';
 import { Uninitialized } from './uninitialized.ts';
 import { UnwrittenMetadata } from './unwritten-metadata.ts';
 import { ENOUGH_COVERAGE, hasReached, verdictOfCheck } from './verdict.ts';
+import { zeroSums } from './zero-sums.ts';
 
 export type { CheckOptions, CheckProgress, OtherKernel } from './check-options.ts';
 
@@ -392,6 +393,7 @@ class Check {
       await this.#metadata.find(),
       ...(await this.#redirects.find()),
       ...(await this.#helperCalls.find()),
+      ...(await zeroSums(program, machine, this.#rewritten.driving)),
     ];
     for (const seen of found) if (seen !== undefined) await this.#enter(seen);
   }

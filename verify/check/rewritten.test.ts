@@ -18,7 +18,7 @@ import {
   V6_B,
   vlan,
 } from '../test-support/packets.ts';
-import { RewrittenWords } from './rewritten.ts';
+import { type Rewritten, RewrittenWords } from './rewritten.ts';
 
 const TCP4 = ethernet(0x0800, ipv4(6, tcp(data(20))));
 const UDP4 = ethernet(0x0800, ipv4(17, udp(data(20))));
@@ -47,6 +47,10 @@ async function seen(behaviour: Behaviour, packets: readonly Uint8Array[]): Promi
   await side.close();
   return { words, redirected };
 }
+
+/** Those that are rewritten themselves. */
+const ownOf = ({ words }: Found): readonly Rewritten[] =>
+  words.words.filter(({ name }) => !name.startsWith('what drives'));
 
 /** Turns bytes at these offsets over. */
 const turned = (packet: Uint8Array, offsets: readonly number[]): Uint8Array =>
@@ -224,7 +228,7 @@ describe('a checksum', () => {
   it('is a word like any other where it is none: a UDP checksum of 0', async () => {
     const none = UDP4.slice();
     none.fill(0, L4 + 6, L4 + 8);
-    expect((await seen(turns([L4 + 6]), [none, none])).words.words).toMatchObject([
+    expect(ownOf(await seen(turns([L4 + 6]), [none, none]))).toMatchObject([
       { name: 'udp+6 over ipv4', balance: -1 },
     ]);
   });
@@ -306,10 +310,7 @@ describe('packets', () => {
       return { action: XDP_TX, packet: longer };
     };
     const payload = ethernet(0x0800, ipv4(6, tcp(data(60))));
-    expect((await seen(inserted, [payload])).words.words.map(({ name }) => name)).toEqual([
-      'ipv4+2',
-      'ipv4+10',
-    ]);
+    expect(ownOf(await seen(inserted, [payload])).map(({ name }) => name)).toEqual(['ipv4+2', 'ipv4+10']);
     const removed: Behaviour = ({ packet }) => {
       const shorter = Uint8Array.from([...packet.subarray(0, L4 + 20), ...packet.subarray(L4 + 28)]);
       shorter[L4]! ^= 0xff;
@@ -358,5 +359,30 @@ describe('all sweeps', () => {
       [160, 1],
       [160, 32],
     ]);
+  });
+});
+
+describe('what drives a checksum that is made anew', () => {
+  const none = UDP4.slice();
+  none.fill(0, L4 + 6, L4 + 8);
+  /** Fills in a checksum that is no 0: a wrong one is one, too. */
+  const filling: Behaviour = ({ packet }) => {
+    const left = packet.slice();
+    left.set([0x12, 0x34], L4 + 6);
+    return { action: XDP_PASS, packet: left };
+  };
+
+  it('is data where there was no checksum, from two addresses', async () => {
+    const { words } = await seen(filling, [none]);
+    expect(words.driving.map(({ name, at }) => [name, at])).toEqual([
+      ['what drives udp+6 over ipv4', none.length - 2],
+    ]);
+    const own = words.words.filter(({ name }) => name.startsWith('what'));
+    expect(own.map(({ stimulus }) => stimulus.packet[IP + 15])).toEqual([none[IP + 15], 0xfe]);
+  });
+
+  it('is nothing where a checksum is updated', async () => {
+    const { words } = await seen(turns([L4, L4 + 6]), [UDP4]);
+    expect(words.driving).toEqual([]);
   });
 });

@@ -8,8 +8,9 @@ import type { BatchReport } from '../batch-report.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, isIp, PART } from '../oracle/found.ts';
 import { FramePair, protocolPlace } from '../oracle/frame-pair.ts';
 import { type HeaderList, NO_CHECKSUM } from '../oracle/header-list.ts';
+import { drivingWords, withHighSource } from './driving-words.ts';
 
-/** A word that a program rewrites, and a packet in which it does. */
+/** A word that a program rewrites, or that moves a checksum of its own, and a packet in which it does. */
 export interface Rewritten {
   readonly world: World;
   readonly stimulus: Stimulus;
@@ -48,6 +49,7 @@ export class RewrittenWords {
   readonly #onChanged: OnChanged;
   readonly #pair = new FramePair();
   readonly #found = new Map<string, Rewritten>();
+  readonly #driving: Rewritten[] = [];
   readonly #left = new Set<string>();
   /** Packets that were made longer or shorter, by what they are and where they go. */
   readonly #moved = new Map<string, Moved>();
@@ -61,6 +63,11 @@ export class RewrittenWords {
   /** In the order in which they were met; only ever more. */
   get words(): readonly Rewritten[] {
     return [...this.#found.values()];
+  }
+
+  /** Of the words those that are not rewritten, and move a checksum that is. */
+  get driving(): readonly Rewritten[] {
+    return this.#driving;
   }
 
   /** A packet of each protocol that was made longer or shorter, whether or not words of it were rewritten. Only ever more. */
@@ -110,6 +117,24 @@ export class RewrittenWords {
     this.#moved.set(key, { world, stimulus: input.stimulus(packet) });
   }
 
+  /** Words that are not rewritten, and move a checksum that is. */
+  #enterDriving(world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
+    const { was, is, beforeLength } = this.#pair;
+    if (beforeLength > MAX_LENGTH) return;
+    for (const { row, at } of drivingWords(this.#pair)) {
+      const name = `what drives ${fieldName(is, row, is.at[row]! - is.start[row]!)}`;
+      const key = `${name} ${delivery}`;
+      if (this.#found.has(key) || this.#found.size >= MAX_SWEEPS) continue;
+      const stimulus = input.stimulus(packet);
+      const word = { world, name, at, balance: -1 };
+      this.#found.set(key, { ...word, stimulus });
+      this.#driving.push({ ...word, stimulus });
+      const high = withHighSource(stimulus.packet, was);
+      if (high !== undefined)
+        this.#found.set(`${key} high`, { ...word, stimulus: { ...stimulus, packet: high } });
+    }
+  }
+
   #enter(world: World, input: PacketBatch, packet: number, delivery: Delivery): void {
     // Where nothing is left that is known, nobody can say which byte went where.
     if (this.#pair.is.count === 0 && this.#pair.beforeLength !== this.#pair.afterLength) return;
@@ -120,6 +145,7 @@ export class RewrittenWords {
       if (to < 0 || to + 1 >= afterLength || isWordAt(this.#pair, at, to)) continue;
       if (beforeLength === afterLength || !hasOnlyMoved(this.#pair, at)) changed.push(at);
     }
+    this.#enterDriving(world, input, packet, delivery);
     let stimulus: Stimulus | undefined;
     for (const at of changed) {
       const row = rowAt(was, at);
