@@ -6,6 +6,7 @@ import { asEthernet } from '../../corpus/formats/ethernet-frame.ts';
 import { BeforeAfter, type DeviceFault } from '../../verify/captures/before-after.ts';
 import { conversationText } from '../../verify/captures/conversation.ts';
 import { Pairing, type Side } from '../../verify/captures/pairing.ts';
+import { isRightKnown } from '../../verify/oracle/found.ts';
 import { EXIT, type Failure, inputFailure, reportError, toFailure } from '../failure.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson, reportLine } from '../output.ts';
@@ -153,7 +154,7 @@ function print(readings: readonly Reading[], pairing: Pairing, judge: BeforeAfte
 /** "packet 3 (17 before): udp checksum was right and is wrong: got 0x1234, expected 0x1235" */
 function faultText({ packet, before, layer, depth, kind, got, expected }: DeviceFault): string {
   const place = depth === 0 ? layer : `${layer} (depth ${depth})`;
-  return `packet ${packet} (${before} before): ${place} checksum ${KINDS[kind]}: got ${hex(got, layer)}, expected ${hex(expected, layer)}`;
+  return `packet ${packet} (${before} before): ${place} checksum ${KINDS[kind]}: got ${hex(got, layer)}, expected ${kind === 'fragment' || isRightKnown({ got, expected }) ? '' : 'not '}${hex(expected, layer)}`;
 }
 
 const KINDS: Readonly<Record<DeviceFault['kind'], string>> = {

@@ -3,7 +3,7 @@ import { linkTypeName } from '../../corpus/formats/link-type.ts';
 import type { CaptureChecker } from '../../verify/captures/checker.ts';
 import { conversationText } from '../../verify/captures/conversation.ts';
 import { type CaptureFault, REPORTED_STATUSES } from '../../verify/captures/fault.ts';
-import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
+import { CHECKSUM_LAYERS, isRightKnown } from '../../verify/oracle/found.ts';
 import { count, rate, type Terminal, table } from '../terminal.ts';
 import type { FileReport } from './check-file.ts';
 
@@ -131,7 +131,7 @@ function faultLine(fault: CaptureFault): string {
 export function checksumLine({ layer, depth, status, got, expected, reassembled }: CaptureFault): string {
   const place = depth === 0 ? layer : `${layer} (depth ${depth})`;
   const whole = reassembled === true ? ' of the reassembled datagram' : '';
-  return `${place} checksum${whole} ${status}: got ${hex(got, layer)}, expected ${hex(expected, layer)}`;
+  return `${place} checksum${whole} ${status}: got ${hex(got, layer)}, expected ${status !== 'illegal' || isRightKnown({ got, expected }) ? '' : 'not '}${hex(expected, layer)}`;
 }
 
 function matchedText({ packets, filteredOut }: CaptureChecker): string {

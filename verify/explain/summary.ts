@@ -6,6 +6,8 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { MapDifference } from '../compare-maps.ts';
 import type { Finding } from '../finding.ts';
 import { guessText } from '../guessed-slots.ts';
+import { isRightKnown } from '../oracle/found.ts';
+import type { ChecksumFault } from '../oracle/judge.ts';
 import type { Outcome } from '../outcome.ts';
 import { likelyCause, mapCause } from './causes.ts';
 import { checksumEvidence, rightChecksum } from './diagnose.ts';
@@ -61,17 +63,7 @@ function mapSummary(program: Program, shown: Case, { engines }: Finding, map: Ma
 function valuesOf(program: Program, shown: Case, finding: Finding): { expected: string; got: string } {
   const { fault, breach, expected, got } = finding;
   if (breach !== undefined) return { expected: breach.expected, got: breach.got };
-  if (fault !== undefined) {
-    const { after } = fault;
-    if (fault.kind === 'fragment') return { expected: 'data as it came', got: 'changed data' };
-    const came = shown.stimuli[finding.packet]?.packet;
-    const evidence =
-      came === undefined || got === undefined
-        ? undefined
-        : checksumEvidence(came, got.packet, fault.layer, fault.depth);
-    const right = evidence === undefined ? after.expected : rightChecksum(evidence);
-    return { expected: hex16(right), got: hex16(after.got) };
-  }
+  if (fault !== undefined) return checksumValues(fault, shown, finding);
   const entry = shown.stimuli[finding.packet]?.entry ?? 0;
   const hook = program.entries[entry]?.hook ?? 'xdp';
   if (got === undefined) return { expected: '?', got: '?' };
@@ -87,6 +79,20 @@ function valuesOf(program: Program, shown: Case, finding: Finding): { expected: 
     expected: text(expected, (action) => actionName(hook, action)),
     got: text(got, (action) => actionName(hook, action)),
   };
+}
+
+function checksumValues(
+  { kind, after, layer, depth }: ChecksumFault,
+  shown: Case,
+  { got, packet }: Finding,
+): { expected: string; got: string } {
+  if (kind === 'fragment') return { expected: 'data as it came', got: 'changed data' };
+  const left = hex16(after.got);
+  if (!isRightKnown(after)) return { expected: `not ${left}`, got: left };
+  const came = shown.stimuli[packet]?.packet;
+  const evidence =
+    came === undefined || got === undefined ? undefined : checksumEvidence(came, got.packet, layer, depth);
+  return { expected: hex16(evidence === undefined ? after.expected : rightChecksum(evidence)), got: left };
 }
 
 type Text = (outcome: Outcome, name: (action: number) => string) => string;

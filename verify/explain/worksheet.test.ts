@@ -1,6 +1,18 @@
 /** What a worksheet says of the number that should stand in the field. */
 import { expect, it } from 'vitest';
-import { bytes, data, ethernet, ipv4, pseudo, slowSum, u16, udp } from '../test-support/packets.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  pseudo,
+  slowSum,
+  u16,
+  udp,
+  V6_A,
+  V6_B,
+} from '../test-support/packets.ts';
 import { checksumEvidence, diagnose, rightChecksum } from './diagnose.ts';
 import { checksumWorksheet } from './worksheet.ts';
 
@@ -50,4 +62,21 @@ it('leaves a UDP checksum of 0 that came so', () => {
   const after = before.slice();
   after.set([0, 1], 34);
   expect(rightChecksum(checksumEvidence(before, after, 'udp')!)).toBe(0);
+});
+
+it('adds nothing up where a datagram over IPv6 has a checksum of 0 and a length that says nothing', () => {
+  const sheet = (length: number): string[] => {
+    const before = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B)));
+    const after = before.slice();
+    after.set([...u16(length), 0, 0], 58);
+    const evidence = checksumEvidence(before, after, 'udp')!;
+    return checksumWorksheet(evidence, diagnose(evidence));
+  };
+  const unknown = sheet(0);
+  expect(unknown[0]).toBe('Checksum of udp at byte 60');
+  expect(unknown[1]).toMatch(/left as 0x0000, illegal; what it should be is not known/);
+  expect(unknown.join('\n')).not.toMatch(/from scratch|should be 0x/);
+  const known = sheet(28);
+  expect(known[0]).toBe('Checksum of udp at byte 60, over bytes 54–81 and the pseudo-header');
+  expect(known[1]).toMatch(/left as 0x0000, illegal; it should be 0x(?!0000)\w{4}$/);
 });

@@ -1,6 +1,7 @@
 /** A checksum worked out by hand, as on paper: words, carries, folds, the difference, and what would make it right. */
 
 import { swapped } from '../../sim/packet/checksum.ts';
+import { isRightKnown } from '../oracle/found.ts';
 import type { Cause, ChecksumEvidence } from './cause.ts';
 import { rightChecksum } from './diagnose.ts';
 import { complement, folded, foldedOnce, hex16, sameOnes } from './ones.ts';
@@ -14,13 +15,13 @@ const MAX_WORDS = 12;
  */
 export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expected?: number): string[] {
   const { before, after, words, changes, updated, recomputed } = evidence;
+  const isKnown = expected !== undefined || after.status !== 'illegal' || isRightKnown(after);
+  if (!isKnown) return unknownLines(evidence, cause);
   const right = expected ?? rightChecksum(evidence);
   const covered = `bytes ${after.start}–${after.end - 1}`;
   const pseudo = after.pseudo.length > 0 ? ' and the pseudo-header' : '';
   const lines = [`Checksum of ${after.layer} at byte ${after.at}, over ${covered}${pseudo}`];
-  const came =
-    before === undefined ? 'it was not there before' : `it came as ${hex16(before.got)}, ${before.status}`;
-  const left = `it left as ${hex16(after.got)}, ${after.status}`;
+  const { came, left } = wayOf(evidence);
   lines.push(`  ${came}; ${left}; it should be ${hex16(right)}${besides(evidence, right)}`);
 
   if (changes.length > 0) {
@@ -47,12 +48,33 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
       `  difference: ${hex16(after.got)} is ${hex16(right)} ${sign} ${hex16(delta)} (bytes swapped: ${hex16(swapped(delta))})`,
     );
   }
-  const { packets = 1, of = 1 } = cause;
-  const share =
-    of === 1 ? '' : packets === of ? ` (so in all ${of} packets)` : ` (so in ${packets} of ${of} packets)`;
-  lines.push(`  ${cause.sentence}${share}`);
+  lines.push(`  ${cause.sentence}${shareText(cause)}`);
   lines.push(`  it would be right if ${cause.remedy}`);
   return lines;
+}
+
+/** Of a checksum that must not be what it is, while no length says what it goes over: nothing is added up. */
+function unknownLines(evidence: ChecksumEvidence, cause: Cause): string[] {
+  const { after } = evidence;
+  const { came, left } = wayOf(evidence);
+  return [
+    `Checksum of ${after.layer} at byte ${after.at}`,
+    `  ${came}; ${left}; what it should be is not known: the lengths of the packet do not say what it covers`,
+    `  ${cause.sentence}${shareText(cause)}`,
+    `  it would be right if ${cause.remedy}`,
+  ];
+}
+
+/** What the checksum came and left as. */
+function wayOf({ before, after }: ChecksumEvidence): { came: string; left: string } {
+  const came =
+    before === undefined ? 'it was not there before' : `it came as ${hex16(before.got)}, ${before.status}`;
+  return { came, left: `it left as ${hex16(after.got)}, ${after.status}` };
+}
+
+function shareText({ packets = 1, of = 1 }: Cause): string {
+  if (of === 1) return '';
+  return packets === of ? ` (so in all ${of} packets)` : ` (so in ${packets} of ${of} packets)`;
 }
 
 /** What came wrong should stay as wrong; a decoded packet shows what is right, which is another number. */

@@ -46,6 +46,20 @@ export const CHECKSUM = {
   /** Not all that it covers is there: a fragment, a truncated or contradictory packet, a message without its header. */
   unverifiable: 4,
 } as const;
+/**
+ * Of a checksum that must not be what it is: does anybody know what should stand there? Not of a 0 that is not allowed where the lengths
+ * contradict each other, so that nothing says what it is to cover.
+ */
+export function isRightKnown({
+  got,
+  expected,
+}: {
+  readonly got: number;
+  readonly expected: number;
+}): boolean {
+  return got !== expected;
+}
+
 export const CHECKSUM_STATUSES = ['good', 'bad', 'illegal', 'absent', 'unverifiable'] as const;
 export type ChecksumStatus = (typeof CHECKSUM_STATUSES)[number];
 
@@ -61,7 +75,7 @@ export interface FoundChecksum {
   readonly at: number;
   /** What stands there, 0 where it is not held: 16 bits, of SCTP 32. */
   readonly got: number;
-  /** What should stand there; equal to `got` unless bad or illegal. */
+  /** What should stand there; equal to `got` unless bad or illegal, and of illegal ones where nobody knows it. */
   readonly expected: number;
   /**
    * The ones' complement sum of all that is covered, field and pseudo-header included: 0xFFFF where right. For a

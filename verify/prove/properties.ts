@@ -7,6 +7,7 @@ import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-s
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { hasContents } from '../check/probe.ts';
+import { isRightKnown } from '../oracle/found.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
@@ -455,6 +456,7 @@ export function faultText({ layer, kind, after }: ChecksumFault): string {
         ? `${left}, which UDP-Lite does not allow (RFC 3828 §3.1)`
         : `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
     default:
+      if (!isRightKnown(after)) return `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
       return `${left} where ${hex16(after.expected)} is right`;
   }
 }
