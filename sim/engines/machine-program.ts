@@ -369,8 +369,9 @@ export function lruMaps(machine: Machine): LruHashMap[] {
   return machine.maps.filter((map) => map instanceof LruHashMap);
 }
 
-/** The maps that can be read, in order of name. */
+/** The maps that can be read, in order of name. Read-only data are left out, as the kernel's engine does: nothing changes them. */
 export function snapshots(machine: Machine): MapSnapshot[] {
-  const all = machine.maps.flatMap((map) => map.snapshot() ?? []);
+  const changing = machine.maps.filter(({ source }) => source.global?.readOnly !== true);
+  const all = changing.flatMap((map) => map.snapshot() ?? []);
   return all.sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
 }

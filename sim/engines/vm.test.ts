@@ -116,6 +116,13 @@ describe('runs', () => {
     await session.reset();
     expect(session.maps()[0]!.list()).toHaveLength(0);
   });
+
+  it('and shows the maps that may change: read-only data are none of them', async () => {
+    const names = async (name: string): Promise<string[]> =>
+      (await open(builtIn(name))).maps().map(({ definition }) => definition.name);
+    expect(await names('xdp_trace_drop')).toEqual([]);
+    expect(await names('proto_count_hash')).toHaveLength(1);
+  });
 });
 
 describe('notes', () => {
