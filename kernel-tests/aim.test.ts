@@ -14,7 +14,7 @@ import { describeKernel } from './test-support/require-kernel.ts';
 const SHORT = ['port', 'composite', 'knock', 'tail', 'tunnel', 'filled', 'elements'];
 
 /** A tenth of what a run spends by default, and the seed at hand. */
-const EFFORT = 400_000;
+const EFFORT = 1_000_000;
 
 describeKernel('guidance without hints', ['compiler'], () => {
   for (const guarded of GUARDED_PROGRAMS.filter(({ name }) => SHORT.includes(name))) {
