@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { SkbTunnel, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Case } from './case.ts';
 import { contentKey, merge } from './merge.ts';
 
@@ -37,6 +37,7 @@ describe('merging corpora', () => {
     ['devices', caseOf([{ packet: Uint8Array.of(1), ingressIfindex: 2 }])],
     ['queues', caseOf([{ packet: Uint8Array.of(1), rxQueueIndex: 1 }])],
     ['entries', caseOf([{ packet: Uint8Array.of(1), entry: 1 }])],
+    ['tunnels', caseOf([{ packet: Uint8Array.of(1), skb: { tunnel: {} } }])],
     ['sequences', caseOf([{ packet: Uint8Array.of(1) }, { packet: Uint8Array.of(1) }])],
     [
       'sides between metadata and packet',
@@ -44,6 +45,12 @@ describe('merging corpora', () => {
     ],
   ])('keeps cases with different %s apart', (_what, other) => {
     expect(merge([one], [other])).toEqual([one, other]);
+  });
+
+  it('keeps frames out of different tunnels apart, and others not', () => {
+    const outOf = (tunnel: SkbTunnel): Case => caseOf([{ packet: Uint8Array.of(1), skb: { tunnel } }]);
+    expect(merge([outOf({ id: 1, ttl: 2 })], [outOf({ ttl: 2, id: 1 })])).toHaveLength(1);
+    expect(merge([outOf({ id: 1 })], [outOf({ ttl: 1 })], [outOf({ id: 2 })])).toHaveLength(3);
   });
 
   it('merging a corpus with itself changes nothing, and merging is the same in one step or two', () => {

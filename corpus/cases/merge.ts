@@ -51,9 +51,10 @@ function numbersOf(stimulus: Stimulus): string {
   ]);
 }
 
-function skbTexts({ vlan, ...numbers }: SkbInput): string[][] {
+function skbTexts({ vlan, tunnel, ...numbers }: SkbInput): string[][] {
   const tag = vlan === undefined ? [] : [`vlan,${protoOf(vlan)},${vlan.tci}`];
-  return [[...Object.entries(numbers).map(String), ...tag].sort()];
+  const outer = tunnel === undefined ? [] : [`tunnel,${Object.entries(tunnel).map(String).sort().join()}`];
+  return [[...Object.entries(numbers).map(String), ...tag, ...outer].sort()];
 }
 
 /** The same JSON with the fields of objects in order of name. */

@@ -1,5 +1,6 @@
 /**
- * What a test run cannot give a frame, and a program can: its queue, class, hash and the tag beside it. `BPF_PROG_TEST_RUN`
+ * What a test run cannot give a frame, and a program can: its queue, class, hash, the tag beside it, and the tunnel that it
+ * came out of. `BPF_PROG_TEST_RUN`
  * takes nothing but zeros for these fields (net/bpf/test_run.c, `convert___skb_to_skb`), so a copy of the program under test
  * begins with instructions of ours that write them as the frame has them, and then sees what a device would have shown it:
  *
@@ -7,17 +8,28 @@
  *   skb->queue_mapping = state->queueMapping; …
  *   if (state->hash) bpf_set_hash(skb, state->hash);
  *   if (state->vlanProto) bpf_skb_vlan_push(skb, state->vlanProto, state->vlanTci);      the first tag stays beside the frame
+ *   if (state->hasTunnel) bpf_skb_set_tunnel_key(skb, &state->tunnelKey, 44, state->tunnelFlags);
+ *   if (state->optionsSize) bpf_skb_set_tunnel_opt(skb, state->options, state->optionsSize);
  * ```
+ *
+ * What a frame is to take into a tunnel is shown the other way round, as if it had come out of one (net/core/filter.c,
+ * `bpf_skb_get_tunnel_key`): so with its two addresses exchanged it is what a device would have left. Two things tell them apart: flags
+ * that no program can set (and one that each sets), and that `bpf_skb_set_tunnel_opt` takes options for a key which a program
+ * has stated. Frames with other flags, and such programs, get no tunnel here.
  *
  * No tail call and no function leads to the program: it has all of the calls and of the stack that it has otherwise.
  */
 import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
-import { protoOf, type SkbInput } from '../../sim/packet/packet-batch.ts';
+import { isSettableTunnel, settingFlags } from '../../sim/ebpf/helpers/tunnel-helpers.ts';
+import { keyOfTunnel, optionsOfTunnel, TUNNEL_KEY, TUNNEL_KEY_SIZE } from '../../sim/ebpf/tunnel-info.ts';
+import { protoOf, type SkbInput, type SkbTunnel } from '../../sim/packet/packet-batch.ts';
 import { ArrayWindow, createMappableArray } from '../libbpf/array-window.ts';
 import { type LoadedLibbpf, requireLibbpf } from '../libbpf/libbpf.ts';
 import { type FunctionType, loadProgram, type ProgramToLoad } from '../libbpf/load-program.ts';
 import type { BpfProgram } from '../libbpf/object.ts';
 import {
+  addImm,
+  andImm,
   encode,
   helperCall,
   INSN_SIZE,
@@ -26,6 +38,7 @@ import {
   load32,
   loadMapValue,
   mov,
+  movImm,
   store32,
 } from '../pin/encode.ts';
 import type { ProgramTypes } from '../pin/pins.ts';
@@ -40,18 +53,27 @@ const STATE = {
   /** Network order; 0: no tag. */
   vlanProto: 16,
   vlanTci: 20,
-  size: 24,
+  hasTunnel: 24,
+  tunnelFlags: 28,
+  /** 0: none. */
+  optionsSize: 32,
+  tunnelKey: 36,
+  options: 80,
+  size: 80 + 256,
 } as const;
 
 /** What a frame has that only a program can give it; undefined: nothing. */
 export function givenByProgram(skb: SkbInput | undefined): SkbInput | undefined {
   if (skb === undefined) return undefined;
-  const { vlan, queueMapping, tcIndex, tcClassid, hash } = skb;
-  return vlan !== undefined || queueMapping || tcIndex || tcClassid || hash ? skb : undefined;
+  const { vlan, queueMapping, tcIndex, tcClassid, hash, tunnel } = skb;
+  const isBeside = vlan !== undefined || tunnel !== undefined;
+  return isBeside || queueMapping || tcIndex || tcClassid || hash ? skb : undefined;
 }
 
+const SET_TUNNEL_OPT = 30;
+
 /** What has to be known of the program under test. */
-export type GivenTo = Pick<BpfProgram, 'name' | 'type' | 'attachType' | 'instructions' | 'types'>;
+export type GivenTo = Pick<BpfProgram, 'name' | 'type' | 'attachType' | 'instructions' | 'types' | 'helpers'>;
 
 export class Giver {
   /** Of the copy that runs in the place of the program. */
@@ -59,9 +81,11 @@ export class Giver {
   readonly #map: number;
   readonly #window: ArrayWindow;
   readonly #state: DataView;
+  readonly #addsOptions: boolean;
 
-  private constructor(fd: number, map: number, window: ArrayWindow) {
+  private constructor(fd: number, map: number, window: ArrayWindow, tested: GivenTo) {
     this.fd = fd;
+    this.#addsOptions = tested.helpers.has(SET_TUNNEL_OPT);
     this.#map = map;
     this.#window = window;
     this.#state = new DataView(window.bytes.buffer, window.bytes.byteOffset, STATE.size);
@@ -73,14 +97,19 @@ export class Giver {
     const map = createMappableArray(libbpf, 'xdpsim_given', STATE.size);
     const window = map < 0 ? undefined : ArrayWindow.open(map, STATE.size);
     const fd = window === undefined ? -1 : loadCopy(libbpf, tested, map);
-    if (window !== undefined && fd >= 0) return new Giver(fd, map, window);
+    if (window !== undefined && fd >= 0) return new Giver(fd, map, window, tested);
     window?.close();
     if (map >= 0) syscalls().close(map);
     return undefined;
   }
 
+  /** Can it give the program such a frame? */
+  canGive({ tunnel }: SkbInput): boolean {
+    return tunnel === undefined || (!this.#addsOptions && isSettableTunnel(tunnel));
+  }
+
   /** For the next run: what its frame has. */
-  give({ vlan, queueMapping, tcIndex, tcClassid, hash }: SkbInput): void {
+  give({ vlan, queueMapping, tcIndex, tcClassid, hash, tunnel }: SkbInput): void {
     const state = this.#state;
     state.setUint32(STATE.queueMapping, queueMapping ?? 0, true);
     state.setUint32(STATE.tcIndex, tcIndex ?? 0, true);
@@ -89,6 +118,21 @@ export class Giver {
     state.setUint32(STATE.vlanProto, 0, true);
     if (vlan !== undefined) state.setUint16(STATE.vlanProto, protoOf(vlan));
     state.setUint32(STATE.vlanTci, vlan?.tci ?? 0, true);
+    state.setUint32(STATE.hasTunnel, tunnel === undefined ? 0 : 1, true);
+    if (tunnel !== undefined) this.#giveTunnel(tunnel);
+  }
+
+  #giveTunnel(tunnel: SkbTunnel): void {
+    const { bytes } = this.#window;
+    const { remote, local } = tunnel;
+    const key = keyOfTunnel({ ...tunnel, remote: local, local: remote } as SkbTunnel);
+    // The flags go beside it.
+    key.fill(0, TUNNEL_KEY.flags, TUNNEL_KEY.label);
+    bytes.set(key, STATE.tunnelKey);
+    this.#state.setUint32(STATE.tunnelFlags, settingFlags(tunnel)!, true);
+    const options = optionsOfTunnel(tunnel) ?? new Uint8Array(0);
+    this.#state.setUint32(STATE.optionsSize, options.length, true);
+    bytes.set(options, STATE.options);
   }
 
   close(): void {
@@ -137,6 +181,27 @@ function giving(state: number): Insn[] {
     [STATE.tcClassid, SK_BUFF.tcClassid],
   ];
   const push = [load32(3, 7, STATE.vlanTci), mov(1, 6), helperCall('bpf_skb_vlan_push')];
+  const options = [
+    // From 4 to 256, which the verifier can see.
+    addImm(3, -4),
+    andImm(3, 0xfc),
+    addImm(3, 4),
+    mov(2, 7),
+    addImm(2, STATE.options),
+    mov(1, 6),
+    helperCall('bpf_skb_set_tunnel_opt'),
+  ];
+  const tunnel = [
+    mov(2, 7),
+    addImm(2, STATE.tunnelKey),
+    movImm(3, TUNNEL_KEY_SIZE),
+    load32(4, 7, STATE.tunnelFlags),
+    mov(1, 6),
+    helperCall('bpf_skb_set_tunnel_key'),
+    load32(3, 7, STATE.optionsSize),
+    jumpIfEqual(3, 0, options.length),
+    ...options,
+  ];
   return [
     mov(6, 1),
     ...loadMapValue(7, state),
@@ -148,6 +213,9 @@ function giving(state: number): Insn[] {
     load32(2, 7, STATE.vlanProto),
     jumpIfEqual(2, 0, push.length),
     ...push,
+    load32(2, 7, STATE.hasTunnel),
+    jumpIfEqual(2, 0, tunnel.length),
+    ...tunnel,
     mov(1, 6),
   ];
 }

@@ -192,8 +192,8 @@ export class PacketRunner {
       const given = isXdp || input.skb.size === 0 ? undefined : givenByProgram(input.skb.get(index));
       if (given !== undefined) {
         const giver = entry.giver?.();
-        if (giver === undefined) {
-          unseen(output, index);
+        if (giver?.canGive(given) !== true) {
+          unseen(output, index, giver === undefined ? NO_FIELDS : NO_SUCH_TUNNEL);
           continue;
         }
         giver.give(given);
@@ -281,13 +281,16 @@ export class PacketRunner {
   }
 }
 
-/** The kernel does not let a program of ours run first: nothing is known of this packet. */
-function unseen(output: OutcomeBatch, index: number): void {
+const NO_FIELDS =
+  'this kernel gives frames in test runs no VLAN tag beside the bytes, queue, class, hash or tunnel';
+const NO_SUCH_TUNNEL =
+  'a test run gives a frame no tunnel with flags that only a device sets, and none to programs with bpf_skb_set_tunnel_opt';
+
+/** The kernel does not let a program of ours run first, or that cannot give the frame all it has: nothing is known of this packet. */
+function unseen(output: OutcomeBatch, index: number, message: string): void {
   output.commit(0, 0);
   output.status[index] = STATUS.unseen;
-  output.notes.set(index, {
-    message: 'this kernel gives frames in test runs no VLAN tag beside the bytes, queue, class or hash',
-  });
+  output.notes.set(index, { message });
 }
 
 function setSkbInput(context: Uint32Array, input: SkbInput): void {

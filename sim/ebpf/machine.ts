@@ -4,7 +4,7 @@
  * It knows nothing of how instructions are executed. The interpreter and compiled programs both run inside one of
  * these, and helpers see nothing else.
  */
-import type { SkbInput } from '../packet/packet-batch.ts';
+import type { SkbInput, SkbTunnel } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import { nextRandomState, randomOf } from '../runtime/chance.ts';
 import type { SkbOutcome } from '../runtime/context.ts';
@@ -26,7 +26,7 @@ import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
 import { ObjectError, WorldError } from './object-error.ts';
 import { PacketArea } from './packet-area.ts';
-import { TunnelInfo } from './tunnel-info.ts';
+import { TUNNEL, TunnelInfo } from './tunnel-info.ts';
 
 /** A program asked a helper for something that the kernel can do and the machine cannot. */
 export class Unsupported extends Error {}
@@ -104,8 +104,10 @@ export class Machine {
   /** Has the helper that just ran made packet pointers void, though not every call of it does? Engines set it back. */
   packetMoved = false;
 
-  /** What the program told a tunnel device about the frame. */
+  /** What the program told a tunnel device about the frame, or such a device told it. */
   readonly tunnel: TunnelInfo = new TunnelInfo();
+  /** The tunnels that frames of the batch at hand came out of. */
+  tunnels: readonly SkbTunnel[] = [];
 
   readonly #xdpLayout: ContextLayout;
   readonly #scratch: number;
@@ -201,6 +203,10 @@ export class Machine {
       if (skb !== undefined) {
         writeSkbInput(this.memory.view, CONTEXT_BASE, length, skb);
         words[MACHINE_WORD.hashKnown] = skb.hash ? 1 : 0;
+        if (skb.tunnel !== undefined) {
+          this.tunnels = [skb.tunnel];
+          words[MACHINE_WORD.tunnel] = TUNNEL.given;
+        }
       }
       this.packet.setBounds(dataMeta, data, dataEnd);
       if (skb?.linear) this.packet.setLinear(skb.linear);

@@ -100,7 +100,7 @@ export const MACHINE_WORD = {
   largerBuffer: 0x401f,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
-  /** TC: what of `Machine.tunnel` is this frame's: 0: nothing. */
+  /** TC: what of `Machine.tunnel` is this frame's (`TUNNEL`): 0: nothing. */
   tunnel: 0x400e,
   /** TC: 1 once what storages keep for the frame's own socket is this frame's, and not the last one's. */
   storageKept: 0x400f,

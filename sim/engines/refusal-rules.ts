@@ -1,7 +1,8 @@
 /** Why an engine does not take a packet, for what more than one engine refuses. */
 import { XDP_LINEAR_LIMIT } from '../ebpf/memory.ts';
+import { isTunnelOverIpv6, MOST_OPTIONS } from '../ebpf/tunnel-info.ts';
 import { isTag } from '../packet/numbers.ts';
-import type { PacketBatch, SkbInput } from '../packet/packet-batch.ts';
+import type { PacketBatch, SkbInput, SkbTunnel } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import type { RefusalReason } from './engine.ts';
 
@@ -69,7 +70,7 @@ const NO_QUEUE_MAPPING = 0xffff;
 
 /** What no device and no program gives a frame. */
 function badMetadata(skb: SkbInput): RefusalReason | undefined {
-  const { vlan, queueMapping = 0, tcIndex = 0, tcClassid = 0 } = skb;
+  const { vlan, queueMapping = 0, tcIndex = 0, tcClassid = 0, tunnel } = skb;
   if (queueMapping >= NO_QUEUE_MAPPING)
     return { rule: `queue_mapping is below ${NO_QUEUE_MAPPING}`, detail: `this frame has ${queueMapping}` };
   for (const [name, value] of [
@@ -83,6 +84,26 @@ function badMetadata(skb: SkbInput): RefusalReason | undefined {
     return {
       rule: 'a tag beside a frame is of type 0x8100 or 0x88a8',
       detail: `this one is of type 0x${vlan.proto.toString(16)}`,
+    };
+  return tunnel === undefined ? undefined : badTunnel(tunnel);
+}
+
+/** What no tunnel device finds out about a frame. */
+function badTunnel(tunnel: SkbTunnel): RefusalReason | undefined {
+  const { remote, local, label = 0, options = '' } = tunnel;
+  const [from, to] = [remote, local].map((text) => text?.includes(':'));
+  if (from !== undefined && to !== undefined && from !== to)
+    return {
+      rule: 'both ends of a tunnel have addresses of one family',
+      detail: `this one goes from ${remote} to ${local}`,
+    };
+  if (label !== 0 && !isTunnelOverIpv6(tunnel))
+    return { rule: 'only tunnels over IPv6 have a flow label', detail: `this one has ${label}` };
+  const bytes = options.length / 2;
+  if (bytes % 4 !== 0 || bytes > MOST_OPTIONS)
+    return {
+      rule: `options of a tunnel have a multiple of 4 bytes, and at most ${MOST_OPTIONS}`,
+      detail: `this one has ${bytes}`,
     };
   return undefined;
 }

@@ -121,6 +121,25 @@ describe('fields of __sk_buff (convert___skb_to_skb)', () => {
     ['the last index', TC, { tcIndex: 65_535 }, undefined],
     ['one more', TC, { tcIndex: 65_536 }, 'tc_index has 16 bits, this frame has 65536'],
     ['one more class', TC, { tcClassid: 65_536 }, 'tc_classid has 16 bits, this frame has 65536'],
+    ['a tunnel', TC, { tunnel: { remote: '::1', local: '::2', label: 7, options: '00000000' } }, undefined],
+    [
+      'a tunnel between families',
+      TC,
+      { tunnel: { remote: '::1', local: '10.0.0.1' } },
+      'both ends of a tunnel have addresses of one family, this one goes from ::1 to 10.0.0.1',
+    ],
+    [
+      'a flow label without IPv6',
+      TC,
+      { tunnel: { remote: '10.0.0.1', label: 7 } },
+      'only tunnels over IPv6 have a flow label, this one has 7',
+    ],
+    [
+      'half an option',
+      TC,
+      { tunnel: { options: '0000' } },
+      'options of a tunnel have a multiple of 4 bytes, and at most 252, this one has 2',
+    ],
     ['no linear byte behind the Ethernet header', TC, { linear: 14 }, undefined],
     [
       'a header in two pieces',

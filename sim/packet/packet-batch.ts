@@ -20,6 +20,30 @@ export function protoOf({ proto = ETHERTYPE.VLAN }: SkbVlan): number {
   return proto;
 }
 
+/**
+ * What a tunnel device (VXLAN, GENEVE, GRE … with `external`) has taken off a frame: `skb_tunnel_info`, as
+ * `bpf_skb_get_tunnel_key` and `bpf_skb_get_tunnel_opt` show it. Absent numbers are 0.
+ */
+export interface SkbTunnel {
+  /** The VNI, or the key: 32 bits. */
+  readonly id?: number;
+  /** The address that the outer frame came from, IPv4 or IPv6; default: none, of the family of `local`, or of IPv4. */
+  readonly remote?: string;
+  /** The address that it came to. */
+  readonly local?: string;
+  readonly tos?: number;
+  readonly ttl?: number;
+  /** The flow label, 20 bits; of IPv6 alone. */
+  readonly label?: number;
+  /**
+   * `TUNNEL_*` (linux/if_tunnel.h), as BPF_F_TUNINFO_FLAGS shows them. Default: those that `bpf_skb_set_tunnel_key` leaves, which is
+   * what a test run can give a frame.
+   */
+  readonly flags?: number;
+  /** Bytes in hexadecimal, a multiple of 4 and at most 252; absent: there are none, and the flags do not speak of any. */
+  readonly options?: string;
+}
+
 /** Fields of `__sk_buff` that a TC frame comes with; absent ones are 0. */
 export interface SkbInput {
   readonly mark?: number;
@@ -46,6 +70,8 @@ export interface SkbInput {
   readonly tcClassid?: number;
   /** The device's hash over the flow; 0: it gave none. */
   readonly hash?: number;
+  /** What the tunnel that it came out of is known to have been; absent: it came out of none. */
+  readonly tunnel?: SkbTunnel;
   /**
    * Bytes of the frame between `data` and `data_end`: at least its Ethernet header. The rest lies in pages of its own, as the
    * payload of TCP from a local socket does, where only helpers get at it. Default: the whole frame.

@@ -226,6 +226,14 @@ describe('explain', () => {
     );
   });
 
+  it('says what the tunnel was that the frame came out of', async () => {
+    const skb = { tunnel: { id: 5, remote: '10.0.0.1', flags: 4 } };
+    const divergence = await found([{ packet: echo, skb }], answer(echo), answer(bytes(echo, [1])));
+    expect(explain(FAKE_PROGRAM, divergence).join('\n')).toContain(
+      'With the packet: out of a tunnel (id 5, remote 10.0.0.1, flags 0x0004)',
+    );
+  });
+
   it('never fails, whatever the packets are', async () => {
     for (let size = 0; size < 60; size++) {
       const packet = echo.slice(0, size);

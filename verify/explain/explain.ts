@@ -3,7 +3,7 @@ import type { OutcomeNote } from '../../sim/engines/outcome-batch.ts';
 import { isKernel } from '../../sim/engines/register.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
 import { type ByteRange, hexdump } from '../../sim/packet/hexdump.ts';
-import { protoOf, type SkbInput, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { protoOf, type SkbInput, type SkbTunnel, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { leaves } from '../../sim/runtime/delivery.ts';
@@ -104,9 +104,10 @@ function sequence(program: Program, { case: shown, finding }: Divergence, paint:
 }
 
 /** Fields of `__sk_buff`, by the kernel's names, and the tag that lies beside the frame. */
-function skbTexts({ vlan, linear, ...numbers }: SkbInput): string[] {
+function skbTexts({ vlan, linear, tunnel, ...numbers }: SkbInput): string[] {
   const kernelName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const texts = Object.entries(numbers).map(([name, value]) => `${kernelName(name)} ${value}`);
+  if (tunnel !== undefined) texts.push(tunnelText(tunnel));
   if (linear !== undefined) texts.push(`only its first ${linear} bytes between data and data_end`);
   if (vlan === undefined) return texts;
   const type = `0x${protoOf(vlan).toString(16)}`;
@@ -114,6 +115,13 @@ function skbTexts({ vlan, linear, ...numbers }: SkbInput): string[] {
     ...texts,
     `a VLAN tag beside its bytes (type ${type}, tci 0x${vlan.tci.toString(16).padStart(4, '0')})`,
   ];
+}
+
+/** What the tunnel was that the frame came out of. */
+function tunnelText({ flags, ...tunnel }: SkbTunnel): string {
+  const fields = Object.entries(tunnel).map(([name, value]) => `${name} ${value}`);
+  if (flags !== undefined) fields.push(`flags 0x${flags.toString(16).padStart(4, '0')}`);
+  return `out of a tunnel${fields.length === 0 ? '' : ` (${fields.join(', ')})`}`;
 }
 
 /** What a packet meets and what comes with it, where that is not as always: `World: …`, `With the packet: …`. */

@@ -277,6 +277,23 @@ describe('a sequence gets', () => {
     expect(skbOf('vlanPresent', 0n)).toBeUndefined();
   });
 
+  it('bytes of the tunnel that a frame came out of, where it came out of one', () => {
+    const skb = { tunnel: { id: 5, remote: '10.0.0.1', ttl: 9, options: '01020304' } };
+    const tunnelOf = (part: 'key' | 'options', offset: number, value: bigint, from: object = skb): unknown =>
+      changed(two({ skb: from }), [{ kind: 'tunnel', packet: 0, part, offset }, value])?.stimuli[0]?.skb
+        ?.tunnel;
+    expect(tunnelOf('key', 1, 2n)).toEqual({ ...skb.tunnel, id: 0x205 });
+    expect(tunnelOf('key', 4, 7n)).toEqual({ ...skb.tunnel, remote: '10.0.0.7' });
+    expect(tunnelOf('key', 28, 7n)).toEqual({ ...skb.tunnel, local: '0.0.0.7' });
+    expect(tunnelOf('key', 23, 4n)).toEqual({ ...skb.tunnel, flags: 0xf804 });
+    expect(tunnelOf('options', 3, 9n)).toEqual({ ...skb.tunnel, options: '01020309' });
+    expect(tunnelOf('options', 4, 9n)).toBeUndefined();
+    expect(tunnelOf('key', 1, 2n, {})).toBeUndefined();
+    const over6 = { tunnel: { remote: '2001:db8::1' } };
+    expect(tunnelOf('key', 25, 1n, over6)).toEqual({ remote: '2001:db8::1', label: 0x100 });
+    expect(tunnelOf('key', 19, 2n, over6)).toEqual({ remote: '2001:db8::2' });
+  });
+
   it('words of the control block beside those that are there', () => {
     const field: InputField = { kind: 'context', packet: 0, name: 'cb2' };
     const result = changed(two({ skb: { cb: [1, 2, 3, 4, 5] } }), [field, 9n])!;

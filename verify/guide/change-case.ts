@@ -13,6 +13,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { Background } from './background.ts';
 import { type ValueNow, withMovedEntries } from './moved-entries.ts';
 import type { Sequence } from './traced-runs.ts';
+import { withTunnelByte } from './tunnel-edits.ts';
 import { answerCall } from './world-answers.ts';
 import { resized, withMapByte, withMetadata } from './world-edits.ts';
 
@@ -101,6 +102,12 @@ export function changeSequence(
           if (known === undefined) return undefined;
           world = known;
         }
+        break;
+      }
+      case 'tunnel': {
+        const changed = withTunnelByte(stimuli[field.packet]!, field, Number(value));
+        if (changed === undefined) return undefined;
+        stimuli[field.packet] = changed;
         break;
       }
       case 'map': {

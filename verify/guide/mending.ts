@@ -46,6 +46,8 @@ function nameOf(field: InputField): string {
       return `packet ${field.packet} ${field.offset}`;
     case 'context':
       return `context ${field.packet} ${field.name}`;
+    case 'tunnel':
+      return `tunnel ${field.packet} ${field.part} ${field.offset}`;
     case 'map':
       return `map ${field.map} ${field.key.join()} ${field.offset}`;
     case 'stack':

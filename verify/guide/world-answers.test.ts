@@ -7,13 +7,13 @@ import type { InputField } from '../../sim/ebpf/dataflow/inputs.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { addressFromText, addressToText } from '../../sim/packet/addresses.ts';
-import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { SkbTunnel, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { AF_INET, AF_INET6, type FibLookup } from '../../sim/runtime/fib.ts';
 import { createFib } from '../../sim/runtime/fib-lookup.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { MapEntry, World } from '../../sim/runtime/world.ts';
 import { data } from '../test-support/packets.ts';
-import { answerCall, withConnected, withFilled } from './world-answers.ts';
+import { answerCall, answersOf, withConnected, withFilled } from './world-answers.ts';
 
 const NOTHING = new Uint8Array(0);
 const KEY = Uint8Array.of(7, 0, 0, 0);
@@ -53,6 +53,52 @@ describe('how long a frame has to be', () => {
     );
     expect(answerCall({}, packets(20, 20), { ...loads, needs: 1514 }, 0n, noMaps)).toBeDefined();
     expect(answerCall({}, packets(20, 20), { ...loads, needs: 1515 }, 0n, noMaps)).toBeUndefined();
+  });
+});
+
+describe('the tunnel that a frame came out of', () => {
+  const key = (flags: number, size = 44): FlowCall =>
+    call({ map: -1, packet: 1, helper: 'bpf_skb_get_tunnel_key', flags, size });
+  const options = (size: number): FlowCall =>
+    call({ map: -1, packet: 1, helper: 'bpf_skb_get_tunnel_opt', flags: 0, size });
+  const tunnelFor = (asked: FlowCall, value: number, tunnel?: SkbTunnel): unknown => {
+    const before = packets(20, 20);
+    if (tunnel !== undefined) before[1] = { ...before[1]!, skb: { mark: 1, tunnel } };
+    const answer = answerCall({}, before, asked, BigInt(value), noMaps);
+    if (answer === undefined) return 'none';
+    expect(answer.stimuli![0]).toBe(before[0]);
+    return answer.stimuli![1]!.skb;
+  };
+
+  it('is there for who asks for its key, of the family asked for, or not', () => {
+    expect(answersOf(key(0))).toEqual([0n, -22n, -71n]);
+    expect(tunnelFor(key(0), 0)).toEqual({ tunnel: { remote: '192.0.2.1' } });
+    expect(tunnelFor(key(1), 0)).toEqual({ tunnel: { remote: '2001:db8::1' } });
+    expect(tunnelFor(key(1), -71)).toEqual({ tunnel: { remote: '192.0.2.1' } });
+    const over6 = { id: 7, remote: '::1', label: 5 };
+    expect(tunnelFor(key(0), 0, over6)).toEqual({ mark: 1, tunnel: { id: 7, remote: '192.0.2.1' } });
+    expect(tunnelFor(key(0), -22, over6)).toEqual({ mark: 1 });
+    expect(tunnelFor(key(1), 0, over6)).toBe('none');
+    expect(tunnelFor(key(0), -22)).toBe('none');
+    expect(tunnelFor(key(0), -1)).toBe('none');
+    // A size in which no key is shown.
+    expect(tunnelFor(key(0, 12), 0)).toBe('none');
+    expect(tunnelFor(key(1, 8), 0)).toBe('none');
+  });
+
+  it('has as many options as are to be answered', () => {
+    expect(answersOf(options(16))).toEqual([4n, 8n, 0n, 16n, -2n, -12n]);
+    expect(answersOf(options(6))).toEqual([4n, 0n, -2n, -12n]);
+    expect(tunnelFor(options(16), 8)).toEqual({ tunnel: { remote: '192.0.2.1', options: '0'.repeat(16) } });
+    const known = { id: 7, flags: 0xf805, options: '01020304' };
+    expect(tunnelFor(options(16), 8, known)).toMatchObject({
+      tunnel: { id: 7, options: '0102030400000000' },
+    });
+    expect(tunnelFor(options(16), -2, known)).toEqual({ mark: 1, tunnel: { id: 7, flags: 0x2005 } });
+    expect(tunnelFor(options(16), -12)).toMatchObject({ tunnel: { options: '0'.repeat(40) } });
+    expect(tunnelFor(options(253), -12)).toBe('none');
+    expect(tunnelFor(options(16), 5)).toBe('none');
+    expect(tunnelFor(options(16), 20)).toBe('none');
   });
 });
 

@@ -30,6 +30,7 @@ import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
+import { asksTunnel, tunnelAnswers, withTunnelAnswer } from './tunnel-edits.ts';
 import {
   isSameKey,
   resized,
@@ -71,6 +72,7 @@ export function answerCall(
   if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
   const draft: Draft = { world, stimuli: stimuli.slice(), machine, choosable };
   if (call.helper === 'bpf_fib_lookup') return ofRoute(draft, call, Number(BigInt.asIntN(32, value)));
+  if (asksTunnel(call)) return ofTunnel(world, stimuli, call, Number(BigInt.asIntN(32, value)));
   if (isSocketLookup(call.helper)) return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
   const finds = isTaking(call) ? value === 0n : value !== 0n;
@@ -99,6 +101,7 @@ export function answersOf(call: FlowCall): readonly bigint[] | undefined {
   const { helper, needs } = call;
   if (needs > 0) return LENGTH_ANSWERS;
   if (isTaking(call)) return TAKING_ANSWERS;
+  if (asksTunnel(call)) return tunnelAnswers(call);
   return helper === 'bpf_fib_lookup' ? ROUTE_ANSWERS : undefined;
 }
 
@@ -220,6 +223,21 @@ function ofLength(
   const packet = resized(stimuli[call.packet]!.packet, succeeds ? call.needs : call.needs - 1);
   if (packet === undefined) return undefined;
   changed[call.packet] = { ...stimuli[call.packet]!, packet };
+  return { world, stimuli: changed };
+}
+
+/** The frame out of another tunnel, or out of none. */
+function ofTunnel(
+  world: World,
+  stimuli: readonly Stimulus[],
+  call: FlowCall,
+  value: number,
+): Answer | undefined {
+  const { packet } = call;
+  const answering = withTunnelAnswer(stimuli[packet]!, call, value);
+  if (answering === undefined) return undefined;
+  const changed = stimuli.slice();
+  changed[packet] = answering;
   return { world, stimuli: changed };
 }
 

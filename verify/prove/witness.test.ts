@@ -8,6 +8,7 @@ import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
+import type { SkbTunnel } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
 import { isWitness, onlyInMachine, usualValues, type Witness, witnessFor, witnessOf } from './witness.ts';
@@ -191,7 +192,8 @@ describe('what the machine alone can give a frame', () => {
   });
 
   it('is the reason why no other engine runs it', () => {
-    const none = { context: [], rings: [], socket: [] } as unknown as Witness;
+    const stimulus = { packet: Uint8Array.of(0) };
+    const none = { context: [], rings: [], socket: [], stimulus } as unknown as Witness;
     const frame = 'no test run can make such a frame';
     expect(onlyInMachine(none)).toBeUndefined();
     expect(onlyInMachine({ ...none, context: [[20, 1]] })).toBe(frame);
@@ -200,6 +202,60 @@ describe('what the machine alone can give a frame', () => {
       'only programs fill ring buffers',
     );
     expect(onlyInMachine({ ...none, rings: [{ map: 0, unread: 8 }], context: [[20, 1]] })).toBe(frame);
+    const outOf = (tunnel: SkbTunnel): Witness => ({ ...none, stimulus: { ...stimulus, skb: { tunnel } } });
+    expect(onlyInMachine(outOf({ id: 5, options: '00000000' }))).toBeUndefined();
+    expect(onlyInMachine(outOf({ flags: 0x0004 }))).toBe(frame);
+  });
+});
+
+describe('the tunnel that a frame came out of', () => {
+  const present = unknown('skb.tunnel_present', 1);
+  const flags = unknown('skb.tunnel_flags', 16);
+  const words = unknown('skb.tunnel_option_words', 6);
+  const id = unknown('skb.tunnel_id', 32);
+  const tunnelOf = (state: PathState, values: Values): unknown =>
+    made(state, [[id, 9], ...values], TC).stimulus.skb?.tunnel;
+
+  it('is there where the path wants one, of the family that it wants', () => {
+    expect(tunnelOf(path(), [])).toBeUndefined();
+    expect(tunnelOf(path(), [[present, 1]])).toEqual({ id: 9 });
+    expect(
+      tunnelOf(path(), [
+        [present, 1],
+        [unknown('skb.tunnel_remote_ipv4', 32), 0x0a000001],
+        [unknown('skb.tunnel_label', 20), 7],
+      ]),
+    ).toEqual({ id: 9, remote: '10.0.0.1' });
+    expect(
+      tunnelOf(path(), [
+        [present, 1],
+        [unknown('skb.tunnel_ipv6', 1), 1],
+        [unknown('skb.tunnel_local_ipv6.12', 32), 0x05000000],
+        [unknown('skb.tunnel_label', 20), 7],
+      ]),
+    ).toEqual({ id: 9, remote: '::', local: '::5', label: 7 });
+  });
+
+  it('has flags and options where the path asks for them', () => {
+    const asking = path((one) => uses(one, flags), TC);
+    const outOf = (value: number): unknown =>
+      tunnelOf(asking, [
+        [present, 1],
+        [flags, value],
+        [words, 1],
+        [unknown('skb.tunnel_options.0'), 0xab],
+      ]);
+    expect(outOf(0x2005)).toEqual({ id: 9 });
+    expect(outOf(0xf805)).toEqual({ id: 9, options: 'ab000000' });
+    expect(outOf(0x0804)).toEqual({ id: 9, flags: 0x0804, options: 'ab000000' });
+    expect(outOf(0x0004)).toEqual({ id: 9, flags: 0x0004 });
+  });
+
+  it('is such that a program can set it, where the path leaves that open', () => {
+    const state = path((one) => uses(one, flags, words), TC);
+    const usual = usualValues(TC, state, assigned([[present, 1]]))!;
+    expect(usual.get(flags)).toBe(0x2005n);
+    expect(usual.get(words)).toBe(1n);
   });
 });
 

@@ -3,6 +3,7 @@
  */
 
 import { NEVER_GIVEN, SK_BUFF, SK_BUFF_LAYOUT } from '../../sim/ebpf/context/sk-buff.ts';
+import { isSettableTunnel } from '../../sim/ebpf/helpers/tunnel-helpers.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { holdsMaps, innerName } from '../../sim/ebpf/symbolic/inner-maps.ts';
 import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
@@ -11,8 +12,11 @@ import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import { unreadBefore } from '../../sim/ebpf/symbolic/ring-helpers.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import { unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { GIVEN_TUNNEL } from '../../sim/ebpf/symbolic/tunnel-helpers.ts';
+import { OPTIONS_PRESENT, tunnelOfKey, USUAL_FLAGS } from '../../sim/ebpf/tunnel-info.ts';
+import { toHex } from '../../sim/packet/bytes.ts';
 import { ETHERTYPE, isTag } from '../../sim/packet/numbers.ts';
-import type { SkbInput, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { SkbInput, SkbTunnel, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { flowHash, nextRandomState, randomOf, randomSeedFor } from '../../sim/runtime/chance.ts';
 import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
@@ -35,8 +39,10 @@ export interface Witness {
 }
 
 /** Why no other engine than the machine can run a witness; undefined: all can. */
-export function onlyInMachine({ context, rings, socket }: Witness): string | undefined {
-  if (context.length > 0 || socket.length > 0) return 'no test run can make such a frame';
+export function onlyInMachine({ context, rings, socket, stimulus }: Witness): string | undefined {
+  const { tunnel } = stimulus.skb ?? {};
+  const isFromDevice = tunnel !== undefined && !isSettableTunnel(tunnel);
+  if (context.length > 0 || socket.length > 0 || isFromDevice) return 'no test run can make such a frame';
   return rings.length > 0 ? 'only programs fill ring buffers' : undefined;
 }
 
@@ -314,16 +320,41 @@ function skbOf(
     hash: word('hash'),
   };
   const vlan = vlanOf(inputs, state, evaluator);
+  const tunnel = tunnelOf(state, evaluator);
   const given = Object.entries(skb).filter(([, value]) => Number(value) !== 0);
   const hasCb = cb.some((one) => one !== 0);
-  if (given.length === 0 && !hasCb && extra === 0 && vlan === undefined) return undefined;
+  if (given.length === 0 && !hasCb && extra === 0 && vlan === undefined && tunnel === undefined)
+    return undefined;
   return {
     ...(Object.fromEntries(given) as SkbInput),
     ...(hasCb ? { cb } : {}),
     ...(extra === 0 ? {} : { wireLen: number(inputs.length) + extra }),
     ...(vlan === undefined ? {} : { vlan }),
+    ...(tunnel === undefined ? {} : { tunnel }),
   };
 }
+
+/** The tunnel that the frame came out of; its flags are stated where the path asks for others than a test run has. */
+function tunnelOf(state: PathState, evaluator: Evaluator): SkbTunnel | undefined {
+  const { pool } = state;
+  const number = (term: Term): number => Number(evaluator.value(term));
+  if (!evaluator.isTrue(GIVEN_TUNNEL.present(pool))) return undefined;
+  const ipv6 = evaluator.isTrue(GIVEN_TUNNEL.ipv6(pool));
+  const key = Uint8Array.from(GIVEN_TUNNEL.key(pool, ipv6), number);
+  if (!usedUnknowns(state).has(GIVEN_TUNNEL.flags(pool))) return tunnelOfKey(key, ipv6, {});
+  const flags = number(GIVEN_TUNNEL.flags(pool));
+  const hasOptions = evaluator.isTrue(GIVEN_TUNNEL.hasOptions(pool));
+  const length = 4 * number(GIVEN_TUNNEL.optionWords(pool));
+  const options = toHex(Uint8Array.from({ length }, (_, at) => number(GIVEN_TUNNEL.option(pool, at))));
+  const isUsual = USUAL_TUNNEL_FLAGS.includes(flags);
+  return tunnelOfKey(key, ipv6, {
+    ...(isUsual ? {} : { flags }),
+    ...(hasOptions ? { options } : {}),
+  });
+}
+
+/** What the flags are where nobody says: without options, and with some. */
+const USUAL_TUNNEL_FLAGS: readonly number[] = [USUAL_FLAGS, USUAL_FLAGS | OPTIONS_PRESENT];
 
 /**
  * The tag beside the frame. Where the path does not ask for it, a frame that comes in with a tag in its bytes has another
@@ -420,6 +451,11 @@ function preferred(inputs: Inputs, state: PathState, from: Assignment): Assignme
   for (const unknown of usedUnknowns(state)) {
     if (/^(fixed|given)\./.test(unknown.name)) prefer(pool.equal(unknown, pool.constant(unknown.width, 0)));
   }
+  const used = usedUnknowns(state);
+  const flags = GIVEN_TUNNEL.flags(pool);
+  if (used.has(flags)) USUAL_TUNNEL_FLAGS.some((one) => prefer(pool.equal(flags, pool.constant(16, one))));
+  const words = GIVEN_TUNNEL.optionWords(pool);
+  if (used.has(words)) [1, 2, 3, 4].some((one) => prefer(pool.equal(words, pool.constant(words.width, one))));
   const clocks = state.answers.filter((one) => CLOCKS.has(one.helper));
   for (const one of clocks.slice(1)) prefer(pool.equal(one.result!, clocks[0]!.result!));
   for (const answer of state.answers) {

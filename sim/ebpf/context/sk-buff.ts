@@ -264,6 +264,11 @@ export function writeLinear(view: DataView, image: number, { linear = 0 }: SkbIn
   view.setUint32(image + SK_BUFF.dataEnd, linear, true);
 }
 
+/** Writes what stands for the tunnel that the frame came out of (`MACHINE_WORD.tunnel`) where an image has its `data`. */
+export function writeTunnel(view: DataView, image: number, known: number): void {
+  view.setUint32(image + SK_BUFF.data, known, true);
+}
+
 /** Fills in the fields of a fresh buffer that holds the `length` bytes at `data`; packet pointers excepted. */
 export function writeSkBuff(
   memory: LinearMemory,

@@ -176,3 +176,53 @@ it.each<[what: string, hook: Hook, text: string, lines: readonly string[]]>([
 ])('%s', (_what, hook, text, lines) => {
   expect(traced(hook, text)).toEqual(lines);
 });
+
+it('of the tunnel that a frame came out of, every byte of a field is an input, and nothing of a key that the program has stated', () => {
+  const key = `r6 = r1
+    r2 = r10
+    r2 += -48
+    r3 = 44
+    r4 = 0
+    call bpf_skb_get_tunnel_key
+    r1 = *(u32 *)(r10 - 48)
+    if r1 == 5 goto end
+    r1 = *(u16 *)(r10 - 26)
+    if r1 == 5 goto end
+    r1 = r6
+    r2 = r10
+    r2 += -8
+    r3 = 8
+    call bpf_skb_get_tunnel_opt
+    r1 = *(u8 *)(r10 - 5)
+    if r1 == 5 goto end
+    r1 = *(u8 *)(r10 - 4)
+    if r1 == 5 goto end`;
+  const own = `r6 = r1
+    *(u64 *)(r10 - 8) = 7
+    r2 = r10
+    r2 += -8
+    r3 = 8
+    r4 = 0
+    call bpf_skb_set_tunnel_key
+    r1 = r6`;
+  const tracedWith = (text: string): readonly [calls: string[], fields: string[]] => {
+    const machine = new Machine(testObject({ main: `${text}\nend:\nr0 = 0\nexit` }), {});
+    const interpreter = new Interpreter(machine);
+    const tracer = new FlowTracer(new FlowMemory(machine), () => {});
+    interpreter.tracer = tracer;
+    const packet = frameOf(0x0800);
+    const tunnel = { id: 9, remote: '10.0.0.1', options: '01020304' };
+    machine.begin('tc-ingress', packet, 0, packet.length, 0, 1, 0, { tunnel });
+    tracer.enterPacket(0);
+    interpreter.run(0);
+    const calls = tracer.calls.map(({ helper, flags, size, found }) => `${helper} ${flags} ${size} ${found}`);
+    const named = (field: InputField): string =>
+      field.kind === 'tunnel' ? `${field.part}${field.offset}` : nameOf(field);
+    return [calls, tracer.branches.map(({ a, b }) => [...fieldsOf(a, fieldsOf(b))].map(named).join(' '))];
+  };
+  expect(tracedWith(key)).toEqual([
+    ['bpf_skb_get_tunnel_key 0 44 true', 'bpf_skb_get_tunnel_opt 0 8 true'],
+    ['key0 key1 key2 key3', 'options3'],
+  ]);
+  expect(tracedWith(`${own}\n${key}`)).toEqual([[], []]);
+});

@@ -3,15 +3,17 @@ import { indexKey } from '../../runtime/map-snapshot.ts';
 import { ARGUMENT_TYPES } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
+import { TUNNEL_KEY_FLAG } from '../helpers/tunnel-helpers.ts';
 import type { Instructions } from '../instruction.ts';
 import type { State } from '../interpreter/state.ts';
 import type { Machine } from '../machine.ts';
 import { BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
+import { TUNNEL, TUNNEL_KEY, tunnelKnown } from '../tunnel-info.ts';
 import { addsToOld, dependsOnCpu } from './added-values.ts';
 import { binary, checksum, input, type Operand } from './expression.ts';
 import type { FlowMemory } from './flow-memory.ts';
 import { effectValue, type FlowCall, type FlowEffect } from './flow-trace.ts';
-import type { CallResult } from './inputs.ts';
+import type { CallResult, TunnelByte } from './inputs.ts';
 
 /** What is left to be done when the call has come back. */
 export interface Resume {
@@ -65,7 +67,7 @@ function noteCall(
   helper: string,
   found: boolean,
   r0: bigint,
-  more: Partial<Pick<FlowCall, 'map' | 'key' | 'keyParts' | 'parameters' | 'flags' | 'needs'>>,
+  more: Partial<Pick<FlowCall, 'map' | 'key' | 'keyParts' | 'parameters' | 'flags' | 'size' | 'needs'>>,
 ): CallResult {
   const { calls } = view.tracer;
   const { packet, program, slot } = view;
@@ -367,6 +369,44 @@ function resultOf(after: State, view: CallView, { name, effects }: Helper): Oper
   return undefined;
 }
 
+/** Bytes of a key that frames come with, one by one: all but those between the fields, and the upper ones of a flow label. */
+function isKeyField(offset: number, ipv6: boolean, flags: number): boolean {
+  const { remote, tos, local, label } = TUNNEL_KEY;
+  const address = ipv6 ? 16 : 4;
+  if (offset >= TUNNEL_KEY.flags && offset < label) return (flags & TUNNEL_KEY_FLAG.showFlags) !== 0;
+  if (offset >= label && offset < local) return ipv6 && offset < label + 3;
+  if (offset >= local) return offset < local + address;
+  return offset < remote + address || offset >= tos;
+}
+
+/** `bpf_skb_get_tunnel_key` and `_opt`: what the frame came with, unless the program has stated a key of its own since. */
+function askTunnel(part: TunnelByte['part']): Follower {
+  return (state, view, helper) => {
+    const { machine, lo } = state;
+    const isOwn = tunnelKnown(machine) !== TUNNEL.nothing && !machine.tunnel.received;
+    const finish = followOther(state, view, helper);
+    if (isOwn) return finish;
+    const [to, size, flags] = [lo[2]!, lo[3]!, part === 'key' ? lo[4]! : 0];
+    return (after, hasLeft) => {
+      finish(after, hasLeft);
+      const length = Number(BigInt.asIntN(32, r0(after)));
+      const found = length >= 0;
+      const { u8 } = machine.memory;
+      const { packet } = view;
+      const parts = Array.from({ length: size }, (_, offset): Operand => {
+        const byte = BigInt(u8[to + offset]!);
+        const isField = part === 'key' ? isKeyField(offset, machine.tunnel.ipv6, flags) : offset < length;
+        if (!found || !isField) return byte;
+        const make = (): TunnelByte => ({ kind: 'tunnel', packet, part, offset });
+        return input(view.memory.field(`tunnel ${packet} ${part} ${offset}`, make), byte);
+      });
+      view.memory.storeParts(to, parts);
+      const result = r0(after);
+      return input(noteCall(view, helper.name, found, result, { flags, size }), result);
+    };
+  };
+}
+
 const SOCKET_TUPLE: Follower = asking((state) => Math.min(36, Math.max(0, state.lo[3]!)));
 
 const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
@@ -390,4 +430,6 @@ const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
   ['bpf_skb_store_bytes', followStoreBytes],
   ['bpf_xdp_store_bytes', followStoreBytes],
   ['bpf_csum_diff', followChecksum],
+  ['bpf_skb_get_tunnel_key', askTunnel('key')],
+  ['bpf_skb_get_tunnel_opt', askTunnel('options')],
 ]);

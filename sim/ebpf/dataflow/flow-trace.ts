@@ -53,8 +53,10 @@ export interface FlowCall extends Place {
   readonly found: boolean;
   /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket. */
   readonly parameters: Uint8Array;
-  /** BPF_FIB_LOOKUP_*, of a lookup in the routing table. */
+  /** BPF_FIB_LOOKUP_*, of a lookup in the routing table; BPF_F_TUNINFO_*, of a question for the frame's tunnel. */
   readonly flags?: number;
+  /** Of questions for the frame's tunnel: how many bytes of an answer are taken. */
+  readonly size?: number;
   /** Of lookups in the frame's bytes: how long the frame has to be. */
   readonly needs: number;
 }

@@ -43,6 +43,15 @@ export interface PacketContext {
     | `cb${0 | 1 | 2 | 3 | 4}`;
 }
 
+/** One byte of what is known of the tunnel that a packet came out of. */
+export interface TunnelByte {
+  readonly kind: 'tunnel';
+  readonly packet: number;
+  /** Of `struct bpf_tunnel_key` as it is shown, or of the options. */
+  readonly part: 'key' | 'options';
+  readonly offset: number;
+}
+
 /** One byte of a map's value as the world states it, or of a global variable. */
 export interface MapByte {
   readonly kind: 'map';
@@ -85,6 +94,7 @@ export type InputField =
   | PacketLength
   | MetadataLength
   | PacketContext
+  | TunnelByte
   | MapByte
   | StackByte
   | CallResult
@@ -98,6 +108,7 @@ export function bitsOf(field: InputField): number {
     case 'map':
     case 'stack':
     case 'metadata':
+    case 'tunnel':
       return 8;
     case 'length':
       return 16;

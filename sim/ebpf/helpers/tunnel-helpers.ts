@@ -1,48 +1,85 @@
 /**
- * What a TC program tells a tunnel device about a frame, and what such a device told it (net/core/filter.c). No frame
- * comes out of a tunnel device here: there is a key only after the program has set one.
+ * What a TC program tells a tunnel device about a frame, and what such a device told it (net/core/filter.c): there is a key
+ * where the frame came with one (`SkbInput.tunnel`), and after the program has set one.
  */
 
+import type { SkbTunnel } from '../../packet/packet-batch.ts';
 import { EINVAL, ENOENT, ENOMEM, EPROTO } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { MACHINE_WORD } from '../memory.ts';
-import { TUNNEL_KEY_SIZE } from '../tunnel-info.ts';
+import {
+  FLOW_LABEL,
+  flagsOfTunnel,
+  isTunnelOverIpv6,
+  OPTIONS_PRESENT,
+  optionsOfTunnel,
+  TUNNEL,
+  TUNNEL_FLAG,
+  TUNNEL_KEY,
+  TUNNEL_KEY_SIZE,
+  tunnelKnown,
+} from '../tunnel-info.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
-/** Offsets in `struct bpf_tunnel_key` (linux/bpf.h). */
-const KEY = {
-  id: 0,
-  remote: 4,
-  tos: 20,
-  ttl: 21,
-  flags: 22,
-  label: 24,
-  local: 28,
-  size: TUNNEL_KEY_SIZE,
-} as const;
 /** Sizes that the structure had before fields joined it: up to `local`, `label`, `flags` and one IPv4 address. */
-const EARLIER_SIZES: readonly number[] = [KEY.local, KEY.label, KEY.flags];
+const EARLIER_SIZES: readonly number[] = [TUNNEL_KEY.local, TUNNEL_KEY.label, TUNNEL_KEY.flags];
 const ADDRESS_ONLY = 8;
 
-const IPV6 = 1 << 0;
-const ZERO_CSUM_TX = 1 << 1;
-const DONT_FRAGMENT = 1 << 2;
-const SEQ_NUMBER = 1 << 3;
-/** Of the two helpers' flags, the same bit. */
-const NO_TUNNEL_KEY = 1 << 4;
-const TUNINFO_FLAGS = 1 << 4;
+/** Flags of the two helpers that go with a key. */
+export const TUNNEL_KEY_FLAG = {
+  ipv6: 1 << 0,
+  zeroChecksum: 1 << 1,
+  dontFragment: 1 << 2,
+  sequence: 1 << 3,
+  /** Of `bpf_skb_set_tunnel_key` and `bpf_skb_get_tunnel_key`, the same bit. */
+  noKey: 1 << 4,
+  showFlags: 1 << 4,
+} as const;
+/** Flags that each of them knows. */
+export const SETTING_FLAGS = 0x1f;
+export const GETTING_FLAGS: number = TUNNEL_KEY_FLAG.ipv6 | TUNNEL_KEY_FLAG.showFlags;
 
-/** `IP_TUNNEL_*_BIT` (include/net/ip_tunnels.h). */
-const TUNNEL = { checksum: 0x01, key: 0x04, sequence: 0x08, dontFragment: 0x0100, noCache: 0x2000 } as const;
-/** Options of GENEVE, VXLAN, ERSPAN or GTP are there: a program does not say which. */
-const OPTIONS_PRESENT = 0xd800;
-const MAX_OPTIONS = 255;
-const FLOW_LABEL = 0xf_ffff;
+/** `IP_TUNNEL_OPTS_MAX`. */
+export const LARGEST_OPTIONS = 255;
 
-/** What is known of this run's frame. */
-const NOTHING = 0;
-const HAS_KEY = 1;
-const HAS_OPTIONS = 2;
+/** May a key be shown in so many bytes? The shortest has room for one IPv4 address. */
+export function isKeySizeShown(size: number, ipv6: boolean): boolean {
+  return size === TUNNEL_KEY_SIZE || EARLIER_SIZES.includes(size) || (size === ADDRESS_ONLY && !ipv6);
+}
+
+/** May a key be stated in so many bytes? */
+export function isKeySizeTaken(size: number): boolean {
+  return isKeySizeShown(size, false);
+}
+
+/** What `bpf_skb_set_tunnel_key` makes of its flags. */
+export function flagsOfKey(flags: number): number {
+  return (
+    TUNNEL_FLAG.noCache |
+    ((flags & TUNNEL_KEY_FLAG.zeroChecksum) === 0 ? TUNNEL_FLAG.checksum : 0) |
+    ((flags & TUNNEL_KEY_FLAG.noKey) === 0 ? TUNNEL_FLAG.key : 0) |
+    ((flags & TUNNEL_KEY_FLAG.dontFragment) === 0 ? 0 : TUNNEL_FLAG.dontFragment) |
+    ((flags & TUNNEL_KEY_FLAG.sequence) === 0 ? 0 : TUNNEL_FLAG.sequence)
+  );
+}
+
+/** What `bpf_skb_set_tunnel_key` is to be passed for these flags of a tunnel; undefined: it can set no such ones. */
+export function settingFlags(tunnel: SkbTunnel): number | undefined {
+  const shown = flagsOfTunnel(tunnel) & ~OPTIONS_PRESENT;
+  const over = isTunnelOverIpv6(tunnel) ? TUNNEL_KEY_FLAG.ipv6 : 0;
+  for (let flags = 0; flags <= SETTING_FLAGS; flags++) {
+    const isOver = (flags & TUNNEL_KEY_FLAG.ipv6) === over;
+    if (isOver && flagsOfKey(flags) === shown) return flags;
+  }
+  return undefined;
+}
+
+/** Can a program leave such a tunnel with a frame? Of options it says only that there are some, of whatever kind. */
+export function isSettableTunnel(tunnel: SkbTunnel): boolean {
+  const options = optionsOfTunnel(tunnel);
+  const isOfAnyKind = (flagsOfTunnel(tunnel) & OPTIONS_PRESENT) === OPTIONS_PRESENT;
+  return settingFlags(tunnel) !== undefined && (options === undefined || (options.length > 0 && isOfAnyKind));
+}
 
 function fail(machine: Machine, to: number, size: number, error: number): number {
   machine.memory.u8.fill(0, to, to + size);
@@ -51,19 +88,18 @@ function fail(machine: Machine, to: number, size: number, error: number): number
 
 function getKey(machine: Machine, to: number, size: number, flags: number): number {
   const { memory, tunnel } = machine;
-  if (memory.i32[MACHINE_WORD.tunnel] === NOTHING) return fail(machine, to, size, EINVAL);
-  if ((flags & ~(IPV6 | TUNINFO_FLAGS)) !== 0 || machine.high(3) !== 0)
-    return fail(machine, to, size, EINVAL);
-  if (tunnel.ipv6 !== ((flags & IPV6) !== 0)) return fail(machine, to, size, EPROTO);
-  const sizeKnown = size === KEY.size || EARLIER_SIZES.includes(size);
-  if (!sizeKnown && (size !== ADDRESS_ONLY || tunnel.ipv6)) return fail(machine, to, size, EINVAL);
+  if (tunnelKnown(machine) === TUNNEL.nothing) return fail(machine, to, size, EINVAL);
+  if ((flags & ~GETTING_FLAGS) !== 0 || machine.high(3) !== 0) return fail(machine, to, size, EINVAL);
+  if (tunnel.ipv6 !== ((flags & TUNNEL_KEY_FLAG.ipv6) !== 0)) return fail(machine, to, size, EPROTO);
+  if (!isKeySizeShown(size, tunnel.ipv6)) return fail(machine, to, size, EINVAL);
   // Received is what was sent the other way.
+  const { local, remote } = TUNNEL_KEY;
   const key = tunnel.key.slice();
-  key.set(tunnel.key.subarray(KEY.local, KEY.local + 16), KEY.remote);
-  key.set(tunnel.key.subarray(KEY.remote, KEY.remote + 16), KEY.local);
-  if ((flags & TUNINFO_FLAGS) !== 0) {
-    key[KEY.flags] = tunnel.flags >> 8;
-    key[KEY.flags + 1] = tunnel.flags;
+  key.set(tunnel.key.subarray(local, local + 16), remote);
+  key.set(tunnel.key.subarray(remote, remote + 16), local);
+  if ((flags & TUNNEL_KEY_FLAG.showFlags) !== 0) {
+    key[TUNNEL_KEY.flags] = tunnel.flags >> 8;
+    key[TUNNEL_KEY.flags + 1] = tunnel.flags;
   }
   memory.u8.set(key.subarray(0, size), to);
   return 0;
@@ -71,35 +107,27 @@ function getKey(machine: Machine, to: number, size: number, flags: number): numb
 
 function setKey(machine: Machine, from: number, size: number, flags: number): number {
   const { memory, tunnel } = machine;
-  if ((flags & ~(IPV6 | ZERO_CSUM_TX | DONT_FRAGMENT | SEQ_NUMBER | NO_TUNNEL_KEY)) !== 0) return -EINVAL;
-  if (machine.high(3) !== 0) return -EINVAL;
-  if (size !== KEY.size && size !== ADDRESS_ONLY && !EARLIER_SIZES.includes(size)) return -EINVAL;
-  const key = new Uint8Array(KEY.size);
+  if ((flags & ~SETTING_FLAGS) !== 0 || machine.high(3) !== 0) return -EINVAL;
+  if (!isKeySizeTaken(size)) return -EINVAL;
+  const key = new Uint8Array(TUNNEL_KEY_SIZE);
   key.set(memory.u8.subarray(from, from + size));
   const view = new DataView(key.buffer);
-  const ipv6 = (flags & IPV6) !== 0;
-  const label = view.getUint32(KEY.label, true);
-  if ((!ipv6 && label !== 0) || view.getUint16(KEY.flags) !== 0) return -EINVAL;
-  view.setUint32(KEY.label, label & FLOW_LABEL, true);
-  if (!ipv6) {
-    key.fill(0, KEY.remote + 4, KEY.remote + 16);
-    key.fill(0, KEY.local + 4, KEY.local + 16);
-  }
+  const ipv6 = (flags & TUNNEL_KEY_FLAG.ipv6) !== 0;
+  const label = view.getUint32(TUNNEL_KEY.label, true);
+  if ((!ipv6 && label !== 0) || view.getUint16(TUNNEL_KEY.flags) !== 0) return -EINVAL;
+  view.setUint32(TUNNEL_KEY.label, label & FLOW_LABEL, true);
+  if (!ipv6) for (const at of [TUNNEL_KEY.remote, TUNNEL_KEY.local]) key.fill(0, at + 4, at + 16);
   tunnel.key.set(key);
   tunnel.ipv6 = ipv6;
-  tunnel.flags =
-    TUNNEL.noCache |
-    ((flags & ZERO_CSUM_TX) === 0 ? TUNNEL.checksum : 0) |
-    ((flags & NO_TUNNEL_KEY) === 0 ? TUNNEL.key : 0) |
-    ((flags & DONT_FRAGMENT) === 0 ? 0 : TUNNEL.dontFragment) |
-    ((flags & SEQ_NUMBER) === 0 ? 0 : TUNNEL.sequence);
-  memory.i32[MACHINE_WORD.tunnel] = HAS_KEY;
+  tunnel.flags = flagsOfKey(flags);
+  tunnel.received = false;
+  memory.i32[MACHINE_WORD.tunnel] = TUNNEL.key;
   return 0;
 }
 
 function getOptions(machine: Machine, to: number, size: number): number {
   const { memory, tunnel } = machine;
-  if (memory.i32[MACHINE_WORD.tunnel] !== HAS_OPTIONS) return fail(machine, to, size, ENOENT);
+  if (tunnelKnown(machine) !== TUNNEL.options) return fail(machine, to, size, ENOENT);
   const { options } = tunnel;
   if (size < options.length) return fail(machine, to, size, ENOMEM);
   memory.u8.fill(0, to, to + size);
@@ -109,11 +137,12 @@ function getOptions(machine: Machine, to: number, size: number): number {
 
 function setOptions(machine: Machine, from: number, size: number): number {
   const { memory, tunnel } = machine;
-  if (memory.i32[MACHINE_WORD.tunnel] === NOTHING || (size & 3) !== 0) return -EINVAL;
-  if (size > MAX_OPTIONS) return -ENOMEM;
+  // Options join a key that a program has stated, none that a device has found.
+  if (tunnelKnown(machine) === TUNNEL.nothing || tunnel.received || (size & 3) !== 0) return -EINVAL;
+  if (size > LARGEST_OPTIONS) return -ENOMEM;
   tunnel.options = memory.u8.slice(from, from + size);
   tunnel.flags |= OPTIONS_PRESENT;
-  memory.i32[MACHINE_WORD.tunnel] = HAS_OPTIONS;
+  memory.i32[MACHINE_WORD.tunnel] = TUNNEL.options;
   return 0;
 }
 
@@ -125,7 +154,7 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'any value',
+    symbolic: 'exact',
     run: (machine, _context, to, size, flags) => getKey(machine, to, size, flags),
   },
   {
@@ -135,7 +164,7 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, leaves: 'tunnel' },
-    symbolic: 'any value',
+    symbolic: 'exact',
     run: (machine, _context, from, size, flags) => setKey(machine, from, size, flags),
   },
   {
@@ -145,7 +174,7 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
-    symbolic: 'any value',
+    symbolic: 'exact',
     run: (machine, _context, to, size) => getOptions(machine, to, size),
   },
   {
@@ -155,7 +184,7 @@ export const TUNNEL_HELPERS: readonly Helper[] = [
     returns: 'int',
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, leaves: 'tunnel' },
-    symbolic: 'any value',
+    symbolic: 'exact',
     run: (machine, _context, from, size) => setOptions(machine, from, size),
   },
 ];

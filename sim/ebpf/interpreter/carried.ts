@@ -4,15 +4,8 @@ import { swapped } from '../../packet/checksum.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import { socketAt } from '../helpers/socket-helpers.ts';
 import type { Machine } from '../machine.ts';
-import { CONTEXT_BASE, MACHINE_WORD } from '../memory.ts';
-
-// Offsets in `struct bpf_tunnel_key`.
-const TUNNEL_ID = 0;
-const TUNNEL_REMOTE = 4;
-const TUNNEL_TOS = 20;
-const TUNNEL_TTL = 21;
-const TUNNEL_LABEL = 24;
-const TUNNEL_LOCAL = 28;
+import { CONTEXT_BASE } from '../memory.ts';
+import { TUNNEL, TUNNEL_KEY, tunnelKnown } from '../tunnel-info.ts';
 
 /** The tag that lies beside the frame. */
 export function vlanText(machine: Machine): string {
@@ -22,19 +15,19 @@ export function vlanText(machine: Machine): string {
 }
 
 /** The key, and the options, of the tunnel that the packet goes into. */
-export function tunnelText({ memory, tunnel }: Machine): string {
-  const known = memory.i32[MACHINE_WORD.tunnel]!;
-  if (known === 0) return 'none';
-  const { key, flags, ipv6, options } = tunnel;
+export function tunnelText(machine: Machine): string {
+  const known = tunnelKnown(machine);
+  if (known === TUNNEL.nothing) return 'none';
+  const { key, flags, ipv6, options } = machine.tunnel;
   const view = new DataView(key.buffer, key.byteOffset);
   const address = (at: number): string =>
     ipv6 ? toHex(key, at, 16) : `0x${view.getUint32(at, true).toString(16)}`;
   const parts = [
-    `id ${view.getUint32(TUNNEL_ID, true)}`,
-    `remote ${address(TUNNEL_REMOTE)}, local ${address(TUNNEL_LOCAL)}`,
-    `tos ${key[TUNNEL_TOS]}, ttl ${key[TUNNEL_TTL]}, label ${view.getUint32(TUNNEL_LABEL, true)}`,
+    `id ${view.getUint32(TUNNEL_KEY.id, true)}`,
+    `remote ${address(TUNNEL_KEY.remote)}, local ${address(TUNNEL_KEY.local)}`,
+    `tos ${key[TUNNEL_KEY.tos]}, ttl ${key[TUNNEL_KEY.ttl]}, label ${view.getUint32(TUNNEL_KEY.label, true)}`,
     `flags 0x${flags.toString(16)}`,
-    ...(known > 1 ? [`options ${toHex(options)}`] : []),
+    ...(known === TUNNEL.options ? [`options ${toHex(options)}`] : []),
   ];
   return `for ${ipv6 ? 'IPv6' : 'IPv4'}, ${parts.join(', ')}`;
 }

@@ -28,6 +28,7 @@ import { STRING_HELPERS } from './string-helpers.ts';
 import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
 import { TRACE_HELPERS } from './trace-helpers.ts';
+import { TUNNEL_HELPERS } from './tunnel-helpers.ts';
 import { VLAN_HELPERS } from './vlan-helpers.ts';
 
 const STATED: Readonly<Record<string, SymbolicHelper>> = {
@@ -43,6 +44,7 @@ const STATED: Readonly<Record<string, SymbolicHelper>> = {
   ...SOCKET_HELPERS,
   ...STRING_HELPERS,
   ...TRACE_HELPERS,
+  ...TUNNEL_HELPERS,
   ...VLAN_HELPERS,
 };
 

@@ -14,6 +14,7 @@ import { PathMemory } from './path-memory.ts';
 import type { Value } from './path-value.ts';
 import { type Assignment, isConst, type Term } from './term.ts';
 import type { TermPool } from './term-pool.ts';
+import type { StatedTunnel } from './tunnel-helpers.ts';
 
 /** The path has to know whether a condition holds. */
 export class Split extends Error {
@@ -227,6 +228,8 @@ export class PathState {
   front: BufferFront = NEW_FRONT;
   /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
   encapsulated = false;
+  /** TC: the tunnel key that the program has stated; undefined: there is what the frame came with. */
+  tunnel: StatedTunnel | undefined;
   /** TC: what `bpf_get_hash_recalc` finds: whatever the frame came with, the context's field, or nothing. */
   hash: 'as it came' | 'looked at' | 'known' | 'forgotten' = 'as it came';
   /** Notes: what the proof takes for granted because of this path. */
@@ -300,6 +303,7 @@ export class PathState {
     this.macLength = from.macLength;
     this.front = from.front;
     this.encapsulated = from.encapsulated;
+    this.tunnel = from.tunnel;
     this.hash = from.hash;
     this.assumptions = from.assumptions;
     this.readsUnwritten = from.readsUnwritten;

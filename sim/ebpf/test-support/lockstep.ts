@@ -3,6 +3,7 @@
  * the packet's bytes are, and by what helpers answer in the machine. After each instruction all numbers in registers are
  * what the machine has there, and lie within what terms and path know of them; and so are frame and maps at the end.
  */
+import type { SkbInput } from '../../packet/packet-batch.ts';
 import type { Hook } from '../../runtime/actions.ts';
 import { helperAt } from '../helpers/helper-at.ts';
 import { CALL } from '../instruction.ts';
@@ -37,6 +38,8 @@ export interface LockstepRun {
   readonly packet: Uint8Array;
   /** Instructions that are compared at the most. */
   readonly mostSteps: number;
+  /** What the frame comes with besides its bytes: what of it unknowns stand for, `held` says. */
+  readonly skb?: SkbInput;
   /** What else unknowns are, by width and name: what maps held before the packet came. */
   readonly held?: readonly (readonly [width: number, name: string, value: number])[];
 }
@@ -53,10 +56,11 @@ export function lockstep({
   hook,
   packet,
   mostSteps,
+  skb,
   held = [],
 }: LockstepRun): LockstepResult {
   const interpreter = new Interpreter(machine);
-  machine.begin(hook, packet, 0, packet.length, 0, 1, 0);
+  machine.begin(hook, packet, 0, packet.length, 0, 1, 0, skb);
   const pool = new TermPool();
   const inputs = new Inputs(pool, machine, hook, machine.object.programs[program]!, {
     shortest: 0,

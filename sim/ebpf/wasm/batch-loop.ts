@@ -350,6 +350,7 @@ class BatchCompiler {
     if (hook === 'tc-ingress') store(SK_BUFF.ingressIfindex, () => code.get(ifindex));
     store(SK_BUFF.sk, () => code.i32(SOCKET_BASE));
     code.storeWord(MACHINE_WORD.hashKnown * 4, () => code.i32(0));
+    code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
     this.#skbInput(linear);
     store(SK_BUFF.data, () => code.get(data));
     store(SK_BUFF.dataMeta, meta);
@@ -369,7 +370,6 @@ class BatchCompiler {
     code.storeWord(MACHINE_WORD.transportHeader * 4, () => code.i32(NEW_FRONT.transport));
     code.storeWord(MACHINE_WORD.largerBuffer * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
-    code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
   }
 
@@ -399,6 +399,7 @@ class BatchCompiler {
         .i32(0)
         .op(WASM.i32_ne),
     );
+    code.storeWord(MACHINE_WORD.tunnel * 4, () => code.get(image).memory(WASM.i32_load, SK_BUFF.data));
     code.get(image).memory(WASM.i32_load, SK_BUFF.dataEnd).if();
     code.get(image).memory(WASM.i32_load, SK_BUFF.dataEnd).set(linear);
     code.end();

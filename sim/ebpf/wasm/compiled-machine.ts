@@ -1,10 +1,10 @@
 /** A machine whose programs run as WebAssembly: packets in, outcomes out, whole batches at a time. */
-import type { PacketBatch } from '../../packet/packet-batch.ts';
+import type { PacketBatch, SkbTunnel } from '../../packet/packet-batch.ts';
 import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
-import { SK_BUFF_SIZE, writeLinear, writeSkbInput } from '../context/sk-buff.ts';
+import { SK_BUFF_SIZE, writeLinear, writeSkbInput, writeTunnel } from '../context/sk-buff.ts';
 import { isKernelForm, isSocketFormReadable, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -21,6 +21,7 @@ import {
   STACK_SIZE,
   XDP_DATA,
 } from '../memory.ts';
+import { TUNNEL } from '../tunnel-info.ts';
 import { LARGEST_OUTCOME } from './batch-loop.ts';
 import {
   CALL_BACK,
@@ -192,12 +193,16 @@ export class CompiledMachine {
     const table = this.#skb;
     memory.u8.fill(0, table, table + 4 * count);
     let image = table + 4 * count;
+    const tunnels: SkbTunnel[] = [];
     for (const [packet, input] of skb) {
       writeSkbInput(memory.view, image, length[packet]!, input);
       writeLinear(memory.view, image, input);
+      writeTunnel(memory.view, image, input.tunnel === undefined ? 0 : TUNNEL.given + tunnels.length);
+      if (input.tunnel !== undefined) tunnels.push(input.tunnel);
       memory.setU32(table + 4 * packet, image);
       image += SK_BUFF_SIZE;
     }
+    this.machine.tunnels = tunnels;
     memory.setU32(BATCH_WORD.skb, table);
   }
 
