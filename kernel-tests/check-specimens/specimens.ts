@@ -217,6 +217,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['backend_tunnel', 'checksum/folded-once', XDP],
   ),
   ...of('payload', ['posts_dropped', 'payload/not-linear', TC], ['slice_kept', 'payload/slice-copied', TC]),
+  ...of('contents', ['method_misplaced', 'payload/misplaced'], ['question_misplaced', 'payload/misplaced']),
   ...of('refused', ['unchecked', 'load/refused']),
   ...of('null', ['null_used', 'load/refused']),
   ...of('versions', ['sum_unfolded', 'kernel-version/differs', { asKernels: ['6.1'] }]),

@@ -44,6 +44,7 @@ import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
 import { PagedPayload, slicesFrames } from './paged-payload.ts';
+import { PayloadPlaces } from './payload-places.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf, hasContents, hasValues, type Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
@@ -161,6 +162,8 @@ class Check {
   proof: ProofAid | undefined;
   /** Packets of its paths that have not run. */
   #pathCases: readonly SavedCase[] = [];
+  /** All of them. */
+  #ofPaths: readonly SavedCase[] = [];
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -386,6 +389,7 @@ class Check {
       await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
       ...(await this.#portsRead()),
       ...(await this.#lengths.find(program, machine)),
+      ...(await this.#misplacedData()),
       ...(await this.#swapped.find(machine)),
       ...(await this.#pages.find(machine)),
       ...(await this.#malformed.find(machine)),
@@ -406,6 +410,15 @@ class Check {
     const byKey = await this.#fragmentKeys.find(program, machine);
     // First what weighs more where both are of one line: contents decide on actions, seldom on keys.
     return [byKey, byAction].filter((seen) => seen !== undefined);
+  }
+
+  /** Where options are overlooked for ports as well, one report is enough. */
+  async #misplacedData(): Promise<Seen[]> {
+    const { program, machine, worlds } = this.#options;
+    const cases = [...(this.#guided.cases ?? []), ...this.#ofPaths].map((one) => one.case);
+    const known = cases.flatMap(({ world, stimuli }) => stimuli.map((stimulus) => ({ world, stimulus })));
+    const places = new PayloadPlaces(program, worlds !== undefined);
+    return places.find(machine, [...known, ...this.#transports.all], this.#lengths.taken);
   }
 
   async #enter(seen: Seen, version?: string): Promise<void> {
@@ -468,6 +481,7 @@ class Check {
         path: `${PROVED_CASE}${index + 1}`,
         case: worlds === undefined ? one : { ...one, world: worlds[0]!.world },
       }));
+    this.#ofPaths = this.#pathCases;
     // Following may have taken all of its share.
     this.#runs.budget.allot(SHARES.paths);
     await this.#runPaths(engines, observe);

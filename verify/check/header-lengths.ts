@@ -29,6 +29,8 @@ const MAX_PAIRS = 12;
 export class HeaderLengths {
   readonly #isGiven: boolean;
   readonly #sightings: TransportSightings;
+  /** Which headers were found to be taken for another length. */
+  readonly taken = new Set<string>();
 
   /** @param isGiven has the user said what the worlds are? */
   constructor(isGiven: boolean, sightings: TransportSightings) {
@@ -42,6 +44,7 @@ export class HeaderLengths {
     try {
       const found = await this.#all(program, runner, machine, new Map(), (one) => one);
       const byContents = [...found].filter(([, { world }]) => hasContents(world));
+      for (const name of found.keys()) this.taken.add(name);
       if (this.#isGiven || byContents.length === 0) return [...found.values()];
       // What a test made up weighs less, and which pair came first is chance.
       const others = new Map([...found].filter(([, { world }]) => !hasContents(world)));

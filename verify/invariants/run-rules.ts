@@ -93,6 +93,12 @@ export const RUN_RULES: readonly Rule[] = [
     'Where a frame lies in pieces, `bpf_dynptr_slice` and `bpf_dynptr_slice_rdwr` copy the bytes that are asked for into the buffer, and return that. The program did otherwise about such a frame than about the same one in one piece. Write the buffer back with `bpf_dynptr_write` where the slice is the buffer.',
   ),
   rule(
+    'payload/misplaced',
+    'warning',
+    'Data looked for where it is not',
+    'Options of IPv4 or TCP move the data, and the program looks for it where it is without them: bytes of the options decide, and the data behind them does not. Whoever sends them goes past a filter, or is taken for somebody else. An error where something is written there. An IPv4 header has `ihl * 4` bytes, a TCP header `doff * 4`; most TCP segments have options (timestamps).',
+  ),
+  rule(
     'untouched/broken',
     'info',
     'A malformed frame was changed and passed on',
