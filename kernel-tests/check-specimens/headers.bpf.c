@@ -98,3 +98,27 @@ PROGRAM int version_wrong(CONTEXT *ctx)
 	swap_macs(eth);
 	return TRANSMIT(ctx);
 }
+
+/* Nothing from outside with an address from inside. */
+PROGRAM int network_swapped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
+		return PASS;
+	if ((ip->saddr & FAULTY_OR_RIGHT(0xff000000, bpf_htonl(0xff000000))) == FAULTY_OR_RIGHT(0x0a000000, bpf_htonl(0x0a000000)))
+		return DROP;
+	return PASS;
+}
+
+/* Nothing from addresses of the link alone. */
+PROGRAM int local_swapped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct ipv6hdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IPV6))
+		return PASS;
+	return ip->saddr.s6_addr16[0] == FAULTY_OR_RIGHT(0xfe80, bpf_htons(0xfe80)) ? DROP : PASS;
+}

@@ -53,6 +53,7 @@ import { refusedConstants } from './refused-constants.ts';
 import { type Moved, type Rewritten, RewrittenWords } from './rewritten.ts';
 import { withSoundPackets } from './sound-cases.ts';
 import { SpreadSweeps } from './spread-sweeps.ts';
+import { SwappedAddresses } from './swapped-addresses.ts';
 import { SwappedNumbers } from './swapped-numbers.ts';
 import { TimeBudget } from './time-budget.ts';
 import { TransportSightings } from './transport-sightings.ts';
@@ -136,6 +137,7 @@ class Check {
   readonly #lengths: HeaderLengths;
   readonly #pages: PagedPayload;
   readonly #swapped: SwappedNumbers;
+  readonly #addresses: SwappedAddresses;
   readonly #malformed: MalformedOnly;
   readonly #garbage: Uninitialized;
   readonly #metadata: UnwrittenMetadata;
@@ -180,6 +182,7 @@ class Check {
     this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
     this.#pages = new PagedPayload(program, options.worlds !== undefined, this.#transports);
     this.#swapped = new SwappedNumbers(program, options.worlds !== undefined);
+    this.#addresses = new SwappedAddresses(program, options.worlds !== undefined);
     this.#malformed = new MalformedOnly(program);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
     this.#helperCalls = new HelperCalls(program, options.worlds !== undefined);
@@ -306,6 +309,7 @@ class Check {
     this.#ttl.observe(world, input, own);
     this.#transports.observe(world, input, own);
     this.#swapped.observe(world, input, own);
+    this.#addresses.observe(world, input, own);
     this.#malformed.observe(world, input, own);
     this.#garbage.observe(world, input, own);
     this.#metadata.observe(world, input, own);
@@ -391,6 +395,7 @@ class Check {
       ...(await this.#lengths.find(program, machine)),
       ...(await this.#misplacedData()),
       ...(await this.#swapped.find(machine)),
+      ...(await this.#addresses.find(machine)),
       ...(await this.#pages.find(machine)),
       ...(await this.#malformed.find(machine)),
       ...(await this.#garbage.find(machine)),

@@ -11,6 +11,7 @@ import { data, ethernet, ipv4, ipv6, udp, V4_A, V4_B, vlan } from '../test-suppo
 import { MalformedOnly } from './malformed-only.ts';
 import type { Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
+import { SwappedAddresses } from './swapped-addresses.ts';
 import { SwappedNumbers } from './swapped-numbers.ts';
 
 interface Probe {
@@ -140,6 +141,106 @@ describe('a port is compared in the wrong byte order', () => {
 
   it('not of what is no service either way', async () => {
     expect(await swappedIn((one) => word(one, PORT) === 999, [ethernet(0x0800, ip(999))])).toEqual([]);
+  });
+});
+
+describe('an address is compared in the wrong byte order', () => {
+  const FROM = 14 + 12;
+  const TO = FROM + 4;
+  const FROM6 = 14 + 8;
+  const little = (packet: Uint8Array, at: number): number => Buffer.from(packet).readUInt32LE(at);
+  const big = (packet: Uint8Array, at: number): number => Buffer.from(packet).readUInt32BE(at);
+  const from = (...address: readonly number[]): Uint8Array => {
+    const packet = typed(0x0800);
+    packet.set(address, FROM);
+    return packet;
+  };
+  const from6 = (...begin: readonly number[]): Uint8Array => {
+    const packet = ethernet(0x86dd, ipv6(17, udp(data(8), V4_A, V4_B)));
+    packet.set(begin, FROM6);
+    return packet;
+  };
+  const among = (
+    condition: (packet: Uint8Array) => boolean,
+    packets: readonly Uint8Array[],
+    world?: World,
+    isGiven = false,
+  ): Promise<Seen[]> => found(new SwappedAddresses(FAKE_PROGRAM, isGiven), drops(condition), packets, world);
+
+  it('where mirror images of a network are special', async () => {
+    const [seen, ...more] = await among((one) => little(one, FROM) >>> 24 === 10, [from(1, 2, 3, 10)]);
+    expect(more).toEqual([]);
+    expect(seen?.breach).toEqual({
+      invariant: 'address/compared',
+      ...{ at: FROM, size: 0, expected: '10.0.0.0/8', got: '1.2.3.10' },
+      sentence:
+        'for source 1.2.3.10 the program returns XDP_DROP instead of XDP_PASS, and 10.3.2.1 (10.0.0.0/8) is to it like any other: what it compares the address with is in the machine’s byte order',
+    });
+  });
+
+  it.each<readonly [string, (packet: Uint8Array) => boolean, Uint8Array, string]>([
+    ['172.16/12', (one) => little(one, FROM) >>> 20 === 0xac1, from(1, 2, 20, 172), '172.16.0.0/12'],
+    ['groups', (one) => little(one, FROM) >>> 28 === 0xe, from(1, 2, 3, 230), '224.0.0.0/4'],
+    ['a host', (one) => little(one, FROM) === 0xc0a80101, from(1, 1, 168, 192), '192.168.0.0/16'],
+    ['the first of 10/8', (one) => little(one, FROM) === 0x0a000001, from(1, 0, 0, 10), '10.0.0.0/8'],
+    [
+      '2001:db8::/32',
+      (one) => little(one, FROM6) === 0x20010db8,
+      from6(0xb8, 0x0d, 1, 0x20),
+      '2001:db8::/32',
+    ],
+    ['fe80::/10', (one) => little(one, FROM6) >>> 22 === 0x3fa, from6(1, 2, 0x80, 0xfe), 'fe80::/10'],
+    ['fe80, a half', (one) => (little(one, FROM6) & 0xffff) === 0xfe80, from6(0x80, 0xfe), 'fe80::/10'],
+  ])('%s', async (_what, condition, packet, expected) => {
+    expect((await among(condition, [packet])).map(({ breach }) => breach.expected)).toEqual([expected]);
+  });
+
+  it.each<readonly [string, (packet: Uint8Array) => boolean, Uint8Array]>([
+    ['where the network is meant', (one) => big(one, FROM) >>> 24 === 10, from(1, 2, 3, 10)],
+    [
+      'where both are',
+      (one) => big(one, FROM) >>> 24 === 10 || little(one, FROM) >>> 24 === 10,
+      from(1, 2, 3, 10),
+    ],
+    ['where the last byte says broadcast', (one) => one[TO - 1] === 255, from(10, 0, 0, 255)],
+    ['where the last byte chooses', (one) => one[TO - 1]! % 16 === 10, from(1, 2, 3, 10)],
+    ['where more than it is special', (one) => one[TO - 1]! < 100, from(1, 2, 3, 10)],
+    ['of one address that may be another one', (one) => big(one, FROM) === 0x0804040a, from(8, 4, 4, 10)],
+    ['of an address that is one of both ways', (one) => big(one, FROM) === 0x0a01010a, from(10, 1, 1, 10)],
+    ['of a global address', (one) => big(one, FROM6) === 0x2a0080fe, from6(0x2a, 0, 0x80, 0xfe)],
+  ])('not %s', async (_what, condition, packet) => {
+    expect(await among(condition, [packet])).toEqual([]);
+  });
+
+  it('where what is counted shows it, and not what each address keeps of its own', async () => {
+    const counts: Behaviour = ({ packet }, state) => {
+      if (little(packet, FROM) >>> 24 === 10) state.counts.set(1, 1);
+      return { action: XDP_PASS };
+    };
+    const keeps: Behaviour = ({ packet }, state) => {
+      state.counts.set(packet[TO - 1]! % 4, 1);
+      return { action: little(packet, FROM) >>> 24 === 10 ? XDP_DROP : XDP_PASS };
+    };
+    for (const behaviour of [counts, keeps])
+      expect(
+        (await found(new SwappedAddresses(FAKE_PROGRAM, false), behaviour, [from(1, 2, 3, 10)])).length,
+      ).toBe(1);
+  });
+
+  it('not where a map that a test filled decides', async () => {
+    const world: World = {
+      maps: { counts: [{ key: new Uint8Array(4), value: Uint8Array.of(1, 2, 3, 10) }] },
+    };
+    const byMap: Behaviour = ({ packet }, state) => ({
+      action: state.world.maps !== undefined && little(packet, FROM) >>> 24 === 10 ? XDP_DROP : XDP_PASS,
+    });
+    for (const [isGiven, count] of [
+      [false, 0],
+      [true, 1],
+    ] as const)
+      expect(
+        (await found(new SwappedAddresses(FAKE_PROGRAM, isGiven), byMap, [from(1, 2, 3, 10)], world)).length,
+      ).toBe(count);
   });
 });
 

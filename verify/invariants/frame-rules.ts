@@ -115,6 +115,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port.',
   ),
   rule(
+    'address/compared',
+    'warning',
+    'An address compared in the wrong byte order, as it seems',
+    'The program does something of its own for mirror images of addresses that everybody knows (those that end with 10, not those that begin with it), and the known ones are to it like any other: what it compares the field, or masks it, with lacks `bpf_htonl`. Prefixes that count: 10/8, 172.16/12, 192.168/16, 127/8, 169.254/16, 224/4 and 240/4; fe80::/10, fc00::/7, ff00::/8 and 2001:db8::/32. Right where the last byte of an address is what is meant.',
+  ),
+  rule(
     'encapsulation/room-flags',
     'error',
     'Flags of bpf_skb_adjust_room that contradict the header',

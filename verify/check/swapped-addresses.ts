@@ -1,0 +1,253 @@
+/**
+ * Does a program compare addresses with a number that is in the machine's byte order? `(ip->daddr & 0xff000000) == 0x0a000000` is
+ * true of addresses that end with 10, and not of those that begin with it. Evidence are prefixes alone that everybody knows:
+ * where mirror images of their addresses are something special, and they are like any other.
+ */
+import type { Engine } from '../../sim/engines/engine.ts';
+import { STATUS } from '../../sim/engines/outcome-batch.ts';
+import { equalWhole } from '../../sim/packet/bytes.ts';
+import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import type { BatchReport } from '../batch-report.ts';
+import { insteadOf } from '../instead.ts';
+import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { inPrefix, type KnownPrefix, knownPrefixOf } from './known-prefixes.ts';
+import { CaseRunner, hasValues, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { networkAt, repaired } from './variants.ts';
+
+/** Packets of each prefix, field and fate that are looked at; and of all. */
+const KEPT = 6;
+const MOST_KEPT = 400;
+/** Packets that are searched for such addresses. */
+const SEARCHED = 200_000;
+/** Addresses of a prefix, and others, that are tried. */
+const MEMBERS = 6;
+const OTHERS = 48;
+
+/** A word of an address: what a program compares at once. */
+interface Place {
+  readonly version: 4 | 6;
+  readonly field: 'source' | 'destination';
+  readonly at: number;
+  readonly word: readonly number[];
+  /** The prefix that its mirror image is in. */
+  readonly prefix: KnownPrefix;
+}
+
+type Found = Sighting & { readonly place: Place };
+
+export class SwappedAddresses {
+  readonly #program: Program;
+  readonly #isGiven: boolean;
+  readonly #seen = new Map<string, Found[]>();
+  #kept = 0;
+  #searched = 0;
+
+  /** @param isGiven has the user said what the worlds are? */
+  constructor(program: Program, isGiven: boolean) {
+    this.#program = program;
+    this.#isGiven = isGiven;
+  }
+
+  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
+    for (let packet = 0; packet < output.count; packet++) {
+      if (this.#kept >= MOST_KEPT || this.#searched >= SEARCHED) return;
+      if (output.status[packet] !== STATUS.ran) continue;
+      this.#searched++;
+      const offset = input.offset[packet]!;
+      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
+      for (const place of placesIn(frame)) {
+        const at = output.offset[packet]!;
+        const left = output.bytes.subarray(at, at + output.length[packet]!);
+        const fate = `${output.action[packet]} ${equalWhole(left, frame)}`;
+        const id = `${input.entry[packet]} ${kindOf(place)} ${fate}`;
+        const kept = this.#seen.get(id) ?? [];
+        this.#seen.set(id, kept);
+        if (kept.length >= KEPT) continue;
+        kept.push({ world, stimulus: input.stimulus(packet), place });
+        this.#kept++;
+      }
+    }
+  }
+
+  /** One for each prefix and field that the program compares so. */
+  async find(machine: Engine): Promise<Seen[]> {
+    const runner = new CaseRunner(this.#program, machine);
+    const found = new Map<string, Seen>();
+    try {
+      for (const sighting of [...this.#seen.values()].flat()) {
+        const { place, stimulus } = sighting;
+        const id = `${stimulus.entry ?? 0} ${place.field} ${place.prefix.name}`;
+        const seen = found.has(id) ? undefined : await this.#judge(runner, sighting);
+        if (seen !== undefined) found.set(id, seen);
+      }
+    } finally {
+      await runner.close();
+    }
+    return [...found.values()];
+  }
+
+  async #judge(runner: CaseRunner, { world, stimulus, place }: Found): Promise<Seen | undefined> {
+    const holds = (inside: World): Promise<boolean> =>
+      new Trial(runner, inside, stimulus, place).isMirrored();
+    if (!(await holds(world))) return undefined;
+    const simple = await simplestWorld({ world, stimulus }, this.#isGiven, holds);
+    // What user space states is in the order that it states it in.
+    if (!this.#isGiven && hasValues(simple)) return undefined;
+    const meant = withWord(stimulus, place, mirrored(place.word));
+    const got = await runner.outcome(simple, stimulus);
+    const usual = await runner.outcome(simple, meant);
+    if (got === undefined || usual === undefined) return undefined;
+    const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
+    const source = await partingLine(this.#program, simple, stimulus, meant);
+    const { at, field, prefix, word, version } = place;
+    const [here, there] = [word, mirrored(word)].map((one) => textOf(version, one));
+    return {
+      world: simple,
+      stimuli: [stimulus],
+      engine: runner.engine,
+      got,
+      ...(source === undefined ? {} : { source }),
+      breach: {
+        invariant: 'address/compared',
+        at,
+        size: 0,
+        expected: prefix.name,
+        got: here!,
+        sentence: `for ${field} ${here} the program ${insteadOf(hook, got, usual)}, and ${there} (${prefix.name}) is to it like any other: what it compares the address with is in the machine’s byte order`,
+      },
+    };
+  }
+}
+
+/** One packet, and what becomes of it with other addresses. */
+class Trial {
+  readonly #runner: CaseRunner;
+  readonly #world: World;
+  readonly #stimulus: Stimulus;
+  readonly #place: Place;
+  /** Do maps count? Not where actions differ: what is kept of each address differs with each. */
+  #countsMaps = false;
+
+  constructor(runner: CaseRunner, world: World, stimulus: Stimulus, place: Place) {
+    this.#runner = runner;
+    this.#world = world;
+    this.#stimulus = stimulus;
+    this.#place = place;
+  }
+
+  /** Are mirror images of the prefix special, and its addresses are not? */
+  async isMirrored(): Promise<boolean> {
+    const { word, prefix, version } = this.#place;
+    const special = await this.#fate(word);
+    const usual = await this.#fate(mirrored(word));
+    if (special === undefined || usual === undefined) return false;
+    this.#countsMaps = isSameFate(special, usual);
+    if (this.#isSame(special, usual)) return false;
+    const members = membersOf(prefix, word.length);
+    for (const one of [...members, ...othersOf(version, word.length)])
+      if (!(await this.#comesTo(one, usual))) return false;
+    for (const one of members) {
+      if (await this.#comesTo(mirrored(one), special)) continue;
+      return isTelling(this.#place) && (await this.#isWhole(usual));
+    }
+    return true;
+  }
+
+  /** Do bytes in the middle count, too? An address that is compared as a whole is one, and no part of one. */
+  async #isWhole(usual: Fate): Promise<boolean> {
+    const { word } = this.#place;
+    const inner = word.length === 2 ? [0, 1] : [1, 2];
+    for (const at of inner) if (!(await this.#comesTo(word.with(at, word[at]! ^ 0x55), usual))) return false;
+    return true;
+  }
+
+  async #comesTo(word: readonly number[], wanted: Fate): Promise<boolean> {
+    const fate = await this.#fate(word);
+    return fate !== undefined && this.#isSame(fate, wanted);
+  }
+
+  #isSame(one: Fate, other: Fate): boolean {
+    return isSameFate(one, other) && (!this.#countsMaps || leavesSameMaps(one, other));
+  }
+
+  #fate(word: readonly number[]): Promise<Fate | undefined> {
+    return fateOf(this.#runner, this.#world, withWord(this.#stimulus, this.#place, word));
+  }
+}
+
+/**
+ * Is a single address no likely one as it stands? One byte of a prefix is in one address of 256 by chance: the mirror image then has to be one
+ * of the first of its network, as 10.0.0.1. Of IPv6 only 2000::/3 is in use beside the prefixes known here.
+ */
+function isTelling({ version, word, prefix }: Place): boolean {
+  if (version === 6) return word[0]! >> 5 !== 1;
+  return prefix.bits > 8 || (word[1] === 0 && word[2] === 0);
+}
+
+/** Addresses of a prefix whose mirror images are in none that is known. */
+function membersOf(prefix: KnownPrefix, size: number): number[][] {
+  const members: number[][] = [];
+  for (let seed = 0; members.length < MEMBERS && seed < 4 * MEMBERS; seed++) {
+    const member = inPrefix(prefix, scattered(seed, size));
+    if (isUnknown(prefix.version, mirrored(member))) members.push(member);
+  }
+  return members;
+}
+
+/** Addresses that nobody looks for, whichever way round; with last, and first, bytes from all over. */
+function othersOf(version: 4 | 6, size: number): number[][] {
+  const others: number[][] = [];
+  for (let seed = 0; others.length < OTHERS; seed++) {
+    const other = scattered(1000 + seed, size);
+    if (isUnknown(version, other) && isUnknown(version, mirrored(other))) others.push(other);
+  }
+  return others;
+}
+
+function isUnknown(version: 4 | 6, word: ArrayLike<number>): boolean {
+  return knownPrefixOf(version, word) === undefined && (version === 6 || word[0] !== 0);
+}
+
+/** Bytes that look like none in particular; each takes all values in turn. */
+function scattered(seed: number, size: number): number[] {
+  return Array.from({ length: size }, (_, at) => (seed * (2 * at + 5) + 37 * at + 11) & 0xff);
+}
+
+function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
+  const ip = networkAt(frame);
+  if (ip === undefined) return;
+  const version = frame[ip]! >> 4 === 4 ? 4 : 6;
+  const [source, size, sizes] = version === 4 ? [ip + 12, 4, [4]] : [ip + 8, 16, [4, 2]];
+  for (const field of ['source', 'destination'] as const) {
+    const at = field === 'source' ? source : source + size;
+    for (const length of sizes) {
+      const word = [...frame.subarray(at, at + length)];
+      const prefix = knownPrefixOf(version, mirrored(word));
+      if (prefix !== undefined && isUnknown(version, frame.subarray(at, at + size)))
+        yield { version, field, at, word, prefix };
+    }
+  }
+}
+
+function kindOf({ field, prefix, word }: Place): string {
+  return `${field} ${prefix.name} ${word.length}`;
+}
+
+function mirrored(word: readonly number[]): number[] {
+  return word.toReversed();
+}
+
+function textOf(version: 4 | 6, word: readonly number[]): string {
+  if (version === 4) return word.join('.');
+  const hex = Buffer.from(word).toString('hex');
+  return `${hex.replace(/(.{4})(?=.)/g, '$1:')}::`;
+}
+
+/** The same packet with another address there, its checksums right again. */
+function withWord(stimulus: Stimulus, { at }: Place, word: readonly number[]): Stimulus {
+  const packet = stimulus.packet.slice();
+  packet.set(word, at);
+  return { ...stimulus, packet: repaired(packet, at) };
+}
