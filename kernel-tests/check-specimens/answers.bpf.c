@@ -66,6 +66,30 @@ PROGRAM int echo_group(CONTEXT *ctx)
 	return TRANSMIT(ctx);
 }
 
+/* Answers a ping, whoever sent it. */
+PROGRAM int echo_anyone(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct icmphdr *icmp;
+	__be32 address;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_ICMP))
+		return PASS;
+	icmp = packet.l4;
+	if (icmp->type != ICMP_ECHO || icmp->code != 0 || !is_host(packet.ip->daddr))
+		return PASS;
+	IF_RIGHT(if (!is_host(packet.ip->saddr)) return PASS;)
+	address = packet.ip->daddr;
+	packet.ip->daddr = packet.ip->saddr;
+	packet.ip->saddr = address;
+	icmp->type = ICMP_ECHOREPLY;
+	icmp->checksum = update(icmp->checksum, bpf_htons(ICMP_ECHO << 8), 0);
+	if (icmp->checksum == 0)
+		icmp->checksum = 0xffff;
+	swap_macs(packet.data);
+	return TRANSMIT(ctx);
+}
+
 /* Answers UDP on port 7, and forgets to say from where. */
 PROGRAM int echo_unset(CONTEXT *ctx)
 {

@@ -171,6 +171,38 @@ PROGRAM int ipip_ttl(CONTEXT *ctx)
 	return XDP_TX;
 }
 
+/* The server is the destination, and not the source as well. */
+PROGRAM int ipip_itself(CONTEXT *ctx)
+{
+	struct iphdr *ip;
+	__u16 total;
+
+	ip = encapsulate(ctx, &total);
+	if (ip == NULL)
+		return PASS;
+	IF_FAULTY(ip->saddr = ip->daddr;)
+	finish(ip);
+	return XDP_TX;
+}
+
+/* Takes VXLAN off, whose header has 8 bytes, as UDP's has, and not 4. */
+PROGRAM int vxlan_short(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct udphdr *udp;
+	__u32 *vxlan;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP) || packet.ip->ihl != 5)
+		return PASS;
+	udp = packet.l4;
+	vxlan = (void *)(udp + 1);
+	if ((void *)(vxlan + 2) + sizeof(struct ethhdr) > packet.end)
+		return PASS;
+	if (udp->dest != bpf_htons(4789) || vxlan[0] != bpf_htonl(0x08000000))
+		return PASS;
+	return bpf_xdp_adjust_head(ctx, FAULTY_OR_RIGHT(46, 50)) ? DROP : PASS;
+}
+
 /* Two bytes before the end are cut off, whatever header that is. */
 PROGRAM int header_cut(CONTEXT *ctx)
 {

@@ -71,12 +71,8 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'A program that answers every TCP segment with a reset, and does not look at its flags; a SYN proxy that looks at SYN and ACK, and at no other flag.',
   'reply/error-to-destination':
     'A program that answers with “unreachable”, and copies the addresses of the packet as they are.',
-  'reply/to-group':
-    'An echo responder that swaps the addresses of every packet, and does not look at its source.',
   'reply/to-unspecified': 'A responder to neighbour solicitations that answers every source.',
   'reply/to-itself': 'A responder that writes `saddr = daddr; daddr = saddr`.',
-  'reply/new-header-to-itself':
-    'A load balancer that writes the address of the server into both fields of the outer header.',
   'reply/askers-mac':
     'An ARP responder that writes the addresses of the reply, and no source into the frame.',
   'arp/frame-source': 'An ARP responder for several hosts, whose frames all have the address of the device.',
@@ -85,8 +81,6 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'reply/syn-not-acknowledged': 'A SYN proxy that copies the SYN’s number to `ack_seq`, and adds nothing.',
   'reply/reset-number': 'A program that answers every TCP segment with a reset whose number is 0.',
   'lengths/options': 'A SYN proxy that gives the maximum segment size with the length of its value, 2.',
-  'lengths/decapsulated':
-    'A program that takes Ethernet, IPv4, UDP and VXLAN off with `bpf_xdp_adjust_head(ctx, 46)`: they have 50 bytes.',
   'load/refused-constant':
     'Any program that looks at the packet without a bounds check, or calls what its kind cannot, behind `if (enabled)`.',
   'verifier/stopped': 'As `load/refused`, on a machine without a kernel to ask.',
