@@ -52,7 +52,7 @@ describe('a run without a link header', () => {
       `r2 = *(u32 *)(r6 + 16)\nif r2 != 8 goto out\n${VERSION}`,
     ],
   ])('asks a copy of the first byte for %s', (_, asked) => {
-    expect(usesOf(copying('r2 = 0', asked))).toEqual({ ipFirst: true, ethernet: false });
+    expect(usesOf(copying('r2 = 0', asked))).toEqual({ ipFirst: true, onlyPuts: false, ethernet: false });
   });
 });
 
@@ -68,7 +68,7 @@ describe('a run with an Ethernet header', () => {
     ],
     ['asks for the bit of groups', 'r2 = 0', 'r1 &= 1\nif r1 != 1 goto out', false],
   ])('%s', (_, at, asked, ethernet) => {
-    expect(usesOf(copying(at, asked))).toEqual({ ipFirst: false, ethernet });
+    expect(usesOf(copying(at, asked))).toEqual({ ipFirst: false, onlyPuts: false, ethernet });
   });
 });
 
@@ -118,7 +118,7 @@ describe('a run that puts an Ethernet header in front of the frame', () => {
       loading(12, 4, 'if r1 == 9 goto out'),
     ],
   ])('%s takes it for one without', (_, asked) => {
-    expect(usesOf(prepending(0x0008, asked))).toEqual({ ipFirst: true, ethernet: false });
+    expect(usesOf(prepending(0x0008, asked))).toEqual({ ipFirst: true, onlyPuts: true, ethernet: false });
   });
 
   it.each([
@@ -131,6 +131,11 @@ describe('a run that puts an Ethernet header in front of the frame', () => {
   });
 });
 
+it('is said to take the first byte for that of an IP header where it does both', () => {
+  const both = prepending(0x0008, loading(0, 1, 'r1 &= 0xf0\nif r1 != 0x40 goto out'));
+  expect(usesOf(both)).toEqual({ ipFirst: true, onlyPuts: false, ethernet: false });
+});
+
 const checked = (program: Program): Promise<CheckedProgram> =>
   check({
     ...{ program, machine: createWasmEngine(), witness: createVmEngine(), seed: 'first', runs: 200 },
@@ -140,7 +145,10 @@ const checked = (program: Program): Promise<CheckedProgram> =>
 it('a program that puts an Ethernet header in front is not judged by frames that have one', async () => {
   const { findings, reason } = await checked(prepending(0x0008));
   expect(findings).toEqual([]);
-  expect(reason).toContain('without a link header');
+  expect(reason).toContain(
+    'the program puts an Ethernet header in front of what it is given, as on devices without',
+  );
+  expect(reason).not.toContain('first byte');
   const asked = loading(12, 2, 'if r1 != 8 goto out');
   expect((await checked(prepending(0x0008, asked))).findings.map(({ invariant }) => invariant)).toContain(
     'ethertype/stale',

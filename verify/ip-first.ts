@@ -23,6 +23,8 @@ const IP_SIZE = 20;
 export interface FrameUses {
   /** Did one of them take its first byte for that of an IP header, or put an Ethernet header in front of it? */
   readonly ipFirst: boolean;
+  /** Did some put an Ethernet header in front, and did none take the first byte for that of an IP header? */
+  readonly onlyPuts: boolean;
   /** Did one of them look for an IP header behind an Ethernet header? */
   readonly ethernet: boolean;
 }
@@ -30,18 +32,19 @@ export interface FrameUses {
 /** What a program takes the frames of these cases for. An XDP program gets them with their link header on all devices that are common. */
 export function frameUses(program: Program, cases: readonly Sequence[]): FrameUses {
   if (program.object === undefined || program.entries.some(({ hook }) => hook === 'xdp'))
-    return { ipFirst: false, ethernet: true };
+    return { ipFirst: false, onlyPuts: false, ethernet: true };
   const runs = new TracedRuns(program);
-  let ipFirst = false;
+  let asks = false;
+  let puts = false;
   let ethernet = false;
   for (const one of cases.slice(0, MOST_RUNS)) {
     const trace = runs.run(one)?.trace;
     if (trace === undefined) continue;
-    const asksIpFirst = takesIpFirst(trace);
-    if (asksIpFirst || putsEthernetInFront(trace, one, leftBy(runs, one))) ipFirst = true;
+    if (takesIpFirst(trace)) asks = true;
+    else if (putsEthernetInFront(trace, one, leftBy(runs, one))) puts = true;
     else ethernet ||= looksBehindEthernet(trace);
   }
-  return { ipFirst, ethernet };
+  return { ipFirst: asks || puts, onlyPuts: puts && !asks, ethernet };
 }
 
 /**

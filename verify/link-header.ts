@@ -5,11 +5,24 @@ import type { Program } from '../sim/runtime/program.ts';
 
 const known = new WeakMap<Program, boolean>();
 
-export const NO_LINK_HEADER =
-  'the program takes the first byte for that of an IP header, as on devices without a link header (tun, WireGuard); it was given Ethernet frames, which are not judged';
+const AS_ON =
+  'as on devices without a link header (tun, WireGuard); it was given Ethernet frames, which are not judged';
 
-export const SOMETIMES_NO_LINK_HEADER =
-  'what the world holds makes the program take the first byte for that of an IP header, as on devices without a link header (tun, WireGuard); it was given Ethernet frames, which are not judged there';
+export const NO_LINK_HEADER = `the program takes the first byte for that of an IP header, ${AS_ON}`;
+const PUTS_LINK_HEADER = `the program puts an Ethernet header in front of what it is given, ${AS_ON}`;
+
+/** What is said of a program that does one of the two, or both, whatever the world holds. */
+export function noLinkHeader({ onlyPuts }: { readonly onlyPuts: boolean }): string {
+  return onlyPuts ? PUTS_LINK_HEADER : NO_LINK_HEADER;
+}
+
+/** What is said of one that does so with some contents of the world. */
+export function sometimesNoLinkHeader({ onlyPuts }: { readonly onlyPuts: boolean }): string {
+  const what = onlyPuts
+    ? 'put an Ethernet header in front of what it is given'
+    : 'take the first byte for that of an IP header';
+  return `what the world holds makes the program ${what}, ${AS_ON} there`;
+}
 
 /** Is it, by its text, for frames that begin with an Ethernet header, as all are that are generated? `frameUses` tells what runs show. */
 export function isForEthernet(program: Program): boolean {

@@ -15,7 +15,7 @@ import { guessedSlots } from '../guessed-slots.ts';
 import type { Sequence } from '../guide/traced-runs.ts';
 import { isOfHeaders } from '../invariants/rules.ts';
 import { frameUses } from '../ip-first.ts';
-import { isForEthernet, NO_LINK_HEADER, SOMETIMES_NO_LINK_HEADER } from '../link-header.ts';
+import { isForEthernet, NO_LINK_HEADER, noLinkHeader, sometimesNoLinkHeader } from '../link-header.ts';
 import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
@@ -197,23 +197,23 @@ class Check {
   }
 
   /** Its frames are not of the kind that the program is for. */
-  #leaveHeadersOut(): void {
+  #leaveHeadersOut(reason: string = NO_LINK_HEADER): void {
     const isOn = this.#isOn;
     this.#isOn = (id) => isOn(id) && !isOfHeaders(id);
-    this.unjudged.push(NO_LINK_HEADER);
+    this.unjudged.push(reason);
   }
 
   /** What runs take frames for may hang on contents of maps and constants: packets are known that go there. */
   #askWhatFramesAre(cases: readonly SavedCase[]): void {
     const { program } = this.#options;
     if (!isForEthernet(program)) return;
-    const { ipFirst, ethernet } = frameUses(
+    const uses = frameUses(
       program,
       cases.map((one) => one.case),
     );
-    this.#isMixed = ipFirst && ethernet;
-    if (this.#isMixed) this.unjudged.push(SOMETIMES_NO_LINK_HEADER);
-    else if (ipFirst) this.#leaveHeadersOut();
+    this.#isMixed = uses.ipFirst && uses.ethernet;
+    if (this.#isMixed) this.unjudged.push(sometimesNoLinkHeader(uses));
+    else if (uses.ipFirst) this.#leaveHeadersOut(noLinkHeader(uses));
   }
 
   /** Of all that ran. */
