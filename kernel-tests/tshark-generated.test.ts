@@ -38,6 +38,7 @@ const STATUS: Readonly<Partial<Record<ChecksumLayer, string>>> = {
   ipv4: 'ip.checksum.status',
   icmp: 'icmp.checksum.status',
   icmpv6: 'icmpv6.checksum.status',
+  icmpext: 'icmp.ext.checksum.status',
   tcp: 'tcp.checksum.status',
   udp: 'udp.checksum.status',
   dccp: 'dccp.checksum.status',
@@ -148,6 +149,15 @@ function isQuoting(layers: readonly TreeNode[]): boolean {
   );
 }
 
+/** Does an ICMP error that states how much it quotes quote 128 bytes or more, and no more than it has? */
+function quotesWell(name: string, packet: Uint8Array, offset: number): boolean {
+  const [kind] = name.split('#');
+  if (kind !== 'icmp' && kind !== 'icmpv6') return true;
+  const words = packet[offset + (kind === 'icmp' ? 5 : 4)]!;
+  const stated = words * (kind === 'icmp' ? 4 : 8);
+  return words === 0 || (stated >= 128 && offset + 8 + stated <= packet.length);
+}
+
 /** Does something follow UDP that its ports do not announce? */
 function isGuess({ layers, packet }: Difference, at: number): boolean {
   const next = layers[at + 1];
@@ -187,6 +197,13 @@ const ARGUED: readonly (readonly [why: string, holds: (one: Difference) => boole
       layers.some(({ name, offset }) => /^icmp(#|$)/.test(name) && packet[offset + 5] !== 0) &&
       isQuoting(layers) &&
       differing({ ours, theirs }).every(([our, their]) => our === 'good' && their === 'bad'),
+  ],
+  [
+    'extensions behind less than 128 bytes, or beyond the ICMP error: nobody sends them so (RFC 4884 §3), tshark reads them',
+    ({ layer, layers, packet, ours }) =>
+      layer === 'icmpext' &&
+      ours.length === 0 &&
+      layers.some(({ name, offset }) => !quotesWell(name, packet, offset)),
   ],
   [
     'tunnels are defined over UDP: tshark goes by the same ports behind UDP-Lite',

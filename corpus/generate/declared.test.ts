@@ -12,21 +12,12 @@ import type { MutationName } from './mutations.ts';
 import { seedFromText } from './random.ts';
 
 const SEED = seedFromText('declared');
-const kinds = { 'ip-other': 1, 'ethernet-other': 1 } as const;
+/** Of ICMP only what a declaration has: the extensions of some messages. */
+const kinds = { 'ip-other': 1, 'ethernet-other': 1, 'icmp-other': 0.15, 'icmpv6-other': 0.15 } as const;
 const ONLY = Object.fromEntries(
-  [
-    'icmp-echo',
-    'icmp-other',
-    'icmpv6-echo',
-    'icmpv6-other',
-    'neighbour-discovery',
-    'tcp',
-    'udp',
-    'tcp6',
-    'udp6',
-    'arp',
-    'noise',
-  ].map((kind) => [kind, 0]),
+  ['icmp-echo', 'icmpv6-echo', 'neighbour-discovery', 'tcp', 'udp', 'tcp6', 'udp6', 'arp', 'noise'].map(
+    (kind) => [kind, 0],
+  ),
 );
 /** Packets of which everything is looked at; of those behind them, only what is rare. */
 const WHOLE_SET = 12_000;

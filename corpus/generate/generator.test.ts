@@ -39,10 +39,10 @@ describe('the packet generator', () => {
       ['xdp', 'tc-ingress'],
     );
     expect(digest(filled(generator, 0, 20_000))).toMatchInlineSnapshot(
-      `"784ea9b77ea52bcdbe5a483ffb5cd48e64bfe99e440493fc8bc2712457cd712a"`,
+      `"d97fc33b36cc24e573bc589026149082d636d56fd2cde2c626da54ab594699d1"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
-      `"fe26ed45d3160e0b07af6852c04e8d9fd9fd87eb29a9779c9a63c792562e8235"`,
+      `"7982d2b0408f739fec488e4f849864ee386db48dbc8cb181bb4f994c3f33d6b6"`,
     );
   });
 

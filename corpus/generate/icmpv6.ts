@@ -1,6 +1,7 @@
 /** ICMPv6 (RFC 4443) with neighbour discovery (RFC 4861). */
 import { ICMP_CODES } from './boundaries.ts';
 import type { FieldValues } from './field-values.ts';
+import { hasExtensions, writeExtensions, writeInterface } from './icmp-extension.ts';
 import { closeIpv6, writeIpv6Header } from './ipv6.ts';
 import * as MUTATION from './mutation-bits.ts';
 import type { PacketBuilder } from './packet-builder.ts';
@@ -8,6 +9,8 @@ import { shortLength, uniformByte, writeTcp, writeUdp } from './transport.ts';
 
 const ICMPV6 = 58;
 const HEADER = 8;
+/** Where an error states how much it quotes, if extensions follow (RFC 4884 §4). */
+const LENGTH_AT = 4;
 
 const ECHO_REQUEST = 128;
 const ECHO_REPLY = 129;
@@ -16,6 +19,7 @@ const ROUTER_ADVERTISEMENT = 134;
 const NEIGHBOUR_SOLICITATION = 135;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 const REDIRECT = 137;
+const EXTENDED_ECHO_REQUEST = 160;
 
 /** What turning a request into a reply adds to the checksum: type 128 becomes 129, −0x0100. */
 const REQUEST_TO_REPLY = 0xfeff;
@@ -54,7 +58,12 @@ export function writeIcmpv6Other(builder: PacketBuilder, fieldValues: FieldValue
   if (type >= 1 && type <= 4) {
     builder.u32(type === 2 ? 1280 : 0);
     builder.border();
-    writeCulprit(builder, fieldValues);
+    // Unreachable and time exceeded may have extensions (RFC 4884 §4.4 and §4.5).
+    writeCulprit(builder, fieldValues, type === 1 || type === 3 ? at + LENGTH_AT : 0);
+  } else if (type === EXTENDED_ECHO_REQUEST) {
+    builder.u32(builder.random.bits());
+    builder.border();
+    writeInterface(builder);
   } else {
     builder.u32(random.bits());
     builder.border();
@@ -133,8 +142,11 @@ function close(builder: PacketBuilder, at: number, freeAt: number): void {
   builder.seal(at, at + 2, builder.pseudoHeader(ICMPV6, builder.at - at), freeAt, REQUEST_TO_REPLY);
 }
 
-/** The packet that an error is about: whole, or cut off. Always in order itself. */
-function writeCulprit(builder: PacketBuilder, fieldValues: FieldValues): void {
+/**
+ * The packet that an error is about: whole, cut off, or what is left in front of extensions. Always in order itself.
+ * @param lengthAt where an error that may have extensions states how much it quotes; 0: it may not
+ */
+function writeCulprit(builder: PacketBuilder, fieldValues: FieldValues, lengthAt: number): void {
   const { mutations, addressLength, sourceAt, finalAt } = builder;
   const bits = builder.random.bits();
   builder.mutations = 0;
@@ -143,9 +155,11 @@ function writeCulprit(builder: PacketBuilder, fieldValues: FieldValues): void {
   if ((bits & 1) === 0) writeUdp(builder, fieldValues);
   else writeTcp(builder, fieldValues);
   closeIpv6(builder, headerAt);
-  if ((bits & 6) === 0) builder.at = upperAt + 8;
+  const isExtended = lengthAt > 0 && hasExtensions(builder, bits);
+  if ((bits & 6) === 0 && !isExtended) builder.at = upperAt + 8;
   builder.mutations = mutations;
   builder.addressLength = addressLength;
   builder.sourceAt = sourceAt;
   builder.finalAt = finalAt;
+  if (isExtended) writeExtensions(builder, bits, headerAt, lengthAt, 8);
 }

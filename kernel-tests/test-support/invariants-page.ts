@@ -39,6 +39,7 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'checksum/vrrp': '',
   'checksum/ospf': '',
   'checksum/ospf3': '',
+  'checksum/icmpext': '',
   'lengths/header': '',
   'lengths/version': '',
   'lengths/extension': '',

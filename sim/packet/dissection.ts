@@ -52,6 +52,8 @@ export interface Follower {
   readonly offset: number;
   readonly end: number;
   readonly context?: Context;
+  /** What comes behind it and all that it carries: an ICMP error's extensions, behind the packet that it quotes. */
+  readonly behind?: Follower;
 }
 
 /** What the layer below knows and the layer above needs. */

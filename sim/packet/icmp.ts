@@ -3,6 +3,7 @@
 import { protocol } from './declaration/declare.ts';
 import { hex, ipv4Address, reserved, u8, u16, u32 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
+import { extendedBy, quotedBy } from './icmp-extension.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const ICMP_TYPE = {
@@ -165,7 +166,10 @@ export const ICMP = protocol({
       other: { fields: { rest: hex(32, 'Rest of header', { scapy: 'unused' }) } },
     },
   },
-  carries: ['ipv4'],
+  carries: ['ipv4', 'icmpext'],
+  carrying: (follower) => ({
+    type: follower === 'icmpext' ? ICMP_TYPE.EXTENDED_ECHO_REQUEST : ICMP_TYPE.DESTINATION_UNREACHABLE,
+  }),
   announcedBy: { ipv4Protocol: [IPPROTO.ICMP] },
   summary: ({ type, code }) => {
     const name = TYPE_NAMES[type] ?? `type ${type}`;
@@ -173,12 +177,14 @@ export const ICMP = protocol({
     return codeName === undefined ? name : `${name}, ${codeName}`;
   },
   notes: ({ value: { type, code } }) => ({ code: CODE_NAMES[type]?.[code] }),
-  follow: ({ value, offset, length, end }) => ({
-    protocol: isIcmpError(value.type) ? 'ipv4' : 'data',
-    offset: offset + length,
-    end,
-    context: {},
-  }),
+  follow: (header) => {
+    const { value, offset, length, end } = header;
+    if (value.type === ICMP_TYPE.EXTENDED_ECHO_REQUEST) return extendedBy(header);
+    const { body } = value;
+    const stated = 'quotedLength' in body ? 4 * body.quotedLength : undefined;
+    if (isIcmpError(value.type)) return quotedBy(header, 'ipv4', stated);
+    return { protocol: 'data', offset: offset + length, end, context: {} };
+  },
 });
 
 export type IcmpHeader = ValueOf<typeof ICMP>;

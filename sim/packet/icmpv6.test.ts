@@ -23,7 +23,10 @@ describeProtocol(
     wire: '04 01 0001 00000028',
     value: { type: 4, code: 1, checksum: 1, body: { kind: 'pointer', pointer: 40 } },
   },
-  { wire: '01 04 0001 00000000', value: { type: 1, code: 4, checksum: 1, body: { kind: 'other', rest: 0 } } },
+  {
+    wire: '01 04 0001 00000000',
+    value: { type: 1, code: 4, checksum: 1, body: { kind: 'unreachable', quotedLength: 0, unused: 0 } },
+  },
   {
     wire: '87 00 0001 00000000 fe800000000000000000000000000001 0101020000000002',
     value: {

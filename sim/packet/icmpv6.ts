@@ -4,6 +4,7 @@ import { protocol } from './declaration/declare.ts';
 import { type Field, flag, hex, ipv6Address, reserved, u8, u16, u32 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
 import { MLD_QUERIER, MLD_RECORDS } from './group-records.ts';
+import { extendedBy, quotedBy } from './icmp-extension.ts';
 import { NEIGHBOUR_OPTIONS } from './neighbour-options.ts';
 import { IPPROTO } from './numbers.ts';
 
@@ -23,6 +24,8 @@ export const ICMPV6_TYPE = {
   NEIGHBOUR_ADVERTISEMENT: 136,
   REDIRECT: 137,
   MLD2_REPORT: 143,
+  EXTENDED_ECHO_REQUEST: 160,
+  EXTENDED_ECHO_REPLY: 161,
 } as const;
 
 const TYPE_NAMES: Readonly<Record<number, string>> = {
@@ -121,6 +124,14 @@ export const ICMPV6 = protocol({
           }),
         },
       },
+      unreachable: {
+        types: [ICMPV6_TYPE.DESTINATION_UNREACHABLE, ICMPV6_TYPE.TIME_EXCEEDED],
+        fields: {
+          /** The length of the quoted packet in 64-bit words, where extensions follow it (RFC 4884 §4). */
+          quotedLength: u8('Length of the quoted packet', { filter: 'icmpv6.length', scapy: 'length' }),
+          unused: reserved(24, 'Unused'),
+        },
+      },
       /** Packet too big. */
       mtu: {
         types: [ICMPV6_TYPE.PACKET_TOO_BIG],
@@ -203,7 +214,10 @@ export const ICMPV6 = protocol({
       other: { fields: { rest: hex(32, 'Rest of header') } },
     },
   },
-  carries: ['ipv6'],
+  carries: ['ipv6', 'icmpext'],
+  carrying: (follower) => ({
+    type: follower === 'icmpext' ? ICMPV6_TYPE.EXTENDED_ECHO_REQUEST : ICMPV6_TYPE.DESTINATION_UNREACHABLE,
+  }),
   announcedBy: { ipv6Protocol: [IPPROTO.ICMPV6] },
   summary: ({ type, code }) => {
     const name = TYPE_NAMES[type] ?? `type ${type}`;
@@ -211,12 +225,14 @@ export const ICMPV6 = protocol({
     return codeName === undefined ? name : `${name}, ${codeName}`;
   },
   notes: ({ value: { type, code } }) => ({ code: CODE_NAMES[type]?.[code] }),
-  follow: ({ value, offset, length, end }) => ({
-    protocol: isIcmpv6Error(value.type) ? 'ipv6' : 'data',
-    offset: offset + length,
-    end,
-    context: {},
-  }),
+  follow: (header) => {
+    const { value, offset, length, end } = header;
+    if (value.type === ICMPV6_TYPE.EXTENDED_ECHO_REQUEST) return extendedBy(header);
+    const { body } = value;
+    const stated = 'quotedLength' in body ? 8 * body.quotedLength : undefined;
+    if (isIcmpv6Error(value.type)) return quotedBy(header, 'ipv6', stated);
+    return { protocol: 'data', offset: offset + length, end, context: {} };
+  },
 });
 
 export type Icmpv6Header = ValueOf<typeof ICMPV6>;

@@ -11,6 +11,7 @@ import { GENEVE } from './geneve.ts';
 import { GRE } from './gre.ts';
 import { GUE } from './gue.ts';
 import { ICMP } from './icmp.ts';
+import { ICMP_EXTENSION } from './icmp-extension.ts';
 import { ICMPV6 } from './icmpv6.ts';
 import { IGMP } from './igmp.ts';
 import { IPV4 } from './ipv4.ts';
@@ -55,6 +56,7 @@ export const PROTOCOLS = {
   shim6: SHIM6,
   icmp: ICMP,
   icmpv6: ICMPV6,
+  icmpext: ICMP_EXTENSION,
   tcp: TCP,
   udp: UDP,
   udplite: UDP_LITE,

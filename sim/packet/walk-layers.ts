@@ -48,10 +48,39 @@ export function walkLayers(
   gap: (at: number, length: number, what: string | undefined) => void = () => {},
   around: Context = NOTHING_KNOWN,
 ): Rest {
-  let at = offset;
-  let layerEnd = end;
-  let name = first;
-  let context = around;
+  let behind: Follower | undefined;
+  const chain: Chain = {
+    bytes,
+    gap,
+    around,
+    visit: (protocol, at, layerEnd, context) => {
+      const visited = visit(protocol, at, layerEnd, context);
+      // Of an error that quotes an error, the outer one's: who makes one quotes none.
+      behind ??= visited.next?.behind;
+      return visited;
+    },
+  };
+  const rest = walkChain(chain, { name: first, offset, end, context: around });
+  if (behind === undefined) return rest;
+  const from = Math.min(rest.offset, behind.offset);
+  if (from < behind.offset) gap(from, behind.offset - from, 'Rest of the quoted packet');
+  const { protocol = 'data', context = around } = behind;
+  return walkChain(chain, { name: protocol, offset: behind.offset, end: behind.end, context });
+}
+
+interface Chain {
+  readonly bytes: Uint8Array;
+  readonly visit: Visit;
+  readonly gap: (at: number, length: number, what: string | undefined) => void;
+  readonly around: Context;
+}
+
+/** From one layer to what follows it. */
+function walkChain(
+  { bytes, visit, gap, around }: Chain,
+  start: LayerPlace & { readonly context: Context },
+): Rest {
+  let { offset: at, end: layerEnd, name, context } = start;
   for (let count = 0; at < layerEnd && count < MAX_LAYERS; count++) {
     const protocol = protocolByName(name);
     if (protocol === undefined) return { name, offset: at, end: layerEnd };

@@ -17,6 +17,7 @@ import {
   V6_A,
   V6_B,
 } from '../test-support/packets.ts';
+import { extension } from '../test-support/right-packets.ts';
 import { BeforeAfter } from './before-after.ts';
 import { ConversationReader, conversationText } from './conversation.ts';
 import { isUnfinished } from './offload.ts';
@@ -28,6 +29,26 @@ const TCP = ethernet(0x0800, ipv4(6, tcp(data(20))));
 const UDP = ethernet(0x0800, ipv4(17, udp(data(20))));
 const UDP6 = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B)));
 const PING = ethernet(0x0800, ipv4(1, icmp(8, 0, [0, 1, 0, 2], data(20))));
+/** An error about a datagram of others, with extensions behind it. */
+const ERROR = ethernet(
+  0x0800,
+  ipv4(
+    1,
+    icmp(
+      11,
+      0,
+      [0, 32, 0, 0],
+      bytes(
+        packetOf
+          .ipv4({ source: '10.9.9.1', destination: '10.9.9.2' })
+          .udp({ destinationPort: 53 })
+          .payload(data(100))
+          .bytes(),
+        extension,
+      ),
+    ),
+  ),
+);
 const SCTP = packetOf
   .ethernet()
   .ipv4({ source: '10.0.0.1', destination: '10.0.0.2' })
@@ -64,6 +85,16 @@ describe('a conversation', () => {
       { ipv4: '10.0.0.1 → 10.0.0.2', sctp: '10.0.0.1:7 → 10.0.0.2:9' },
     ],
     ['has brackets over IPv6', UDP6, { udp: '[fc00:dead:cafe:1::1]:40000 → [fc00:dead:cafe:1::2]:53' }],
+    [
+      'has those of an ICMP error, not of what it quotes, for its extensions',
+      ERROR,
+      {
+        ipv4: '10.9.9.1 → 10.9.9.2',
+        icmp: '10.11.1.1 → 10.11.1.2',
+        udp: '10.9.9.1:40000 → 10.9.9.2:53',
+        icmpext: '10.11.1.1 → 10.11.1.2',
+      },
+    ],
     ['has no ports over ICMP', PING, { ipv4: '10.11.1.1 → 10.11.1.2', icmp: '10.11.1.1 → 10.11.1.2' }],
   ])('%s', (_what, frame, texts) => {
     expect(textsOf(frame)).toEqual(texts);

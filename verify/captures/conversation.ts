@@ -19,10 +19,15 @@ export class ConversationReader implements FlowKey {
   low = 0;
   high = 0;
   private ipv4 = -1;
+  /** The addresses of the outermost ICMP message, which its extensions belong to: behind them a quoted packet's were read. */
+  private messageLength = 0;
+  private messageSource = 0;
+  private messageDestination = 0;
 
   /** A new packet. */
   clear(): void {
     this.ipv4 = -1;
+    this.messageLength = 0;
   }
 
   /** A packet of which only this is known. @param start of the header in the packet; -1 where there is none */
@@ -33,6 +38,11 @@ export class ConversationReader implements FlowKey {
   /** To be called with every checksum, in order. */
   note(found: FoundChecksum): void {
     if (found.layer === LAYER.ipv4) this.ipv4 = found.start;
+    const isMessage = found.layer === LAYER.icmp || found.layer === LAYER.icmpv6;
+    if (!isMessage || this.messageLength > 0) return;
+    this.messageSource = this.sourceOf(found);
+    this.messageDestination = this.destinationOf(found);
+    this.messageLength = this.addressLength(found);
   }
 
   /** Sets the key: a hash of the conversation, the layer and its depth. `fast-scan-fault.ts` comes to the same. */
@@ -56,14 +66,17 @@ export class ConversationReader implements FlowKey {
   }
 
   private addressLength(found: FoundChecksum): number {
+    if (found.layer === LAYER.icmpext) return this.messageLength;
     return found.addressLength > 0 ? found.addressLength : this.ipv4 >= 0 ? 4 : 0;
   }
 
   private sourceOf(found: FoundChecksum): number {
+    if (found.layer === LAYER.icmpext) return this.messageSource;
     return found.addressLength > 0 ? found.source : this.ipv4 + 12;
   }
 
   private destinationOf(found: FoundChecksum): number {
+    if (found.layer === LAYER.icmpext) return this.messageDestination;
     return found.addressLength > 0 ? found.destination : this.ipv4 + 16;
   }
 

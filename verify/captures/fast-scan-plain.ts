@@ -216,6 +216,8 @@ function writeSegmentPlain(plain: Plain, segment: Segment, isIpv4: Variable, oth
         () => {
           routine.branchIf(notEqual(protocol, choose(isIpv4, PROTOCOL.icmp, PROTOCOL.icmpv6)), otherwise);
           routine.branchIf(quotes(byteAt(at), isIpv4), otherwise);
+          // Extended echo requests have a second checksum (RFC 8335 §2).
+          routine.branchIf(equal(byteAt(at), choose(isIpv4, 42, 160)), otherwise);
           routine.if(isIpv4, () => {
             // Without a pseudo-header.
             routine.set(constant, 0);

@@ -105,10 +105,25 @@ export function writeTransport(state: FastScanState, ends: Ends, again: Label): 
   routine.if(is(PROTOCOL.udp), () => writeUdpData(state, claimed, ends));
   // Errors quote a packet.
   routine.branchIf(less(state.available, 9), ends.done);
+  leaveExtensions(state, ends);
   routine.branchIf(isZero(quotes(byteAt(cursor), isIpv4)), ends.done);
   routine.set(state.isQuoted, 1);
   routine.increase(cursor, 8);
   routine.branch(again);
+}
+
+/** Leaves messages of ICMP that have extensions, or may have (RFC 4884 §4, RFC 8335 §2): few do. */
+function leaveExtensions({ routine, cursor, isIpv4, available }: FastScanState, { leave }: Ends): void {
+  const type = byteAt(cursor);
+  routine.branchIf(equal(type, choose(isIpv4, 42, 160)), leave);
+  const extended = and(shiftRight(choose(isIpv4, bits([3, 11, 12]), bits([1, 3])), type), 1);
+  routine.if(and(less(type, 32), extended), () => {
+    routine.branchIf(byteAt(sum(cursor, choose(isIpv4, 5, 4))), leave);
+    // Who states no length has them behind 128 bytes; they begin with 0x2000.
+    routine.if(greater(available, 8 + 128), () =>
+      routine.branchIf(equal(halfAt(cursor, 8 + 128), 0x0020), leave),
+    );
+  });
 }
 
 const bits = (numbers: readonly number[]): number => numbers.reduce((all, one) => all | (1 << one), 0);

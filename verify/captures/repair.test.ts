@@ -16,6 +16,7 @@ import {
   V6_B,
   withChecksum,
 } from '../test-support/packets.ts';
+import { GOOD } from '../test-support/right-packets.ts';
 import { frameCheckSequence } from './frame-check.ts';
 import { type BytePatch, PacketRepair } from './repair.ts';
 
@@ -36,6 +37,8 @@ const UDP6 = ethernet(0x86dd, ipv6(17, udp(data(20), V6_A, V6_B)));
 const SCTP = packetOf.ethernet().ipv4({}).sctp({}).payload(data(20)).bytes();
 const IN_GRE = ethernet(0x0800, ipv4(47, withChecksum(bytes([0x80, 0, 0x65, 0x58, 0, 0, 0, 0], TCP), 4)));
 
+const [EXTENDED] = GOOD['an ICMP error with extensions behind a part of a datagram']!;
+
 describe('a packet', () => {
   it('with nothing wrong is left alone', () => {
     for (const packet of [TCP, UDP, UDP6, SCTP, IN_GRE])
@@ -49,6 +52,7 @@ describe('a packet', () => {
     ['UDP', UDP, [L4 + 7]],
     ['UDP over IPv6', UDP6, [60]],
     ['all bytes of the CRC of SCTP', SCTP, [L4 + 8, L4 + 9, L4 + 10, L4 + 11]],
+    ['the extensions of an ICMP error, and its own over them', EXTENDED, [36, 177]],
     ['checksums in each other, from the innermost on', IN_GRE, [24, L4 + 4, L4 + 8 + 24, L4 + 8 + L4 + 16]],
   ])('gets back %s, and nothing else is written', (_what, packet, offsets) => {
     const patches = repair.packet(damaged(packet, ...offsets), LINKTYPE.ETHERNET);

@@ -15,7 +15,7 @@ export const FEW = 3;
 const BY_WRITING = /^(checksum|lengths|fragments|payload|ethertype|pppoe|protocol|ttl|reply)\//;
 
 /** Layers whose checksum programs do not know: to write there without knowing any is one fault. */
-const FOREIGN = /^checksum\/(sctp|udplite|dccp|gre|igmp|pim|vrrp|ospf|ospf3)$/;
+const FOREIGN = /^checksum\/(sctp|udplite|dccp|gre|igmp|pim|vrrp|ospf|ospf3|icmpext)$/;
 
 /** A sum changed by what was written into a later fragment. */
 const INTO_FRAGMENT = 'checksum/later-fragment';

@@ -19,6 +19,7 @@ import {
   V6_B,
   withChecksum,
 } from '../test-support/packets.ts';
+import { GOOD } from '../test-support/right-packets.ts';
 import { checksumSite, checksumSites, fragmentData, summedWords } from './checksum-site.ts';
 
 /** What each word is called, runs of one name once, with how many. */
@@ -51,6 +52,13 @@ const TCP_HEADER = [
 const PSEUDO4 = ['source address ×2', 'destination address ×2', 'protocol', 'pseudo-header length'];
 
 describe('the words of a checksum', () => {
+  it('are those of extensions, where an ICMP error has them, and not of what it quotes', () => {
+    const [error] = GOOD['an ICMPv6 error with extensions behind zeros']!;
+    expect(groups(error, 'icmpext')).toEqual(['version', 'objects ×4']);
+    expect(groups(error, 'icmpv6').at(-1)).toBe('extensions ×6');
+    expect(groups(error, 'icmpv6')).toContain('quoted destination port');
+  });
+
   it.each<[what: string, packet: Uint8Array, layer: string, names: string[]]>([
     [
       'IPv4',

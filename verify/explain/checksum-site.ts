@@ -163,10 +163,12 @@ export function summedWords(site: ChecksumSite): SummedWord[] {
             : 'pseudo-header length';
     words.push({ group, value: (pseudo[offset]! << 8) | pseudo[offset + 1]!, at: -1 });
   }
+  const extensionsAt = extensionsOf(site);
   for (let place = start; place < end; place += 2) {
     if (place === at) continue;
     const low = place + 1 < end ? packet[place + 1]! : 0;
-    words.push({ group: groupOf(site, place - start), value: (packet[place]! << 8) | low, at: place });
+    const group = place < extensionsAt ? groupOf(site, place - start) : 'extensions';
+    words.push({ group, value: (packet[place]! << 8) | low, at: place });
   }
   return words;
 }
@@ -195,6 +197,8 @@ function groupOf(site: ChecksumSite, offset: number): string {
       if (word === 0) return 'type and code';
       if (word < 4) return 'rest of header';
       return isIcmpError(layer, packet[start]!) ? `${QUOTED}${quotedGroup(site, offset - 8)}` : 'payload';
+    case 'icmpext':
+      return word === 0 ? 'version' : 'objects';
     case 'udp':
       return (['source port', 'destination port', 'length'] as const)[word] ?? 'payload';
     default: {
@@ -209,6 +213,18 @@ function groupOf(site: ChecksumSite, offset: number): string {
       return offset < header ? 'options' : 'payload';
     }
   }
+}
+
+/** Where the extensions of an ICMP message begin; at the end of what is summed where there are none. */
+function extensionsOf({ layer, packet, start, end }: ChecksumSite): number {
+  let from = end;
+  if (layer !== 'icmp' && layer !== 'icmpv6') return from;
+  verifyChecksums(packet, 0, packet.length, {
+    checksum(found) {
+      if (found.layer === LAYER.icmpext && found.start >= start && found.end <= end) from = found.start;
+    },
+  });
+  return from;
 }
 
 /** What the groups of the packet in an ICMP error begin with. */

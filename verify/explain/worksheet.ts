@@ -116,6 +116,8 @@ function foldText(sum: number): string {
 function zeroRule({ after, words }: ChecksumEvidence): string {
   if (after.layer === 'udp')
     return 'UDP writes a computed zero as 0xffff, since 0x0000 means "none" (RFC 768)';
+  if (after.layer === 'icmpext')
+    return 'in an ICMP extension 0xffff is written, since 0x0000 means "none" (RFC 4884 §7)';
   if (words.every(({ value }) => value === 0))
     return 'over nothing but zeros only 0xffff verifies (RFC 1624 §3)';
   return 'both verify here';

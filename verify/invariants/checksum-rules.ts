@@ -205,6 +205,13 @@ const OTHER_LAYERS: ReadonlyMap<string, readonly [name: string, why: string]> = 
       'OSPF for IPv6 sums its packet and the addresses (RFC 5340 §A.3.1): the program rewrote an address, or took the packet for something with ports.',
     ],
   ],
+  [
+    'icmpext',
+    [
+      'ICMP extension',
+      'The extensions of an ICMP message sum themselves alone (RFC 4884 §7), beside the sum of the message: a program that writes them has to make both, and one that rewrites what an error quotes has to stay within it.',
+    ],
+  ],
 ]);
 
 /** @param layer the checksum's (`CHECKSUM_LAYERS`) */

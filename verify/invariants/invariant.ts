@@ -77,6 +77,7 @@ const LABELS: Readonly<Record<HeaderName, string>> = {
   ospf: 'OSPF',
   ospf3: 'OSPFv3',
   gre: 'GRE',
+  icmpext: 'ICMP extension',
 };
 
 /** What a header of the frame that left is called: its name, and its depth where it is not the outermost. */

@@ -195,6 +195,7 @@ const LEAST: Readonly<Record<number, number>> = {
   [HEADER.ospf]: 24,
   [HEADER.ospf3]: 16,
   [HEADER.gre]: 8,
+  [HEADER.icmpext]: 4,
 };
 
 function transportLengths(pair: FramePair, row: number): Breach | undefined {

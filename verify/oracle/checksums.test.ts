@@ -6,6 +6,7 @@ import {
   data,
   ethernet,
   icmp,
+  icmpv6,
   ipv4,
   ipv6,
   pseudo,
@@ -16,7 +17,7 @@ import {
   V6_B,
   withChecksum,
 } from '../test-support/packets.ts';
-import { ETHERTYPE_IPV4, eth4, eth6, GOOD, inner4, vxlan } from '../test-support/right-packets.ts';
+import { ETHERTYPE_IPV4, eth4, eth6, extension, GOOD, inner4, vxlan } from '../test-support/right-packets.ts';
 import {
   CHECKSUM,
   CHECKSUM_LAYERS,
@@ -125,6 +126,43 @@ describe('verifyChecksums', () => {
         },
       ),
     );
+  });
+
+  it('judges the extensions of an ICMP error by themselves, and ends there what it quotes', () => {
+    const datagram = ipv4(17, udp(data(300))).subarray(0, 132);
+    const error = (structure: Uint8Array): Uint8Array =>
+      eth4(1, icmp(11, 0, [0, 33, 0, 0], bytes(datagram, structure)));
+    const wrong = extension.slice();
+    wrong[9]! ^= 1;
+    expect(verdict(error(wrong))).toMatch(/udp\/0 unverifiable, icmpext\/0 bad$/);
+    expect(found(error(wrong)).at(-1)).toMatchObject({ at: 176, start: 174, end: 186, addressLength: 0 });
+    const none = extension.slice();
+    none.set([0, 0], 2);
+    expect(verdict(error(none))).toMatch(/icmpext\/0 absent$/);
+    // Another version, and less than 128 bytes in front: nobody takes these for extensions.
+    expect(verdict(error(bytes(0x10, extension.subarray(1))))).not.toContain('icmpext');
+    const short = bytes(ipv4(17, udp(data(8))), extension);
+    expect(verdict(eth4(1, icmp(11, 0, [0, 9, 0, 0], short)))).not.toContain('icmpext');
+    // ICMPv6 counts words of eight bytes, and has none in a packet that is too big.
+    const six = bytes(ipv6(17, udp(data(80), V6_A, V6_B)), extension);
+    expect(verdict(eth6(58, icmpv6(1, [16, 0, 0, 0], six)))).toBe(
+      'icmpv6/0 good, udp/0 good, icmpext/0 good',
+    );
+    expect(verdict(eth6(58, icmpv6(2, [16, 0, 0, 0], six)))).toBe('icmpv6/0 good, udp/0 good');
+  });
+
+  it('takes for extensions that no length announces only what has a right checksum (RFC 4884 §5.5)', () => {
+    const error = (structure: Uint8Array): Uint8Array =>
+      eth4(1, icmp(3, 1, [0, 0, 0, 0], bytes(ipv4(17, udp(data(300))).subarray(0, 128), structure)));
+    expect(verdict(error(extension))).toMatch(/icmpext\/0 good$/);
+    const wrong = extension.slice();
+    wrong[9]! ^= 1;
+    expect(verdict(error(wrong))).not.toContain('icmpext');
+  });
+
+  it('does not judge extensions that are cut off', () => {
+    const [packet] = GOOD['an ICMP error with extensions behind a part of a datagram']!;
+    expect(verdict(packet.subarray(0, packet.length - 4))).toMatch(/icmpext\/0 unverifiable$/);
   });
 
   it('accepts both zeros of ones’ complement where both verify, and asks for 0xFFFF over nothing but zeros', () => {

@@ -47,7 +47,7 @@ const { stop: STOP, ethernet: ETHERNET, ipv4: IPV4, ipv6: IPV6 } = NEXT;
 const { whole: WHOLE, firstFragment: FIRST_FRAGMENT, laterFragment: LATER_FRAGMENT } = PART;
 
 /** The least header of each kind of `LAYER`: a message shorter than that has no checksum to judge. */
-const LEAST_HEADER = [20, 8, 8, 20, 8, 8, 12, 12, 8, 4, 8, 24, 16, 8] as const;
+const LEAST_HEADER = [20, 8, 8, 20, 8, 8, 12, 12, 8, 4, 8, 24, 16, 8, 4] as const;
 
 /** The size of a header that is not all there: longer than any packet, and still a machine integer as infinity is not. */
 const BEYOND = 0x4000_0000;
@@ -97,6 +97,11 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
   private wantsHeaders = false;
   /** Is all there that the headers so far have claimed? */
   private isWhole = true;
+  /** The extensions of an ICMP message, which are judged behind the packet that it quotes; -1: it has none. */
+  private extensionAt = -1;
+  private extensionEnd = 0;
+  private extensionPart = 0;
+  private isExtensionWhole = false;
   private sink: ChecksumSink | undefined;
   private readonly linkHeader = new LinkHeader();
   /**
@@ -141,6 +146,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     this.limit = offset + length;
     this.seen = 0;
     this.isWhole = true;
+    this.extensionAt = -1;
     let next = linkType === LINKTYPE.ETHERNET ? this.ethernet() : this.link(linkType, sink);
     // Tunnels and quoted packets follow one another in a single line, so a loop is enough.
     while (next !== STOP) {
@@ -151,6 +157,7 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         next = this.transport(sink, this.carried, this.limit - this.cursor + (this.isWhole ? 0 : 1), WHOLE);
       else next = this.step(next);
     }
+    if (this.extensionAt >= 0) this.extension(sink);
   }
 
   private link(linkType: number, sink: ChecksumSink): number {
@@ -389,13 +396,13 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         if (this.ipAddressLength !== 4) return STOP;
         if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.icmp, 8, length);
         this.segment(sink, LAYER.icmp, 0, 2, length, complete, part);
-        return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV4);
+        return part === LATER_FRAGMENT ? STOP : this.inIcmp(IPV4, complete, part);
       case 58:
         if (this.ipAddressLength !== 16) return STOP;
         if (this.wantsHeaders && part !== LATER_FRAGMENT)
           this.transportHeader(sink, HEADER.icmpv6, 8, length);
         this.segment(sink, LAYER.icmpv6, 58, 2, length, complete, part);
-        return part === LATER_FRAGMENT ? STOP : this.icmpError(IPV6);
+        return part === LATER_FRAGMENT ? STOP : this.inIcmp(IPV6, complete, part);
       case 51: {
         const size = available >= 8 ? (this.arena[at + 1]! + 2) * 4 : 0;
         if (size < 12 || size > available || part === LATER_FRAGMENT) return STOP;
@@ -616,6 +623,10 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     this.source = this.ipSource - this.base;
     this.destination = this.ipDestination - this.base;
     const isKnown = pseudo === 0 || this.destinationKnown;
+    if (layer === LAYER.icmpext && this.u16(at + field) === 0) {
+      this.absent(sink, layer, at + field);
+      return;
+    }
     if (
       !complete ||
       part !== WHOLE ||
@@ -691,6 +702,16 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     }
   }
 
+  /** A field of 0 that says that there is no checksum (RFC 4884 §7). */
+  private absent(sink: ChecksumSink, layer: number, field: number): void {
+    this.sum = -1;
+    this.status = CHECKSUM.absent;
+    this.at = field - this.base;
+    this.got = 0;
+    this.expected = 0;
+    this.emit(sink, layer);
+  }
+
   /** A UDP checksum field of 0; `sum` is set. */
   private withoutChecksum(sink: ChecksumSink, field: number): void {
     const illegal = this.ipAddressLength === 16 && !isTunnelPort(this.u16(field - 4));
@@ -720,8 +741,9 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     if (sum !== 0xffff) {
       // All but the field adds up to the difference, unless that is zero, which has two names.
       const rest = sum === this.got ? this.sumWithoutField(field) : onesAdd(sum, complement(this.got));
-      // UDP writes a computed 0 as 0xFFFF (RFC 768).
-      this.expected = complement(rest) || (layer === LAYER.udp || layer === LAYER.udplite ? 0xffff : 0);
+      // UDP writes a computed 0 as 0xFFFF (RFC 768), and in ICMP's extensions a 0 would say that there is none.
+      const isZeroNone = layer === LAYER.udp || layer === LAYER.udplite || layer === LAYER.icmpext;
+      this.expected = complement(rest) || (isZeroNone ? 0xffff : 0);
     }
     this.emit(sink, layer);
   }
@@ -758,18 +780,63 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
     sink.checksum(this);
   }
 
-  /** The packet that an ICMP error quotes begins behind 8 bytes (RFC 792, RFC 4443 §3). */
-  private icmpError(quoted: number): number {
+  /** The packet that an ICMP error quotes begins behind 8 bytes (RFC 792, RFC 4443 §3), and so do the extensions of RFC 8335. */
+  private inIcmp(quoted: number, complete: boolean, part: number): number {
     if (this.limit - this.cursor <= 8) return STOP;
     const type = this.arena[this.cursor]!;
+    if (type === (quoted === IPV4 ? 42 : 160)) {
+      this.noteExtension(this.cursor + 8, complete, part);
+      return STOP;
+    }
     const isError =
       quoted === IPV4
         ? type === 3 || type === 4 || type === 5 || type === 11 || type === 12
         : type >= 1 && type <= 4;
     if (!isError) return STOP;
+    const extended = quoted === IPV4 ? type === 3 || type === 11 || type === 12 : type === 1 || type === 3;
+    if (extended) this.endQuote(quoted === IPV4, complete, part);
     this.quoted = HEADER_FLAG.quoted;
     this.cursor += 8;
     return quoted;
+  }
+
+  /**
+   * Ends what an error quotes where its extensions begin (RFC 4884 §4): behind as many words as it states, which are of 4 bytes in ICMP and
+   * of 8 in ICMPv6, or, of who states none, behind 128 bytes if a right checksum says so (§5.5).
+   */
+  private endQuote(isOfIpv4: boolean, complete: boolean, part: number): void {
+    const at = this.cursor;
+    const words = this.arena[at + (isOfIpv4 ? 5 : 4)]!;
+    const stated = words * (isOfIpv4 ? 4 : 8);
+    const start = at + 8 + (words === 0 ? 128 : stated);
+    if (start > this.limit) return;
+    if (words === 0 ? !complete || part !== WHOLE || !this.isExtension(start) : stated < 128) return;
+    this.noteExtension(start, complete, part);
+    this.limit = start;
+  }
+
+  private noteExtension(start: number, complete: boolean, part: number): void {
+    if (this.extensionAt >= 0 || this.limit - start < 4 || this.arena[start]! >> 4 !== 2) return;
+    this.extensionAt = start;
+    this.extensionEnd = this.limit;
+    this.extensionPart = part;
+    this.isExtensionWhole = complete;
+  }
+
+  /** Does a structure with a right checksum begin here? */
+  private isExtension(start: number): boolean {
+    if (this.limit - start < 4 || this.u16(start) !== 0x2000 || this.u16(start + 2) === 0) return false;
+    return onesSum(this.view, start, this.limit) === 0xffff;
+  }
+
+  /** Its checksum is over itself alone (RFC 4884 §7). */
+  private extension(sink: ChecksumSink): void {
+    const { extensionAt: start, extensionEnd: end, extensionPart: part } = this;
+    this.cursor = start;
+    this.limit = end;
+    this.quoted = 0;
+    this.setFragment(part, 0);
+    this.message(sink, LAYER.icmpext, 0, 2, end - start, end - start, this.isExtensionWhole, part);
   }
 }
 

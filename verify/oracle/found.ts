@@ -16,6 +16,7 @@ export const LAYER = {
   ospf: 11,
   ospf3: 12,
   gre: 13,
+  icmpext: 14,
 } as const;
 export const CHECKSUM_LAYERS = [
   'ipv4',
@@ -32,6 +33,7 @@ export const CHECKSUM_LAYERS = [
   'ospf',
   'ospf3',
   'gre',
+  'icmpext',
 ] as const satisfies readonly (keyof typeof LAYER)[];
 export type ChecksumLayer = (typeof CHECKSUM_LAYERS)[number];
 
@@ -41,7 +43,9 @@ export const CHECKSUM = {
   bad: 1,
   /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), except to the ports of tunnels (RFC 6935); any of UDP-Lite (RFC 3828 §3.1). */
   illegal: 2,
-  /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). OSPF with cryptographic authentication has none either. */
+  /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). OSPF with cryptographic authentication has none either, nor have ICMP
+   * extensions with a 0 (RFC 4884 §7).
+   */
   absent: 3,
   /** Not all that it covers is there: a fragment, a truncated or contradictory packet, a message without its header. */
   unverifiable: 4,
@@ -98,7 +102,7 @@ export interface FoundChecksum {
 }
 
 /** The kinds of headers: those of `LAYER`, and IPv6, which has no checksum. */
-export const HEADER = { ...LAYER, ipv6: 14 } as const;
+export const HEADER = { ...LAYER, ipv6: 15 } as const;
 export const HEADER_NAMES = [...CHECKSUM_LAYERS, 'ipv6'] as const;
 
 /** Is a header of this kind IPv4 or IPv6? */

@@ -496,6 +496,7 @@ const NAMING_BY_NAME: Readonly<Record<HeaderName, readonly [protocolAt: number, 
   ospf: [1, 2],
   ospf3: [1, 2],
   gre: [3, 2],
+  icmpext: [0, 0],
   ipv6: [6, 4],
 };
 

@@ -36,6 +36,9 @@ export const vxlan = (inner: Uint8Array): Uint8Array => bytes(8, 0, 0, 0, 0, 0, 
 export const geneve = (options: number, type: number, inner: Uint8Array): Uint8Array =>
   bytes(options, 0, u16(type), 0, 0, 42, 0, data(options * 4), inner);
 
+/** Of an ICMP message: a label of MPLS (RFC 4950 §3). */
+export const extension: Uint8Array = withChecksum(bytes(0x20, 0, 0, 0, 0, 8, 1, 1, 0, 6, 0x41, 1), 2);
+
 /** Packets in which every checksum is right. */
 export const GOOD: Record<string, [packet: Uint8Array, verdict: string]> = {
   'an ICMP echo': [eth4(1, icmp(8, 0, [0, 1, 0, 1], data(56))), 'ipv4/0 good, icmp/0 good'],
@@ -104,6 +107,21 @@ export const GOOD: Record<string, [packet: Uint8Array, verdict: string]> = {
   'an ICMPv6 error': [
     eth6(58, icmpv6(1, [0, 0, 0, 0], ipv6(17, udp(data(8), V6_A, V6_B)))),
     'icmpv6/0 good, udp/0 good',
+  ],
+  'an ICMP error with extensions behind a part of a datagram': [
+    eth4(1, icmp(11, 0, [0, 33, 0, 0], bytes(ipv4(17, udp(data(300))).subarray(0, 132), extension))),
+    'ipv4/0 good, icmp/0 good, ipv4/1 good, udp/0 unverifiable, icmpext/0 good',
+  ],
+  'an ICMPv6 error with extensions behind zeros': [
+    eth6(
+      58,
+      icmpv6(3, [16, 0, 0, 0], bytes(ipv6(17, udp(data(8), V6_A, V6_B)), new Uint8Array(72), extension)),
+    ),
+    'icmpv6/0 good, udp/0 good, icmpext/0 good',
+  ],
+  'an extended echo request': [
+    eth4(1, icmp(42, 0, [0, 1, 1, 1], withChecksum(bytes(0x20, 0, 0, 0, 0, 8, 3, 2, 0, 0, 0, 1), 2))),
+    'ipv4/0 good, icmp/0 good, icmpext/0 good',
   ],
 };
 

@@ -31,7 +31,9 @@ follows a tunnel that the other does not.
 - **CAPWAP** carries frames of Ethernet, or of 802.11: data frames that are neither encrypted nor aggregated lead to LLC. Frames whose
   two bytes of frame control are exchanged, as Cisco sends them, are read as well.
 - **NVGRE** is GRE with a key and Ethernet; **ERSPAN I** is GRE with ERSPAN's number and no sequence number.
-- **ICMP errors**: the packet that they quote is read as well.
+- **ICMP errors**: the packet that they quote is read as well. It ends where the extensions of RFC 4884 begin, whose checksum is judged by
+  itself: behind as many words as the error states, 128 bytes or more, or behind 128 bytes of one that states none (§5.5) where the
+  checksum is right. An extended echo request (RFC 8335) has them behind its header.
 - **IP fragments**: \`xdpsim checksum\` puts them together ([captures.md](captures.md)).
 
 [filters.md](filters.md) lists the names of all fields. This page is written from the register.
