@@ -51,6 +51,9 @@ function adjust(machine: Machine, at: number, start: number, end: number): numbe
   return 0;
 }
 
+const SLICE_NOTE =
+  'as in the kernel; without a buffer, a slice that begins behind what is linear of a TC frame stops the machine, since the kernel gives a pointer to whatever lies there';
+
 const FUNCTIONS: readonly Helper[] = [
   {
     number: 0,
@@ -92,6 +95,7 @@ const FUNCTIONS: readonly Helper[] = [
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'read' },
     symbolic: 'exact',
+    note: SLICE_NOTE,
     run: (machine, at, offset, buffer, size) => slice(machine, at, offset, buffer, size, false),
   },
   {
@@ -102,6 +106,7 @@ const FUNCTIONS: readonly Helper[] = [
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'written' },
     symbolic: 'exact',
+    note: SLICE_NOTE,
     run: (machine, at, offset, buffer, size) => slice(machine, at, offset, buffer, size, true),
   },
   {
