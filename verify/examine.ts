@@ -147,8 +147,7 @@ function* differences(
   }
   for (const { kind: field, packet, detail, others } of failing.best()) {
     fields.add(field);
-    const isChecksum = checksumOfField(field) !== undefined;
-    const samples = isChecksum ? { others: samplesOf(input, other.output, others) } : {};
+    const samples = detail.part === 'packet' ? samplesBeside(input, reference, other, field, others) : {};
     yield { ...detail, engines, field, packet, ...samples };
   }
   // Maps that differ after other outcomes tell nothing new.
@@ -160,4 +159,16 @@ function* differences(
   fields.add(field);
   const packet = input.count - 1;
   yield { engines, part: 'map', field, packet, expected: undefined, got: undefined, map };
+}
+
+/** More packets that differ in the field. Of a checksum the packet itself tells what it should be, and it is right as seldom by chance. */
+function samplesBeside(
+  input: PacketBatch,
+  reference: BatchReport,
+  other: BatchReport,
+  field: string,
+  packets: readonly number[],
+): Pick<Finding, 'others'> {
+  if (checksumOfField(field) !== undefined) return { others: samplesOf(input, other.output, packets) };
+  return packets.length === 0 ? {} : { others: samplesOf(input, other.output, packets, reference.output) };
 }

@@ -33,10 +33,20 @@ export class FailingPackets<T> {
   }
 }
 
-export function samplesOf(input: PacketBatch, output: OutcomeBatch, packets: readonly number[]): Sample[] {
-  return packets
-    .filter((packet) => output.status[packet] === STATUS.ran)
-    .map((packet) => ({ came: cameAs(input, packet).slice(), left: output.packet(packet) }));
+/** @param wanted what the packets should have left as */
+export function samplesOf(
+  input: PacketBatch,
+  output: OutcomeBatch,
+  packets: readonly number[],
+  wanted?: OutcomeBatch,
+): Sample[] {
+  const ran = (packet: number): boolean =>
+    output.status[packet] === STATUS.ran && (wanted === undefined || wanted.status[packet] === STATUS.ran);
+  return packets.filter(ran).map((packet) => ({
+    came: cameAs(input, packet).slice(),
+    left: output.packet(packet),
+    ...(wanted === undefined ? {} : { wanted: wanted.packet(packet) }),
+  }));
 }
 
 function cameAs(input: PacketBatch, packet: number): Uint8Array {

@@ -13,6 +13,8 @@ export type SourcePlaceWithText = NonNullable<OutcomeNote['source']>;
 export interface Sample {
   readonly came: Uint8Array;
   readonly left: Uint8Array;
+  /** As it should have left, where somebody says so. */
+  readonly wanted?: Uint8Array;
 }
 
 /** One packet's outcome as a value. */

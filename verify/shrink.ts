@@ -196,10 +196,12 @@ class Shrinker {
 
   /** The packets that failed in the run stay with the finding: they tell its cause from a coincidence. */
   #withOthers(finding: Finding): Finding {
-    const { others, got, packet } = this.#task.finding;
+    const { others, got, expected, packet, part } = this.#task.finding;
     if (others === undefined || got === undefined) return finding;
     const came = this.#task.case.stimuli[packet]!.packet;
-    return { ...finding, others: [{ came, left: got.packet }, ...others] };
+    const isStated = part === 'packet' && expected !== undefined && others.every(({ wanted }) => wanted);
+    const found = { came, left: got.packet, ...(isStated ? { wanted: expected.packet } : {}) };
+    return { ...finding, others: [found, ...others] };
   }
 
   /** The first attempt decides whether there is anything to shrink, however little time there is. */

@@ -5,6 +5,7 @@ import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { MapDifference } from '../compare-maps.ts';
 import { checksumOfField } from '../differing-field.ts';
 import type { Finding } from '../finding.ts';
+import type { Sample } from '../outcome.ts';
 import type { Cause } from './cause.ts';
 import { diagnoseChecksum } from './diagnose.ts';
 import type { Numbers } from './map-text.ts';
@@ -47,11 +48,36 @@ function packetCause(came: Uint8Array, finding: Finding): string | undefined {
   const { field, got, expected } = finding;
   if (checksumOfField(field) !== undefined) return checksumCause(came, finding)?.sentence;
   if (expected === undefined) return undefined;
-  const first = difference(expected.packet, got!.packet)[0];
-  const cause = first === undefined ? undefined : fieldCause(came, expected.packet, got!.packet, first);
+  const cause = sharedCause({ came, left: got!.packet, wanted: expected.packet }, finding.others ?? []);
   const features = notable(came).filter((feature) => !/checksum|TTL|hop limit/.test(feature));
   if (features.length === 0) return cause;
   return `${cause === undefined ? '' : `${cause}; `}the packet is special: ${features.join('; ')}`;
+}
+
+/** What is behind the first field that differs. One that fewer than half of the other packets show that differ there is a coincidence. */
+function sharedCause(shown: Sample, others: readonly Sample[]): string | undefined {
+  const field = difference(shown.wanted!, shown.left)[0]?.path;
+  if (field === undefined) return undefined;
+  const cause = causeAt(shown, field);
+  const elsewhere = others.flatMap((other) => {
+    const found = other.wanted === undefined ? null : causeAt(other, field);
+    return found === null ? [] : [found];
+  });
+  const agreeing = elsewhere.filter((one) => one?.id === cause?.id).length;
+  return cause === undefined || cause === null || agreeing * 2 < elsewhere.length
+    ? undefined
+    : cause.sentence;
+}
+
+/** Of a packet that does not differ in the field: null. */
+function causeAt({ came, left, wanted }: Sample, field: string): FieldCause | undefined | null {
+  const found = difference(wanted!, left).find(({ path }) => path === field);
+  return found === undefined ? null : fieldCause(came, wanted!, left, found);
+}
+
+interface FieldCause {
+  readonly id: 'left' | 'changed' | 'byte order';
+  readonly sentence: string;
 }
 
 function fieldCause(
@@ -59,19 +85,21 @@ function fieldCause(
   expected: Uint8Array,
   got: Uint8Array,
   { leftRange, rightRange }: FieldDifference,
-): string | undefined {
+): FieldCause | undefined {
   if (leftRange === undefined || rightRange === undefined) return undefined;
   const wanted = slice(expected, leftRange);
   const wrote = slice(got, rightRange);
   const was = slice(came, rightRange);
   if (same(wrote, was)) {
     const from = findSwapped(came, wanted);
-    return from === undefined
-      ? 'the field was left as it came'
-      : `the field was left as it came: addresses not swapped (byte ${from} holds what is expected here)`;
+    const which =
+      from === undefined ? '' : `: addresses not swapped (byte ${from} holds what is expected here)`;
+    return { id: 'left', sentence: `the field was left as it came${which}` };
   }
-  if (same(wanted, slice(came, leftRange))) return 'the field was changed, though it should stay as it came';
-  if (same(wanted, wrote.toReversed())) return 'the field was written in the wrong byte order';
+  if (same(wanted, slice(came, leftRange)))
+    return { id: 'changed', sentence: 'the field was changed, though it should stay as it came' };
+  if (same(wanted, wrote.toReversed()))
+    return { id: 'byte order', sentence: 'the field was written in the wrong byte order' };
   return undefined;
 }
 

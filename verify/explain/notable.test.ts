@@ -193,9 +193,14 @@ describe('counters of a map', () => {
 });
 
 describe('a field that differs', () => {
-  const shownBy = (came: Uint8Array, expected: Uint8Array, got: Uint8Array): string | undefined => {
+  const shownBy = (
+    came: Uint8Array,
+    expected: Uint8Array,
+    got: Uint8Array,
+    others: Finding['others'] = [],
+  ): string | undefined => {
     const finding: Finding = {
-      ...{ engines: ['model', 'vm'], part: 'packet', field: 'x', packet: 0 },
+      ...{ engines: ['model', 'vm'], part: 'packet', field: 'x', packet: 0, others },
       ...{ expected: plainOutcome(expected), got: plainOutcome(got) },
     };
     return likelyCause({ program: 'p', world: {}, stimuli: [{ packet: came }] }, finding);
@@ -237,6 +242,18 @@ describe('a field that differs', () => {
     ],
   )('%s', (_what, came, expected, got, cause) => {
     expect(shownBy(came, expected, got)).toBe(cause);
+  });
+
+  it('has the cause that other packets show, too: a value may be that of the packet by chance', () => {
+    // The program writes 64 into every TTL, which the first packet has already.
+    const wanted = put(UDP, 22, 63);
+    const of = (ttl: number) => ({ came: put(UDP, 22, ttl), left: UDP, wanted: put(UDP, 22, ttl - 1) });
+    expect(shownBy(UDP, wanted, UDP, [of(9), of(30), of(64)])).toBeUndefined();
+    // One that left as it should tells nothing, nor do others of the same cause.
+    const right = { came: UDP, left: wanted, wanted };
+    expect(shownBy(UDP, wanted, UDP, [right])).toBe('the field was left as it came');
+    const left = { came: put(UDP, 22, 9), left: put(UDP, 22, 9), wanted: put(UDP, 22, 8) };
+    expect(shownBy(UDP, wanted, UDP, [left, left, of(30)])).toBe('the field was left as it came');
   });
 
   it('of an action is what the packet is', () => {
