@@ -30,6 +30,7 @@ import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
+import { MTU_ANSWERS, mtuAnswer } from './mtu-answers.ts';
 import { asksTunnel, tunnelAnswers, withTunnelAnswer } from './tunnel-edits.ts';
 import {
   isSameKey,
@@ -72,6 +73,7 @@ export function answerCall(
   if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
   const draft: Draft = { world, stimuli: stimuli.slice(), machine, choosable };
   if (call.helper === 'bpf_fib_lookup') return ofRoute(draft, call, Number(BigInt.asIntN(32, value)));
+  if (call.helper === 'bpf_check_mtu') return mtuAnswer(world, stimuli, call, value, machine);
   if (asksTunnel(call)) return ofTunnel(world, stimuli, call, Number(BigInt.asIntN(32, value)));
   if (isSocketLookup(call.helper)) return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
@@ -101,6 +103,7 @@ export function answersOf(call: FlowCall): readonly bigint[] | undefined {
   const { helper, needs } = call;
   if (needs > 0) return LENGTH_ANSWERS;
   if (isTaking(call)) return TAKING_ANSWERS;
+  if (helper === 'bpf_check_mtu') return MTU_ANSWERS;
   if (asksTunnel(call)) return tunnelAnswers(call);
   return helper === 'bpf_fib_lookup' ? ROUTE_ANSWERS : undefined;
 }

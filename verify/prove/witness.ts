@@ -20,6 +20,7 @@ import type { SkbInput, SkbTunnel, SkbVlan, Stimulus } from '../../sim/packet/pa
 import { flowHash, nextRandomState, randomOf, randomSeedFor } from '../../sim/runtime/chance.ts';
 import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
+import { mtuPreferences, mtuWorld } from './mtu-world.ts';
 import { socketsFor } from './socket-world.ts';
 
 export interface Witness {
@@ -98,7 +99,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   const slots = slotsOf(inputs, state, evaluator);
   const globals = constantsOf(inputs, state, evaluator);
   const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
-  const around = aroundOf(state, evaluator, packet);
+  const around = aroundOf(inputs, state, evaluator, packet);
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
   return {
     values,
@@ -380,7 +381,7 @@ const CLOCKS: ReadonlySet<string> = new Set([
 ]);
 
 /** Time, CPU, hash, routes: what answers the questions of the path. */
-function aroundOf(state: PathState, evaluator: Evaluator, packet: Uint8Array): World {
+function aroundOf(inputs: Inputs, state: PathState, evaluator: Evaluator, packet: Uint8Array): World {
   let world: World = {};
   for (const answer of state.answers) {
     if (answer.result === undefined) continue;
@@ -396,6 +397,8 @@ function aroundOf(state: PathState, evaluator: Evaluator, packet: Uint8Array): W
       world = { ...world, hashSeed: (hash ^ Number(result & 0xffff_ffffn)) | 0 };
     } else if (answer.helper === 'bpf_fib_lookup') world = { ...world, ...fibWorld(answer, evaluator) };
   }
+  for (const answer of state.answers)
+    if (answer.helper === 'bpf_check_mtu') world = mtuWorld(world, inputs, answer, evaluator);
   const sockets = socketsFor(state, evaluator);
   if (sockets.length > 0) world = { ...world, sockets };
   const seed = evaluator.value(state.pool.unknown(32, RANDOM_SEED));
@@ -461,6 +464,8 @@ function preferred(inputs: Inputs, state: PathState, from: Assignment): Assignme
   for (const answer of state.answers) {
     if (answer.helper === 'bpf_fib_lookup')
       for (const ways of fibPreferences(inputs, state, answer)) ways.some(prefer);
+    if (answer.helper === 'bpf_check_mtu')
+      for (const ways of mtuPreferences(inputs, state, answer)) ways.some(prefer);
   }
   const counts = new Map<number, number>();
   for (const entry of state.entries) {

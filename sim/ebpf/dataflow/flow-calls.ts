@@ -407,6 +407,21 @@ function askTunnel(part: TunnelByte['part']): Follower {
   };
 }
 
+/** `bpf_check_mtu`: which device was asked about, and for what length: ifindex, length and what is added to it, a word each. */
+const followMtu: Follower = (state, view, helper) => {
+  const { lo, machine } = state;
+  const parameters = new Uint8Array(12);
+  const words = new DataView(parameters.buffer);
+  for (const [at, word] of [lo[2]!, machine.memory.u32(lo[3]!), lo[4]!].entries())
+    words.setInt32(4 * at, word, true);
+  const finish = followOther(state, view, helper);
+  return (after, hasLeft) => {
+    finish(after, hasLeft);
+    const result = r0(after);
+    return input(noteCall(view, helper.name, after.lo[0] === 0, result, { parameters }), result);
+  };
+};
+
 const SOCKET_TUPLE: Follower = asking((state) => Math.min(36, Math.max(0, state.lo[3]!)));
 
 const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
@@ -429,6 +444,7 @@ const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
   ['bpf_xdp_load_bytes', followLoadBytes],
   ['bpf_skb_store_bytes', followStoreBytes],
   ['bpf_xdp_store_bytes', followStoreBytes],
+  ['bpf_check_mtu', followMtu],
   ['bpf_csum_diff', followChecksum],
   ['bpf_skb_get_tunnel_key', askTunnel('key')],
   ['bpf_skb_get_tunnel_opt', askTunnel('options')],

@@ -51,7 +51,7 @@ export interface FlowCall extends Place {
   readonly result: bigint;
   /** Did it find something? */
   readonly found: boolean;
-  /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket. */
+  /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket; of `bpf_check_mtu` device, length and difference. */
   readonly parameters: Uint8Array;
   /** BPF_FIB_LOOKUP_*, of a lookup in the routing table; BPF_F_TUNINFO_*, of a question for the frame's tunnel. */
   readonly flags?: number;

@@ -15,6 +15,7 @@ import { EXACT_HELPERS } from './exact-helpers.ts';
 import { callLoop, callTailCall } from './flow-helpers.ts';
 import type { Inputs } from './inputs.ts';
 import { ITERATOR_HELPERS } from './iterator-helpers.ts';
+import { MTU_HELPERS } from './mtu-helper.ts';
 import { PACKET_HELPERS } from './packet-helpers.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
@@ -35,6 +36,7 @@ const STATED: Readonly<Record<string, SymbolicHelper>> = {
   ...EXACT_HELPERS,
   ...DYNPTR_HELPERS,
   ...ITERATOR_HELPERS,
+  ...MTU_HELPERS,
   ...PACKET_HELPERS,
   ...SKB_ROOM_HELPERS,
   ...QUEUE_HELPERS,

@@ -200,6 +200,11 @@ class Follower implements Tracer {
         else if (unknown.name === `${helper}.${known}.null`)
           this.#values.set(unknown, low === 0 && high === 0 ? 1n : 0n);
         else if (/^walk/.test(unknown.name)) this.#walk(unknown, next);
+        else if (unknown.name.startsWith(`${helper}.${known}.`)) {
+          // A byte that the helper has written: through which argument, and where.
+          const [argument, at] = unknown.name.split('.').slice(-2).map(Number);
+          this.#values.set(unknown, BigInt(machine.memory.u8[registers[argument!]! + at!]!));
+        }
       }
     };
     for (let questions = 0; ; questions++) {

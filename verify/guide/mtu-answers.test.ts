@@ -1,0 +1,78 @@
+/** Cases in which `bpf_check_mtu` answers the other way: the machine is asked whether it does. */
+import { describe, expect, it } from 'vitest';
+import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
+import { Machine } from '../../sim/ebpf/machine.ts';
+import { testObject } from '../../sim/ebpf/test-support/assemble.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { answerCall, answersOf } from './world-answers.ts';
+
+interface Asked {
+  readonly ifindex?: number;
+  readonly length?: number;
+  readonly difference?: number;
+}
+
+const textOf = ({ ifindex = 0, length = 0, difference = 0 }: Asked): string => `*(u32 *)(r10 - 4) = ${length}
+  r2 = ${ifindex}
+  r3 = r10
+  r3 += -4
+  r4 = ${difference}
+  r5 = 0
+  call bpf_check_mtu
+  exit`;
+
+const noMaps = new Machine(testObject({ main: 'exit' }), {});
+
+/** What the call returns in the answer's case; undefined: there is none. */
+function answered(
+  asked: Asked,
+  size: number,
+  value: bigint,
+  hook: Hook = 'tc-ingress',
+  before: World = {},
+): number | undefined {
+  const { ifindex = 0, length = 0, difference = 0 } = asked;
+  const parameters = new Uint8Array(12);
+  const view = new DataView(parameters.buffer);
+  for (const [at, word] of [ifindex, length, difference].entries()) view.setInt32(4 * at, word, true);
+  const nothing = new Uint8Array(0);
+  const call: FlowCall = {
+    ...{ program: 0, slot: 6, packet: 0, helper: 'bpf_check_mtu', map: -1, key: nothing, keyParts: [] },
+    ...{ found: value !== 0n, result: value === 0n ? 1n : 0n, parameters, needs: 0 },
+  };
+  expect(answersOf(call)).toEqual([0n, 1n]);
+  const answer = answerCall(before, [{ packet: new Uint8Array(size) }], call, value, noMaps);
+  if (answer === undefined) return undefined;
+  const machine = new Machine(testObject({ main: textOf(asked) }), answer.world);
+  const { packet, ingressIfindex = 1 } = answer.stimuli![0]!;
+  machine.begin(hook, packet, 0, packet.length, 0, ingressIfindex, 0);
+  return new Interpreter(machine).run(0).action;
+}
+
+describe('a frame that is too long', () => {
+  it.each<[string, Asked, number]>([
+    ['for the device that it came by', {}, 100],
+    ['once it has grown to that', {}, 60],
+    ['with what is put in front', { difference: 36 }, 60],
+    ['for another device', { ifindex: 3 }, 100],
+    ['by the length that is asked about', { length: 1400 }, 20],
+  ])('%s', (_what, asked, size) => {
+    for (const hook of ['tc-ingress', 'xdp'] as const) expect(answered(asked, size, 1n, hook)).toBe(1);
+  });
+
+  it('fits where the MTU is larger', () => {
+    const small = withDefaultDevices({}, []).devices!.map((device) => ({ ...device, mtu: 70 }));
+    expect(answered({}, 1514, 0n, 'tc-ingress', { devices: small })).toBe(0);
+    expect(answered({ length: 9000 }, 60, 0n, 'tc-ingress', { devices: small })).toBe(0);
+  });
+
+  it('is none where there is no such device, or no MTU is so small or so large', () => {
+    expect(answered({ ifindex: 77 }, 100, 1n)).toBeUndefined();
+    expect(answered({ length: 60 }, 100, 1n)).toBeUndefined();
+    expect(answered({ length: 70_000 }, 100, 0n)).toBeUndefined();
+    expect(answered({}, 100, 2n)).toBeUndefined();
+  });
+});

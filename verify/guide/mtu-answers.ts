@@ -1,0 +1,53 @@
+/** Worlds and packets for which `bpf_check_mtu` answers that a frame fits, or that it does not. */
+import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
+import type { Machine } from '../../sim/ebpf/machine.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu } from '../mtu-world.ts';
+import { resized } from './world-edits.ts';
+
+const FITS = 0n;
+/** `BPF_MTU_CHK_RET_FRAG_NEEDED`. */
+const TOO_LONG = 1n;
+export const MTU_ANSWERS: readonly bigint[] = [FITS, TOO_LONG];
+
+/** A case in which the call answers so; undefined: there is none, or it does so already. */
+export function mtuAnswer(
+  world: World,
+  stimuli: readonly Stimulus[],
+  { packet, parameters, result }: FlowCall,
+  value: bigint,
+  machine: Machine,
+): { readonly world: World; readonly stimuli: readonly Stimulus[] } | undefined {
+  if (value === result || !MTU_ANSWERS.includes(value)) return undefined;
+  const { maps } = machine.object;
+  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
+  const [named, asked, difference] = [
+    view.getUint32(0, true),
+    view.getUint32(4, true),
+    view.getInt32(8, true),
+  ];
+  let stimulus = stimuli[packet]!;
+  const { ingressIfindex: own = LOOPBACK.ifindex } = stimulus;
+  let device = named === 0 ? own : named;
+  // The loopback device takes every frame: the packet has to come by another.
+  if (device === LOOPBACK.ifindex && device === own) {
+    const [other] = withDefaultDevices(world, maps).devices ?? [];
+    if (other === undefined) return undefined;
+    device = other.ifindex;
+    stimulus = { ...stimulus, ingressIfindex: device };
+  }
+  let length = asked === 0 ? stimulus.packet.length + difference : asked + 14 + difference;
+  if (value === TOO_LONG && asked === 0 && length < SHORTEST_TOO_LONG) {
+    const longer = resized(stimulus.packet, SHORTEST_TOO_LONG - difference);
+    if (longer === undefined) return undefined;
+    stimulus = { ...stimulus, packet: longer };
+    length = SHORTEST_TOO_LONG;
+  }
+  const mtu = value === FITS ? mtuFor(length) : mtuBelow(length);
+  const answering = mtu === undefined ? undefined : withMtu(world, maps, device, mtu);
+  if (answering === undefined) return undefined;
+  return { world: answering, stimuli: stimuli.map((one, index) => (index === packet ? stimulus : one)) };
+}

@@ -1,0 +1,45 @@
+/** Worlds in which `bpf_check_mtu` answers otherwise: devices whose MTU is another. */
+import { withDefaultDevices } from '../sim/runtime/default-world.ts';
+import type { MapDefinition } from '../sim/runtime/maps.ts';
+import { LOOPBACK } from '../sim/runtime/route-entry.ts';
+import type { World } from '../sim/runtime/world.ts';
+
+const ETHERNET_HEADER = 14;
+/** The least that an IPv4 device has (RFC 791), and that the kernel takes for one. */
+const LEAST_MTU = 68;
+const MOST_MTU = 65_535;
+
+/** The shortest frame that can be too long for a device. */
+export const SHORTEST_TOO_LONG: number = LEAST_MTU + ETHERNET_HEADER + 1;
+
+/** The largest MTU for which a frame of `length` bytes is too long; undefined: there is none. */
+export function mtuBelow(length: number): number | undefined {
+  return length < SHORTEST_TOO_LONG ? undefined : Math.min(length - ETHERNET_HEADER - 1, MOST_MTU);
+}
+
+/** Is a frame of `length` bytes short enough for an MTU? */
+export function fits(length: number, mtu: number): boolean {
+  return length <= mtu + ETHERNET_HEADER;
+}
+
+/** The least MTU, if any, with which a frame of `length` bytes fits, and not less than what devices mostly have. */
+export function mtuFor(length: number): number | undefined {
+  const mtu = Math.max(1500, length - ETHERNET_HEADER);
+  return mtu > MOST_MTU ? undefined : mtu;
+}
+
+/** The same world with this MTU of a device; undefined: there is no such device, or its MTU is the kernel's business. */
+export function withMtu(
+  world: World,
+  maps: readonly MapDefinition[],
+  ifindex: number,
+  mtu: number,
+): World | undefined {
+  if (ifindex === LOOPBACK.ifindex || mtu < LEAST_MTU || mtu > MOST_MTU) return undefined;
+  const { devices = [] } = withDefaultDevices(world, maps);
+  if (!devices.some((device) => device.ifindex === ifindex)) return undefined;
+  return {
+    ...world,
+    devices: devices.map((device) => (device.ifindex === ifindex ? { ...device, mtu } : device)),
+  };
+}

@@ -1,0 +1,55 @@
+/** Devices under which `bpf_check_mtu` answers as a path wants it. */
+import type { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
+import type { World } from '../../sim/runtime/world.ts';
+import { fits, mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu } from '../mtu-world.ts';
+
+/** `BPF_MTU_CHK_RET_FRAG_NEEDED`. */
+const TOO_LONG = 1n;
+/** A device that there is. */
+const DEVICE = 2;
+
+/** Conditions that a witness should have, each list with the best one first: the loopback device takes every frame. */
+export function mtuPreferences(inputs: Inputs, { pool }: PathState, { result, read }: Answer): Term[][] {
+  const [asked] = read;
+  if (result === undefined || asked === undefined) return [];
+  const equals = (term: Term, value: number | bigint): Term =>
+    pool.equal(term, pool.constant(term.width, value));
+  return [
+    [equals(inputs.ingressIfindex, DEVICE)],
+    [equals(result, 0n), equals(result, TOO_LONG)],
+    [pool.not(pool.less(inputs.length, pool.constant(16, SHORTEST_TOO_LONG)))],
+  ];
+}
+
+/** The world with a device of an MTU, as far as one is needed for the answer. */
+export function mtuWorld(world: World, inputs: Inputs, answer: Answer, evaluator: Evaluator): World {
+  const {
+    result,
+    read,
+    written,
+    arguments: [, named, , difference],
+  } = answer;
+  if (result === undefined) return world;
+  const word = (bytes: readonly Term[] | undefined): number =>
+    (bytes ?? []).reduce((sum, byte, at) => sum + Number(evaluator.value(byte)) * 2 ** (8 * at), 0);
+  const low = (term: Term): number => Number(BigInt.asIntN(32, evaluator.value(term)));
+  const asked = word(read[0]);
+  const frame = Number(evaluator.value(inputs.length));
+  const length = (asked === 0 ? frame : asked + 14) + low(difference!);
+  const isTooLong = BigInt.asIntN(32, evaluator.value(result)) === TOO_LONG;
+  const ifindex = low(named!) === 0 ? Number(evaluator.value(inputs.ingressIfindex)) : low(named!);
+  if (ifindex === LOOPBACK.ifindex) return world;
+  // What the path wants to be told counts, where it answers so.
+  const told = word(written[0]);
+  const { maps } = inputs.machine.object;
+  if (fits(length, told) !== isTooLong) {
+    const asTold = withMtu(world, maps, ifindex, told);
+    if (asTold !== undefined) return asTold;
+  }
+  const mtu = isTooLong ? mtuBelow(length) : mtuFor(length);
+  return (mtu === undefined ? undefined : withMtu(world, maps, ifindex, mtu)) ?? world;
+}
