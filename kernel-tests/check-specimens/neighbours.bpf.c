@@ -226,6 +226,20 @@ PROGRAM int neighbour_hops(CONTEXT *ctx)
 	return advertise(ctx, &packet, made, bpf_htonl(SOLICITED | OVERRIDE));
 }
 
+/* Writes a code, too. */
+PROGRAM int neighbour_code(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct solicitation *made = parse_solicitation(ctx, &packet);
+
+	if (!made)
+		return PASS;
+	made->type = 2;
+	made->head.icmp6_code = FAULTY_OR_RIGHT(1, 0);
+	__builtin_memcpy(made->mac, OWN_MAC, ETH_ALEN);
+	return advertise(ctx, &packet, made, bpf_htonl(SOLICITED | OVERRIDE));
+}
+
 /* Counts an option's bytes. */
 PROGRAM int neighbour_option(CONTEXT *ctx)
 {
@@ -310,6 +324,49 @@ PROGRAM int neighbour_target(CONTEXT *ctx)
 	made->head.icmp6_dataun.un_data32[0] = bpf_htonl(SOLICITED | OVERRIDE);
 	made->head.icmp6_cksum = 0;
 	made->head.icmp6_cksum = sum_of(&packet, made);
+	send_from_here(packet.data);
+	return TRANSMIT(ctx);
+}
+
+struct router_message {
+	struct icmp6hdr head;
+	/* Of a solicitation, its option; of an advertisement, its times. */
+	__u32 rest[2];
+};
+
+/* Tells a host that asks for routers that here is one for half an hour. */
+PROGRAM int router_source(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct router_message *message;
+	struct ipv6hdr *ip;
+	__u16 *word;
+	__u32 sum = bpf_htons(sizeof(*message)) + bpf_htons(IPPROTO_ICMPV6);
+
+	if (!parse_ipv6(ctx, &packet, IPPROTO_ICMPV6) || packet.length != sizeof(*message))
+		return PASS;
+	ip = packet.ip6;
+	message = packet.l4;
+	if ((void *)(message + 1) > packet.end || ip->hop_limit != 255 || ip->saddr.s6_addr16[0] != bpf_htons(0xfe80))
+		return PASS;
+	if (message->head.icmp6_type != 133 || message->head.icmp6_code != 0)
+		return PASS;
+	if (ip->daddr.s6_addr32[0] != bpf_htonl(0xff020000))
+		return PASS;
+	ip->daddr = ip->saddr;
+	__builtin_memset(&ip->saddr, 0, sizeof(ip->saddr));
+	ip->saddr.s6_addr32[0] = FAULTY_OR_RIGHT(bpf_htonl(0x20010db8), bpf_htonl(0xfe800000));
+	ip->saddr.s6_addr32[3] = bpf_htonl(0x00007f03);
+	__builtin_memset(message, 0, sizeof(*message));
+	message->head.icmp6_type = 134;
+	message->head.icmp6_dataun.un_data32[0] = bpf_htonl(64 << 24 | 1800);
+	word = (__u16 *)&ip->saddr;
+	for (int index = 0; index < 16; index++)
+		sum += word[index];
+	word = (__u16 *)message;
+	for (int index = 0; index < (int)sizeof(*message) / 2; index++)
+		sum += word[index];
+	message->head.icmp6_cksum = ~fold(sum);
 	send_from_here(packet.data);
 	return TRANSMIT(ctx);
 }

@@ -107,6 +107,8 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['arp_asker', 'reply/same-macs'],
     ['neighbour_hops', 'neighbour/hop-limit'],
     ['neighbour_option', 'neighbour/option-length'],
+    ['neighbour_code', 'neighbour/code'],
+    ['router_source', 'neighbour/router-source'],
     ['neighbour_type', 'neighbour/no-address'],
     ['neighbour_asker', 'neighbour/askers-address'],
     ['neighbour_flags', 'neighbour/flags'],

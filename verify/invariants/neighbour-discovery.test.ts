@@ -16,6 +16,7 @@ const NONE: Address = new Array(16).fill(0);
 
 interface Parts {
   readonly type: number;
+  readonly code?: number;
   readonly flags?: Address;
   readonly target?: Address;
   readonly options?: Address;
@@ -24,8 +25,18 @@ interface Parts {
   readonly hops?: number;
 }
 
-function message({ type, flags, target, options = [], from = V6_A, to = GROUP, hops = 255 }: Parts) {
+function message({
+  type,
+  code = 0,
+  flags,
+  target,
+  options = [],
+  from = V6_A,
+  to = GROUP,
+  hops = 255,
+}: Parts) {
   const body = icmpv6(type, flags ?? [0, 0, 0, 0], bytes(target ?? V6_B, options), from, to);
+  body[1] = code;
   return bytes(0x60, 0, 0, 0, u16(body.length), 58, hops, from, to, body);
 }
 
@@ -63,6 +74,60 @@ describe('the hop limit', () => {
 
   it('of a message that is sent on is the sender’s, too', () => {
     expect(judged({ ...ASKED, hops: 254 })).toBe('');
+  });
+});
+
+describe('a router', () => {
+  const LOCAL: Address = [0xfe, 0x80, ...V6_B.slice(2)];
+  const SOLICITED: Partial<Parts> = {
+    type: 133,
+    target: [],
+    options: [1, 1, ...MAC_A],
+    to: [...ALL.slice(0, 15), 2],
+  };
+  /** What follows its first word: times, of nothing. */
+  const advertised: Partial<Parts> = {
+    ...{
+      type: 134,
+      flags: [64, 0, 7, 8],
+      target: new Array(8).fill(0),
+      options: [1, 1, ...MAC_B],
+      from: LOCAL,
+    },
+  };
+
+  it('advertises itself from its link-local address', () => {
+    expect(judged(advertised, SOLICITED)).toBe('');
+    expect(judged({ ...advertised, from: [0xfe, 0xbf, ...V6_B.slice(2)] }, SOLICITED)).toBe('');
+    expect(judged({ ...advertised, from: V6_B }, SOLICITED)).toBe('neighbour/router-source');
+    expect(judged({ ...advertised, from: [0xfe, 0xc0, ...V6_B.slice(2)] }, SOLICITED)).toBe(
+      'neighbour/router-source',
+    );
+    expect(judged({ ...advertised, from: V6_B }, { ...SOLICITED, to: V6_B })).toBe('');
+    expect(judged({ ...advertised, from: V6_B }, SOLICITED, PASSED)).toBe('');
+  });
+
+  it('redirects from it, too', () => {
+    const redirect: Partial<Parts> = { type: 137, target: [...V6_B, ...V6_A], options: [] };
+    expect(judged({ ...redirect, from: LOCAL })).toBe('');
+    expect(judged({ ...redirect, from: [...V6_A.slice(0, 15), 9] })).toBe('neighbour/router-source');
+  });
+
+  it('has a hop limit of 255, and options of their length', () => {
+    expect(judged({ ...advertised, hops: 64 }, SOLICITED)).toBe('neighbour/hop-limit');
+    expect(judged({ ...advertised, options: [1, 8, ...MAC_B] }, SOLICITED)).toBe('neighbour/option-length');
+  });
+});
+
+describe('the code', () => {
+  it('is 0', () => {
+    expect(judged({ code: 1 })).toBe('neighbour/code');
+    expect(judged({ type: 135, code: 1 }, { type: 136 })).toBe('neighbour/code');
+  });
+
+  it('is the sender’s fault where it came so', () => {
+    expect(judged({ code: 1 }, { code: 1 })).toBe('');
+    expect(judged({ code: 2 }, { code: 1 })).toBe('neighbour/code');
   });
 });
 

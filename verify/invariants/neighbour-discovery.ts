@@ -28,6 +28,18 @@ export const NEIGHBOUR_RULES: readonly Rule[] = [
     'The length of an option counts units of 8 bytes, type and length included: 1 for an Ethernet address (RFC 4861 §4.6). Receivers drop the whole message where it is 0 (§7.1), or goes past the end, as a length in bytes does.',
   ),
   rule(
+    'neighbour/code',
+    'error',
+    'Neighbour discovery with an ICMP code other than 0',
+    'All messages of neighbour discovery have the code 0, and receivers drop any other (RFC 4861 §6.1, §7.1 and §8.1).',
+  ),
+  rule(
+    'neighbour/router-source',
+    'error',
+    'A router advertisement, or a redirect, that is not from a link-local address',
+    'Routers send both from the link-local address of their interface (RFC 4861 §4.2 and §4.5): by it hosts know their routers, and they drop what has another source (§6.1.2, §8.1).',
+  ),
+  rule(
     'neighbour/no-address',
     'error',
     'A neighbour advertisement without the link-layer address that was asked for',
@@ -65,7 +77,8 @@ export const NEIGHBOUR_RULES: readonly Rule[] = [
   ),
 ];
 
-const [ROUTER_SOLICITATION, SOLICITATION, ADVERTISEMENT, REDIRECT] = [133, 135, 136, 137] as const;
+const [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT] = [133, 134] as const;
+const [SOLICITATION, ADVERTISEMENT, REDIRECT] = [135, 136, 137] as const;
 /** Bytes in front of the options, from type 133 on. */
 const FIXED_PARTS = [8, 16, 24, 24, 40] as const;
 const [SOURCE_ADDRESS, TARGET_ADDRESS] = [1, 2] as const;
@@ -138,6 +151,8 @@ function judgeMade(pair: FramePair, row: number): Wrong | undefined {
   const came = match < 0 ? undefined : messageIn(pair.was, match, pair.before, pair.beforeOffset);
   return (
     wrongHopLimit(pair, row, made) ??
+    wrongCode(made, came) ??
+    wrongRouter(pair, row, made) ??
     (came === undefined || unreadableOption(came) === undefined ? wrongOption(made) : undefined) ??
     (made.bytes[made.at] === ADVERTISEMENT ? wrongAdvertisement(made, came) : undefined)
   );
@@ -159,6 +174,39 @@ function wrongHopLimit(pair: FramePair, row: number, { bytes, at, ip }: Message)
     sentence: `the program made a message of neighbour discovery, and its hop limit is ${now}`,
     summary: 'neighbour discovery with a hop limit other than 255',
   };
+}
+
+/** Left as it came it is the sender's fault. */
+function wrongCode({ bytes, at }: Message, came: Message | undefined): Wrong | undefined {
+  const code = bytes[at + 1]!;
+  if (code === 0 || came?.bytes[came.at + 1] === code) return undefined;
+  return {
+    ...{ invariant: 'neighbour/code', at: 1, size: 1, expected: '0', got: String(code) },
+    sentence: `the program made a message of neighbour discovery, and its code is ${code}`,
+    summary: 'neighbour discovery with an ICMP code other than 0',
+  };
+}
+
+/** Whoever asks a router at another address of it chose that address. */
+function wrongRouter(pair: FramePair, row: number, { bytes, at, ip }: Message): Wrong | undefined {
+  const type = bytes[at]!;
+  const source = ip + IPV6.sourceAt;
+  if ((type !== ROUTER_ADVERTISEMENT && type !== REDIRECT) || isLinkLocal(bytes, source)) return undefined;
+  const came = sameIp(pair, row - 1);
+  const asked = pair.beforeOffset + (came < 0 ? 0 : pair.was.start[came]! + IPV6.destinationAt);
+  const isAsked = came >= 0 && sameBytes(bytes, source, pair.before, asked, IPV6.size);
+  // Of a group as its source the rule is `reply/group-source`.
+  if (isAsked || bytes[source] === 0xff) return undefined;
+  return {
+    ...{ invariant: 'neighbour/router-source', at: source - at, size: IPV6.size },
+    ...{ expected: 'an address of fe80::/10', got: 'another address' },
+    sentence: `the program made a ${type === REDIRECT ? 'redirect' : 'router advertisement'}, and its source is no link-local address`,
+    summary: 'a router’s message of neighbour discovery that is not from a link-local address',
+  };
+}
+
+function isLinkLocal(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xfe && (bytes[at + 1]! & 0xc0) === 0x80;
 }
 
 /** Where the first option is whose length is 0 or goes past the end, as an index of the arena; undefined: there is none. */
