@@ -3,7 +3,7 @@
  * asked about connected conditions only, and about conditions of one shape only once.
  */
 import { Evaluator } from './evaluate.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Constraint, Knowledge } from './knowledge.ts';
 import { connected, repair } from './repair.ts';
 import { shapeOf } from './shape.ts';
 import { type Solver, type SolverAnswer, TIME_UP } from './solver.ts';
@@ -72,12 +72,40 @@ export class Feasibility {
         return { answer: 'yes', values: found };
       }
     }
-    const group = values === undefined ? knowledge.constraints : connected(knowledge.constraints, condition);
-    const conditions = [...group.map((one) => one.condition), condition];
-    const answer = await this.solve(conditions);
+    const group = connected(knowledge.constraints, condition);
+    const found = await this.#holding(group, [condition]);
+    if (found.answer !== 'yes' || values !== undefined)
+      return found.answer === 'yes' ? { ...found, values: new Map([...values!, ...found.values]) } : found;
+    return this.#besides(knowledge, group, found.values);
+  }
+
+  /**
+   * Nobody knows yet whether what the path knows can be met. What has no unknown in common is asked by itself: what the solver
+   * does not decide then costs its time once, and not with every question.
+   */
+  async #besides(
+    { constraints }: Knowledge,
+    asked: readonly Constraint[],
+    values: Assignment,
+  ): Promise<Feasible> {
+    const all = new Map(values);
+    const known = new Set(asked);
+    for (const one of constraints) {
+      if (known.has(one)) continue;
+      const group = connected(constraints, one.condition);
+      for (const each of group) known.add(each);
+      const found = await this.#holding(group, []);
+      if (found.answer !== 'yes') return found;
+      for (const [unknown, value] of found.values) all.set(unknown, value);
+    }
+    return { answer: 'yes', values: all };
+  }
+
+  async #holding(group: readonly Constraint[], besides: readonly Term[]): Promise<Feasible> {
+    const answer = await this.solve([...group.map((one) => one.condition), ...besides]);
     if (answer.status === 'unsatisfiable') return NO;
     if (answer.status === 'unknown') return { answer: 'unknown', reason: answer.reason };
-    return { answer: 'yes', values: new Map([...(values ?? []), ...answer.values]) };
+    return { answer: 'yes', values: answer.values };
   }
 
   /** Asks the solver, or remembers what it said about conditions of the same shape. */

@@ -1,7 +1,7 @@
 /** Values that are found nearby, against trying all that two bytes may be; and who is asked whether a path may go on. */
 import { describe, expect, it } from 'vitest';
 import { Evaluator } from './evaluate.ts';
-import { Feasibility } from './feasibility.ts';
+import { Feasibility, type Feasible } from './feasibility.ts';
 import { Knowledge } from './knowledge.ts';
 import { connected, repair } from './repair.ts';
 import type { Solver, SolverAnswer } from './solver.ts';
@@ -171,12 +171,48 @@ describe('whether a path may go on', () => {
     expect([feasibility.counts.repeated, feasibility.counts.queries]).toEqual([1, 1]);
   });
 
-  it('asks about what hangs together, and about everything where nobody has values', async () => {
+  it('asks about what hangs together', async () => {
     const solver = new Told({ status: 'unsatisfiable' });
     const knowledge = knowledgeOf(pool.less(x, byte(10)), pool.less(pool.unknown(8, 'apart'), byte(3)));
     expect(await new Feasibility(solver).ask(knowledge, hard(x, y), both(0, 0))).toEqual({ answer: 'no' });
-    expect(await new Feasibility(solver).ask(knowledge, hard(x, y), undefined)).toEqual({ answer: 'no' });
-    expect(solver.asked.map((one) => one.length)).toEqual([2, 3]);
+    expect(solver.asked.map((one) => one.length)).toEqual([2]);
+  });
+
+  it('asks about everything where nobody has values, and of what does not hang together one by one and once', async () => {
+    const apart = pool.unknown(8, 'apart');
+    const knowledge = knowledgeOf(pool.less(x, byte(10)), hard(apart, pool.unknown(8, 'far')));
+    const answers = new Map<number, SolverAnswer>([
+      [2, { status: 'satisfiable', values: both(7, 11) }],
+      [1, { status: 'unknown', reason: 'too hard' }],
+    ]);
+    const asked: number[] = [];
+    const solver: Solver = {
+      check: (conditions) => {
+        asked.push(conditions.length);
+        return Promise.resolve(answers.get(conditions.length)!);
+      },
+    };
+    const feasibility = new Feasibility(solver);
+    const ask = (condition: Term): Promise<Feasible> => feasibility.ask(knowledge, condition, undefined);
+    const doubt = { answer: 'unknown', reason: 'too hard' } as const;
+    expect(await ask(hard(x, y))).toEqual(doubt);
+    expect(await ask(pool.equal(pool.multiply(x, y), byte(78)))).toEqual(doubt);
+    expect(asked).toEqual([2, 1, 2]);
+    // What cannot hold by itself cannot hold whatever the rest is.
+    answers.set(2, { status: 'unsatisfiable' });
+    expect(await ask(pool.equal(pool.multiply(x, y), byte(79)))).toEqual({ answer: 'no' });
+    expect(asked).toEqual([2, 1, 2, 2]);
+    // And where all of it can, each has the values that it was found with.
+    const values = new Map([[apart, 77n]]);
+    answers.set(1, { status: 'satisfiable', values });
+    answers.set(2, { status: 'satisfiable', values: both(7, 11) });
+    expect(await new Feasibility(solver).ask(knowledge, hard(x, y), undefined)).toEqual({
+      answer: 'yes',
+      values: new Map([...both(7, 11), ...values]),
+    });
+    answers.set(1, { status: 'unsatisfiable' });
+    const refused = await new Feasibility(solver).ask(knowledge, hard(x, y), undefined);
+    expect(refused).toEqual({ answer: 'no' });
   });
 
   it('remembers what nobody found out, and that nothing can hold', async () => {
