@@ -4,7 +4,7 @@
  */
 import type { Knowledge } from '../../sim/ebpf/symbolic/knowledge.ts';
 import { allOnes, bitLength, isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
-import { sumRange } from '../../sim/ebpf/symbolic/term-facts.ts';
+import { type Range, sumRange } from '../../sim/ebpf/symbolic/term-facts.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 
 const MODULUS = 65_535n;
@@ -91,8 +91,8 @@ export class OnesForms {
         return;
       }
       case 'sum': {
-        const ranges = operands.map((one) => this.#knowledge.range(one));
-        const { least, most } = sumRange(width, term.value, term.factors, ranges);
+        const rangeOf = (one: Term): Range => this.#knowledge.range(one);
+        const { least, most } = sumRange(width, term.value, term.factors, operands, rangeOf);
         const round = least >> BigInt(width);
         // As an integer only where it is certain how often it went round.
         if (round !== most >> BigInt(width)) break;

@@ -21,6 +21,38 @@ it('knows of a frame what its header’s length, bounded in other widths, says o
   expect(knowledge.range(frame).min).toBe(46n);
 });
 
+it('knows how large a folded sum is of what the sum, or its upper part, is bounded by', () => {
+  const pool = new TermPool();
+  const sum = pool.unknown(32, 'sum');
+  const [low, high] = [pool.extract(sum, 0, 16), pool.extract(sum, 16, 16)];
+  const folded = pool.add(pool.zeroExtend(32, low), pool.zeroExtend(32, high));
+  const knowing = (...conditions: Term[]): Knowledge => {
+    const knowledge = new Knowledge(pool);
+    for (const one of conditions) knowledge.add(one, undefined);
+    return knowledge;
+  };
+  expect(knowing().range(folded)).toEqual({ min: 0n, max: 0x1fffen });
+  const carries = pool.not(pool.less(sum, pool.constant(32, 0x10000)));
+  const two = pool.less(sum, pool.constant(32, 0x1_ffff));
+  expect(knowing(two).range(folded)).toEqual({ min: 0n, max: 0xffffn });
+  // It carries once for certain: at least that one is there.
+  expect(knowing(two, carries).range(folded)).toEqual({ min: 1n, max: 0xffffn });
+  expect(knowing(pool.equal(high, pool.constant(16, 0))).range(folded)).toEqual({ min: 0n, max: 0xffffn });
+});
+
+it('bounds a sum by what reaches up to its highest bit that may be set', () => {
+  const pool = new TermPool();
+  const words = ['a', 'b', 'c'].map((name) => pool.zeroExtend(64, pool.unknown(16, name)));
+  const sum = words.reduce((all, one) => pool.add(all, one));
+  const knowledge = new Knowledge(pool);
+  knowledge.add(pool.equal(pool.extract(sum, 16, 2), pool.constant(2, 0)), undefined);
+  expect(knowledge.range(sum)).toEqual({ min: 0n, max: 0xffffn });
+  // What leaves a bit above open says nothing of the whole.
+  const other = new Knowledge(pool);
+  other.add(pool.equal(pool.extract(sum, 16, 1), pool.constant(1, 0)), undefined);
+  expect(other.range(sum).max).toBe(0x2fffdn);
+});
+
 it('knows a condition again of which only a part is left', () => {
   const pool = new TermPool();
   const knowledge = new Knowledge(pool);

@@ -2,8 +2,8 @@
  * What a path knows: the conditions that led into it, and what follows from them without a solver: conditions that are
  * settled, and between which numbers terms lie.
  */
-import { allOnes, isConst, type Term } from './term.ts';
-import { sumRange } from './term-facts.ts';
+import { allOnes, bitLength, isConst, type Term } from './term.ts';
+import { type Range, sumRange } from './term-facts.ts';
 import type { TermPool } from './term-pool.ts';
 
 /** Where a condition was met: a jump of a program, or a rule of the machine's that asked. */
@@ -16,11 +16,6 @@ export interface Origin {
 export interface Constraint {
   readonly condition: Term;
   readonly origin: Origin | undefined;
-}
-
-interface Range {
-  readonly min: bigint;
-  readonly max: bigint;
 }
 
 interface Derived extends Range {
@@ -147,8 +142,8 @@ export class Knowledge {
     const { operation, operands, width } = term;
     switch (operation) {
       case 'sum': {
-        const ranges = operands.map((one) => this.#range(one, depth));
-        const { least, most } = sumRange(width, term.value, term.factors, ranges);
+        const rangeOf = (one: Term): Range => this.#range(one, depth);
+        const { least, most } = sumRange(width, term.value, term.factors, operands, rangeOf);
         const round = least >> BigInt(width);
         if (round !== most >> BigInt(width)) return undefined;
         return { min: least - (round << BigInt(width)), max: most - (round << BigInt(width)) };
@@ -255,7 +250,7 @@ export class Knowledge {
     this.#forget();
     // The upper part of a term bounds the whole.
     const [whole] = term.operands;
-    if (term.operation === 'extract' && term.low + term.width === whole!.width) {
+    if (term.operation === 'extract' && this.#reachesTop(term, whole!)) {
       const low = BigInt(term.low);
       this.#narrow(whole!, narrowed.min << low, (narrowed.max << low) | allOnes(term.low));
     }
@@ -268,6 +263,11 @@ export class Knowledge {
       const to = (narrowed.max - shift) & all;
       if (from <= to) this.#narrow(term.operands[0]!, from, to);
     }
+  }
+
+  /** Is nothing of a term above a part of it? */
+  #reachesTop({ low, width }: Term, whole: Term): boolean {
+    return low + width === whole.width || bitLength(this.range(whole).max) <= low + width;
   }
 
   #withoutZeros(term: Term): Term {

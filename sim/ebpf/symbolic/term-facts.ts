@@ -1,5 +1,5 @@
 /** What is certain of a term's bits and size, from what is certain of its operands. */
-import { allOnes, bitLength, signed, type Term } from './term.ts';
+import { allOnes, bitLength, isConst, signed, type Term } from './term.ts';
 
 export interface Facts {
   readonly ones: bigint;
@@ -91,7 +91,7 @@ function rangeOf(
     case 'const':
       return { min: value, max: value };
     case 'sum': {
-      const { least, most } = sumRange(width, value, factors, operands);
+      const { least, most } = sumRange(width, value, factors, operands, asItIs);
       // Modulo 2^width: certain where both ends lie in the same round.
       const round = least >> BigInt(width);
       if (round !== most >> BigInt(width)) return whole;
@@ -132,19 +132,94 @@ function rangeOf(
   }
 }
 
-/** Between which integers a sum lies before it is cut to its width; factors count as signed numbers. */
+export interface Range {
+  readonly min: bigint;
+  readonly max: bigint;
+}
+
+/** What is certain of a term on every path. */
+export function asItIs(term: Term): Range {
+  return term;
+}
+
+/**
+ * Between which integers a sum lies before it is cut to its width; factors count as signed numbers.
+ * @param rangeOf what is known of a term: of operands, and of those that two operands are halves of
+ */
 export function sumRange(
   width: number,
   value: bigint,
   factors: readonly bigint[],
-  operands: readonly Pick<Term, 'min' | 'max'>[],
+  operands: readonly Term[],
+  rangeOf: (term: Term) => Range,
 ): { readonly least: bigint; readonly most: bigint } {
   let least = signed(width, value);
   let most = least;
+  const add = (factor: bigint, { min, max }: Range): void => {
+    least += factor * (factor < 0n ? max : min);
+    most += factor * (factor < 0n ? min : max);
+  };
+  const halves = halvesAmong(factors, operands, rangeOf);
   for (const [index, one] of operands.entries()) {
-    const factor = signed(width, factors[index]!);
-    least += factor * (factor < 0n ? one.max : one.min);
-    most += factor * (factor < 0n ? one.min : one.max);
+    if (halves === undefined || !halves.at.includes(index)) add(signed(width, factors[index]!), rangeOf(one));
   }
+  if (halves !== undefined) add(signed(width, factors[halves.at[0]]!), halves.range);
   return { least, most };
+}
+
+/**
+ * Two operands that are the lower and the upper bits of one number, as a checksum is folded: `(s & 0xffff) + (s >> 16)` is
+ * less than both could be by themselves. What was folded twice has 16 bits for certain.
+ */
+function halvesAmong(
+  factors: readonly bigint[],
+  operands: readonly Term[],
+  rangeOf: (term: Term) => Range,
+): { readonly at: readonly [number, number]; readonly range: Range } | undefined {
+  for (const [upper, one] of operands.entries()) {
+    const high = withoutZeros(one);
+    if (high.operation !== 'extract' || high.low === 0) continue;
+    const whole = high.operands[0]!;
+    const lower = operands.findIndex((other, index) => {
+      const low = withoutZeros(other);
+      const isLower = low.operation === 'extract' && low.low === 0 && low.width === high.low;
+      return isLower && low.operands[0] === whole && factors[index] === factors[upper];
+    });
+    if (lower < 0) continue;
+    const range = rangeOf(whole);
+    if (bitLength(range.max) > high.low + high.width) continue;
+    const folded = foldedRange(range, high.low);
+    const [a, b] = [rangeOf(operands[lower]!), rangeOf(one)];
+    return { at: [lower, upper], range: narrower(folded, { min: a.min + b.min, max: a.max + b.max }) };
+  }
+  return undefined;
+}
+
+/** What the lower `bits` of a number and the rest of it come to together, where the number lies in a range. */
+function foldedRange({ min, max }: Range, bits: number): Range {
+  const all = allOnes(bits);
+  const [first, last] = [min >> BigInt(bits), max >> BigInt(bits)];
+  const [least, most] = [first + (min & all), last + (max & all)];
+  if (first === last) return { min: least, max: most };
+  // From one multiple to the next it grows by one each: least on a multiple, most before one.
+  const onMultiple = first + 1n;
+  const beforeMultiple = last - 1n + all;
+  return {
+    min: onMultiple < least ? onMultiple : least,
+    max: beforeMultiple > most ? beforeMultiple : most,
+  };
+}
+
+function narrower(one: Range, other: Range): Range {
+  return {
+    min: one.min > other.min ? one.min : other.min,
+    max: one.max < other.max ? one.max : other.max,
+  };
+}
+
+/** A term without zeros above it. */
+function withoutZeros(term: Term): Term {
+  const [zeros, rest] = term.operands;
+  const isExtended = term.operation === 'concat' && term.operands.length === 2 && isConst(zeros!);
+  return isExtended && zeros!.value === 0n ? rest! : term;
 }

@@ -55,6 +55,56 @@ describe('the form of terms', () => {
     expect(pool.concat(parts.reverse())).toBe(eight);
   });
 
+  /** `(s & mask) + (s >> bits)`. */
+  const half = (sum: Term, bits = 16): Term =>
+    pool.add(
+      pool.zeroExtend(sum.width, pool.extract(sum, 0, bits)),
+      pool.zeroExtend(sum.width, pool.extract(sum, bits, sum.width - bits)),
+    );
+
+  it('knows that a sum of 32 bits has 16 after it is folded twice', () => {
+    const anything = pool.unknown(32, 'sum');
+    expect(half(anything).max).toBe(0x1fffen);
+    const folded = half(half(anything));
+    expect(folded.max).toBe(0xffffn);
+    // Whoever folds on gets what is there.
+    expect(pool.extract(half(folded), 0, 16)).toBe(pool.extract(folded, 0, 16));
+    expect(half(half(folded))).toBe(half(folded));
+    // Of 64 bits twice is not enough, four times is.
+    const large = pool.unknown(64, 'large');
+    expect(half(half(large)).max).toBeGreaterThan(0xffffn);
+    expect(half(half(half(half(large)))).max).toBe(0xffffn);
+    expect(half(half(large, 32), 32).max).toBe(0xffff_ffffn);
+    // Once is not enough for three words, and is for two.
+    const words = ['u', 'v', 'w'].map((name) => pool.zeroExtend(32, pool.unknown(16, name)));
+    const two = pool.add(words[0]!, words[1]!);
+    expect(half(two).max).toBe(0xffffn);
+    expect(half(pool.add(two, words[2]!)).max).toBe(0x10000n);
+    // Parts of different numbers, or of other places, are no halves.
+    const other = pool.unknown(32, 'another sum');
+    const low = pool.zeroExtend(32, pool.extract(anything, 0, 16));
+    expect(pool.add(low, pool.shiftRight(other, 16)).max).toBe(0x1fffen);
+    expect(pool.add(low, pool.shiftRight(anything, 15)).max).toBe(0x2fffen);
+    expect(pool.subtract(low, pool.shiftRight(anything, 16)).max).toBe(0xffff_ffffn);
+  });
+
+  it('compares a sum that fits in fewer bits as the sum of fewer bits', () => {
+    const a = pool.unknown(16, 'u');
+    const whole = pool.unknown(17, 'whole');
+    const sum = (width: number): Term =>
+      pool.add(
+        pool.zeroExtend(width, pool.extract(whole, 0, 16)),
+        pool.zeroExtend(width, pool.extract(whole, 16, 1)),
+      );
+    const is = (width: number, value: number): Term => pool.equal(sum(width), pool.constant(width, value));
+    expect(is(64, 0xffff)).toBe(is(32, 0xffff));
+    expect(pool.equal(sum(32), pool.zeroExtend(32, a))).toBe(pool.equal(sum(64), pool.zeroExtend(64, a)));
+    // One that goes round is another one in fewer bits.
+    const round = pool.addConst(pool.unknown(32, 'sum'), 5);
+    const low = pool.extract(round, 0, 16);
+    expect(pool.equal(round, pool.constant(32, 7))).not.toBe(pool.equal(low, pool.constant(16, 7)));
+  });
+
   it('knows the remainder that compilers write as a difference', () => {
     const c = (width: number, value: number): Term => pool.constant(width, value);
     const quotient = pool.divide('udiv', word, c(32, 24));

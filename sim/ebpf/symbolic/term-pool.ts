@@ -8,7 +8,7 @@
  */
 import { applyOperation } from './evaluate.ts';
 import { allOnes, bitLength, isConst, signed, type Term, type TermOperation } from './term.ts';
-import { factsOf, sumRange } from './term-facts.ts';
+import { asItIs, factsOf, sumRange } from './term-facts.ts';
 
 type Draft = {
   readonly operation: TermOperation;
@@ -295,7 +295,7 @@ export class TermPool {
         }
         // A sum that fits is the same in fewer bits.
         if (low === 0) {
-          const { least, most } = sumRange(a.width, a.value, a.factors, operands);
+          const { least, most } = sumRange(a.width, a.value, a.factors, operands, asItIs);
           const fits =
             least >= 0n &&
             most < 1n << BigInt(width) &&
@@ -366,7 +366,7 @@ export class TermPool {
     if (a.operation === 'sext') return this.signExtend(width, a.operands[0]!);
     if (a.operation === 'sum') {
       // A sum that fits is the same in more bits.
-      const { least, most } = sumRange(a.width, a.value, a.factors, a.operands);
+      const { least, most } = sumRange(a.width, a.value, a.factors, a.operands, asItIs);
       if (least >= -sign && most < sign) {
         const parts = a.operands.map(
           (one, index) => [this.zeroExtend(width, one), signed(a.width, a.factors[index]!)] as const,
@@ -439,6 +439,8 @@ export class TermPool {
       const narrow = Math.max(bitLength(a.maybe), bitLength(b.maybe));
       if (narrow < width) return this.equal(this.extract(a, 0, narrow), this.extract(b, 0, narrow));
     }
+    const narrow = this.#inFewerBits(a, b);
+    if (narrow !== undefined) return this.equal(...narrow);
     if (isConst(b)) {
       if (a.operation === 'sum') {
         if (a.value !== 0n) {
@@ -470,6 +472,16 @@ export class TermPool {
       if (isConst(difference)) return difference.value === 0n ? this.true : this.false;
     }
     return this.#ordered('eq', a, b, 1);
+  }
+
+  /** Sums that fit in fewer bits are compared in these, whatever they were computed in: the same sum is the same term then. */
+  #inFewerBits(a: Term, b: Term): readonly [Term, Term] | undefined {
+    const bits = Math.max(1, bitLength(a.maybe), bitLength(b.maybe));
+    if (bits === a.width || (a.operation !== 'sum' && b.operation !== 'sum')) return undefined;
+    const [x, y] = [this.extract(a, 0, bits), this.extract(b, 0, bits)];
+    const isCut = (part: Term, whole: Term): boolean =>
+      part.operation === 'extract' && part.operands[0] === whole;
+    return isCut(x, a) || isCut(y, b) ? undefined : [x, y];
   }
 
   /** What has to hold for a concat to be a number: of parts of one term, whatever their order is, once for all of them. */
@@ -709,6 +721,7 @@ function staysInside(term: Term, sum: Sum): boolean {
     BigInt.asUintN(term.width, sum.value),
     sum.factors,
     sum.operands,
+    asItIs,
   );
   return least >= 0n && most <= allOnes(term.width);
 }
