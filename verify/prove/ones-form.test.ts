@@ -118,6 +118,20 @@ describe('what programs compute is a plain sum of words', () => {
     expect(beside(term, [A, factor], [B, factor], [C, factor])).toEqual([0n]);
   });
 
+  it('by what a term is made of, where the path knows what it is', () => {
+    const once = half(sum3);
+    const folded = pool.not(pool.extract(once, 0, 16));
+    const knowledge = new Knowledge(pool);
+    knowledge.add(pool.equal(pool.extract(once, 16, 1), pool.constant(1, 0)), undefined);
+    knowledge.add(pool.equal(pool.extract(once, 0, 16), pool.constant(16, 0xffff)), undefined);
+    const forms = new OnesForms(pool, knowledge);
+    expect(forms.of(folded).isZero).toBe(true);
+    const sum = forms.of(sum3);
+    for (const term of [folded, pool.zeroExtend(64, folded)])
+      expect(forms.structure(term).plus(sum, 1n).isZero).toBe(true);
+    expect(forms.structure(pool.zeroExtend(64, once)).plus(sum, -1n).isZero).toBe(true);
+  });
+
   it('in either byte order', () => {
     const swapped = pool.swapBytes(pool.concat([H, L]));
     expect(beside(swapped, [pool.concat([H, L]), 256n])).toEqual([0n]);

@@ -66,23 +66,31 @@ export class OnesForms {
     const form = new OnesForm();
     const only = this.#knowledge.only(term);
     if (only !== undefined) form.addConstant(only);
-    else this.#decompose(term, form);
+    else this.#decompose(term, form, (inner) => this.of(inner));
     this.#known.set(term, form);
     return form;
   }
 
-  /** The same without what the path knows the term itself to be. */
+  /**
+   * The same without what the path knows the term itself to be: nor what it is a part of, or the complement, which is known along
+   * with it.
+   */
   structure(term: Term): OnesForm {
     const form = new OnesForm();
     if (isConst(term)) form.addConstant(term.value);
-    else this.#decompose(term, form);
+    else this.#decompose(term, form, (inner) => this.structure(inner));
     return form;
   }
 
-  #decompose(term: Term, form: OnesForm): void {
+  /** @param formOf the form of a term that this one is all there is of */
+  #decompose(term: Term, form: OnesForm, formOf: (inner: Term) => OnesForm): void {
     const { operands, operation, width } = term;
     switch (operation) {
       case 'concat': {
+        if (operands.length === 2 && isConst(operands[0]!) && operands[0]!.value === 0n) {
+          form.add(formOf(operands[1]!), 1n);
+          return;
+        }
         let shift = 0n;
         for (const one of [...operands].reverse()) {
           form.add(this.of(one), 1n << shift);
@@ -105,7 +113,7 @@ export class OnesForms {
       case 'xor':
         if (isConst(operands[1]!) && operands[1]!.value === allOnes(width)) {
           form.addConstant(allOnes(width));
-          form.add(this.of(operands[0]!), -1n);
+          form.add(formOf(operands[0]!), -1n);
           return;
         }
         break;
@@ -115,7 +123,7 @@ export class OnesForms {
         const top = Math.max(1, bitLength(this.#knowledge.range(whole).max));
         const end = term.low + width;
         if (whole.operation !== 'sum' && whole.operation !== 'xor') break;
-        form.add(this.#upper(whole, term.low, top), 1n);
+        form.add(term.low === 0 ? formOf(whole) : this.#upper(whole, term.low, top), 1n);
         if (end < top) form.add(this.#upper(whole, end, top), -(1n << BigInt(width)));
         return;
       }
