@@ -6,7 +6,7 @@ import { packageFile } from '../../kernel/package-file.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { BPF_MAP_TYPE, type MapDefinition } from '../../sim/runtime/maps.ts';
 import { writeModule } from '../test-support/user-modules.ts';
-import { mapProblem } from './declared-maps.ts';
+import { mapProblem, otherMaps } from './declared-maps.ts';
 import { resolvePrograms } from './program-source.ts';
 
 const MAP: MapDefinition = { name: 'buckets', type: 'HASH', keySize: 4, valueSize: 16, maxEntries: 1024 };
@@ -52,6 +52,19 @@ it.each<[Partial<MapDefinition>, string]>([
 ])('shows both declarations where they differ: %j', (declared, text) => {
   const has = 'HASH with keySize 4 and valueSize 16';
   expect(problem(declared)).toBe(`maps[0]: “buckets” is ${text} here, and ${has} in limiter.o`);
+});
+
+it('says which maps another object has as another kind, or with other sizes', () => {
+  const other = (own: Partial<MapDefinition>) => otherMaps([MAP], [ofObject(own)], 'mine.o');
+  const model = 'HASH with keySize 4 and valueSize 16 in the model';
+  expect(other({ type: 'LRU_HASH' })).toEqual([
+    `map “buckets” is LRU_HASH with keySize 4 and valueSize 16 in mine.o, and ${model}`,
+  ]);
+  expect(other({ valueSize: 8 })).toHaveLength(1);
+  expect(other({})).toEqual([]);
+  expect(other({ maxEntries: 7 })).toEqual([]);
+  // A map that it lacks is one that nobody compares: the report says so.
+  expect(other({ name: 'flows', type: 'ARRAY' })).toEqual([]);
 });
 
 it('leaves the number of entries to loaders', () => {

@@ -38,6 +38,23 @@ export function mapProblem(
   return undefined;
 }
 
+/**
+ * The maps that another object than the definition's (`--object`) has as another kind, or with other sizes: a sentence each. What they hold
+ * can agree, and they still do something else where they are full, or where several CPUs count.
+ * @param object its name
+ */
+export function otherMaps(
+  declared: readonly MapDefinition[],
+  own: readonly BpfMap[],
+  object: string,
+): string[] {
+  return declared.flatMap((one) => {
+    const same = own.find(({ name }) => name === one.name);
+    if (same === undefined || isAlike(one, same)) return [];
+    return [`map “${one.name}” is ${shapeText(same)} in ${object}, and ${shapeText(one)} in the model`];
+  });
+}
+
 function isAlike(a: Sizes, b: Sizes): boolean {
   if (a.type !== b.type) return false;
   if (a.keySize !== b.keySize && !WITHOUT_KEYS.has(a.type)) return false;

@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { packageFile } from '../../kernel/package-file.ts';
+import { programByName } from '../../sim/programs/index.ts';
 import type { ProgramReport } from '../../verify/report.ts';
 import type { Unreached } from '../../verify/unreached.ts';
 import { verdictOf } from '../../verify/verdict.ts';
 import { createTerminal } from '../terminal.ts';
 import { closingLines } from './report-closing.ts';
 import { detailLines, programLine } from './report-text.ts';
-import type { Tested } from './tested.ts';
+import { type Tested, tested } from './tested.ts';
 
 const terminal = createTerminal({ color: false });
 
@@ -47,6 +50,31 @@ const made = (more: Partial<ProgramReport> = {}, unreached: readonly Unreached[]
 const details = (one: Tested, verbose = false): string => detailLines(one, verbose, terminal).join('\n');
 const closing = (all: readonly Tested[], verbose = false): string =>
   closingLines(all, { seed: 's', seconds: 1, verbose }, terminal).join('\n');
+
+describe('of another object than the model’s', () => {
+  const built = (name: string): Uint8Array =>
+    new Uint8Array(readFileSync(packageFile(`bpf/built/${name}.o`)));
+  const of = (name: string): Tested => {
+    const objectPath = `${name}.o`;
+    const program = {
+      name,
+      entries: [],
+      definition: programByName('proto_count')!,
+      object: built(name),
+      objectPath,
+    };
+    return tested(program, { ...REPORT, coverage: ALL }, {});
+  };
+
+  it('a map of another kind leaves the program agreed on what ran', () => {
+    const { verdict } = of('proto_count_hash');
+    expect(verdict.mark).toBe('agreed on what ran');
+    expect(verdict.reasons.at(-1)).toMatch(
+      /^map “rxcnt” is HASH .* in proto_count_hash\.o, and PERCPU_ARRAY /,
+    );
+    expect(of('proto_count').verdict).toEqual({ mark: 'agreed', reasons: [] });
+  });
+});
 
 describe('a program’s line', () => {
   it('shows what share of instructions, branches and lines ran, where it is known, rounded down', () => {

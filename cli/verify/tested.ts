@@ -1,4 +1,5 @@
 /** A program's report with what is made of it: the verdict, and what was not reached. */
+import { basename } from 'node:path';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
 import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
@@ -9,6 +10,7 @@ import { type ProgramReport, reportToJson, withCoverageFigures } from '../../ver
 import { type Unreached, unreachedOf } from '../../verify/unreached.ts';
 import { type Requirements, type Verdict, verdictOf } from '../../verify/verdict.ts';
 import { EXIT } from '../failure.ts';
+import { otherMaps } from '../input/declared-maps.ts';
 import { aidJson } from '../prove/aid-json.ts';
 
 export interface Tested {
@@ -33,8 +35,17 @@ export function tested(
     program.object === undefined || fullCoverage === undefined
       ? []
       : unreachedOf(linkedObject(program.object), fullCoverage, program.entries);
-  const verdict = verdictOf(report, required, unreached);
+  const verdict = withOtherMaps(verdictOf(report, required, unreached), program);
   return { program, report, verdict, unreached, ...(aid === undefined ? {} : { aid }) };
+}
+
+/** Of an object whose maps are of other kinds than the model's, no more agreed than what was tried. */
+function withOtherMaps(verdict: Verdict, { definition, object, objectPath }: Program): Verdict {
+  const isTick = verdict.mark === 'agreed' || verdict.mark === 'agreed on what ran';
+  if (!isTick || definition === undefined || object === undefined) return verdict;
+  const other = otherMaps(definition.maps, linkedObject(object).maps, basename(objectPath ?? 'the object'));
+  if (other.length === 0) return verdict;
+  return { mark: 'agreed on what ran', reasons: [...verdict.reasons, ...other] };
 }
 
 function provedReport(program: Program, report: ProgramReport, aid: ProofAid): ProgramReport {

@@ -131,6 +131,8 @@ export function mapCause(
 ): string | undefined {
   if (expected === undefined) return 'an entry was made that should not be there';
   if (got === undefined) return 'no entry was made';
+  // Another object's values: what differs is said.
+  if (expected.length !== got.length) return undefined;
   const wanted = numbers?.expected ?? counters(expected);
   const counted = numbers?.got ?? counters(got);
   const factor = ratio(wanted, counted);

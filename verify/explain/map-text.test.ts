@@ -32,6 +32,13 @@ describe('an entry without BTF', () => {
     });
   });
 
+  it('has the sizes of both values, where these differ and no field does', () => {
+    const difference = { map: 'rxcnt', definition, key, expected: words(1n), got: Uint8Array.of(1, 0, 0, 0) };
+    expect(mapEntryText(untyped, difference).fields).toEqual([
+      { field: '', expected: 'a value of 8 bytes', got: 'a value of 4 bytes', isClock: false },
+    ]);
+  });
+
   it('is shown the same way where the object cannot be read', () => {
     const difference = { map: 'rxcnt', definition, key, expected: words(1n), got: words(2n) };
     const broken = { ...untyped, object: Uint8Array.of(1, 2, 3) };

@@ -60,7 +60,7 @@ export function mapEntryText(program: Program, difference: MapDifference): MapEn
     if (one === other) continue;
     fields.push({ field, expected: one, got: other, isClock: readsClock && (isTime(one) || isTime(other)) });
   }
-  if (fields.length === 0) fields.push(paddingOf(expected, got));
+  if (fields.length === 0) fields.push(sizesOf(expected, got) ?? paddingOf(expected, got));
   return { map, key: keyText, fields };
 }
 
@@ -82,6 +82,13 @@ export function numbersOf(program: Program, { map, expected, got }: MapDifferenc
   };
   const [wanted, counted] = [numbers(expected), numbers(got)];
   return wanted === undefined || counted === undefined ? undefined : { expected: wanted, got: counted };
+}
+
+/** Values of different sizes, as another object than the model's may have them. */
+function sizesOf(expected: Uint8Array, got: Uint8Array): FieldText | undefined {
+  if (expected.length === got.length) return undefined;
+  const text = ({ length }: Uint8Array): string => `a value of ${length} byte${length === 1 ? '' : 's'}`;
+  return { field: '', expected: text(expected), got: text(got), isClock: false };
 }
 
 /** The bytes that differ and belong to no field. */
