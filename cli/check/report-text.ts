@@ -102,9 +102,9 @@ function findingLines(
   ];
 }
 
-/** A function of an object that is not checked by itself. */
-export function leftLine({ program, section, reason }: NotTested): string {
-  return `Not checked by itself: ${program}, ${section === undefined ? '' : `section ${section}: `}${reason}`;
+/** A function of an object that is not checked by itself. @param what has not been done: "Not checked" */
+export function leftLine(what: string, { program, section, reason }: NotTested): string {
+  return `${what} by itself: ${program}, ${section === undefined ? '' : `section ${section}: `}${reason}`;
 }
 
 /** What the baseline accepts. */

@@ -7,7 +7,7 @@ import type { ProofAid } from '../../verify/prove/aid.ts';
 import { exampleCases } from '../../verify/run.ts';
 import { createEngine, createEngineAs } from '../engines.ts';
 import { inputFailure } from '../failure.ts';
-import { resolvePrograms, type Selection } from '../input/program-source.ts';
+import { ENTERED, resolvePrograms } from '../input/program-source.ts';
 import { type PlacedProgram, placePrograms, statesWorld, worldsIn } from '../input/world-options.ts';
 import type { Proofs } from '../prove/aid.ts';
 import { saveBelow, tidy } from '../verify/saved-cases.ts';
@@ -17,9 +17,6 @@ import { isOn } from './scope.ts';
 
 /** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
 const PROOF_SECONDS = 5;
-
-/** Of objects that are named as a whole. */
-export const CHECKED: Selection = { behindRedirect: true };
 
 export interface CheckWatch {
   readonly signal: AbortSignal;
@@ -37,7 +34,7 @@ export async function programsOf(plan: CheckPlan): Promise<PlacedProgram[]> {
     throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
   // What is wrong with a world is said before anything runs.
   return placePrograms(
-    await resolvePrograms(plan.programs, undefined, undefined, CHECKED),
+    await resolvePrograms(plan.programs, undefined, undefined, ENTERED),
     plan.surroundings,
   );
 }

@@ -19,7 +19,7 @@ import { repeatWords } from '../check/repeat-words.ts';
 import { githubLines } from '../check/report-github.ts';
 import { checkReportJson } from '../check/report-json.ts';
 import { acceptedLines, checkedLines, leftLine, verdictLine } from '../check/report-text.ts';
-import { CHECKED, checkAll, programsOf } from '../check/run.ts';
+import { checkAll, programsOf } from '../check/run.ts';
 import { isOn } from '../check/scope.ts';
 import { exitCodeOfCheck, overallVerdict } from '../check/verdict.ts';
 import { watchFiles } from '../check/watch-files.ts';
@@ -31,6 +31,7 @@ import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseOutput, parsePercent, repeated } from '../input/options.ts';
 import {
+  ENTERED,
   isFileName,
   type NotTested,
   notTested,
@@ -134,7 +135,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const quiet = options.json === true;
   if (!quiet) {
     terminal.print(`seed ${seed}`);
-    const notes = [...assumedSizes(prepared.programs), ...prepared.left.map(leftLine)];
+    const notes = [
+      ...assumedSizes(prepared.programs),
+      ...prepared.left.map((one) => leftLine('Not checked', one)),
+    ];
     for (const line of notes) terminal.print(terminal.style('yellow', line));
   }
   const judged = await checkPrepared(prepared, interrupt.signal, terminal, (one, plan) => {
@@ -204,7 +208,7 @@ async function prepare(names: readonly string[], options: Options): Promise<Prep
   for (const compiled of plans) {
     useCompiler(compiled.compiler);
     resolved.push({ compiled, placed: await programsOf(compiled.plan) });
-    left.push(...notTested(compiled.asked, CHECKED));
+    left.push(...notTested(compiled.asked, ENTERED));
   }
   const programs = toldApart(resolved.flatMap(({ placed }) => placed.map(({ program }) => program)));
   let at = 0;

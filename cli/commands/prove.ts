@@ -9,6 +9,7 @@ import type { Property } from '../../verify/prove/property.ts';
 import { PROOF_TIME, type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
 import { showRefutation } from '../../verify/prove/show-refutation.ts';
 import { endZ3 } from '../../verify/prove/z3-solver.ts';
+import { leftLine } from '../check/report-text.ts';
 import { notJudged } from '../check/scope.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { createEngineAs, versionOption } from '../engines.ts';
@@ -16,7 +17,7 @@ import { EXIT, inputFailure } from '../failure.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
-import { resolvePrograms } from '../input/program-source.ts';
+import { ENTERED, notTested, resolvePrograms } from '../input/program-source.ts';
 import { toldApart } from '../input/told-apart.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printJson } from '../output.ts';
@@ -109,7 +110,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     return;
   }
   const interrupt = onInterrupt();
-  const named = toldApart(await resolvePrograms(names));
+  const named = toldApart(await resolvePrograms(names, undefined, undefined, ENTERED));
   const programs = withMaxEntries(named, options.maxEntries).flatMap(byEntry);
   const solver = await requireSolver('prove', { timeout: options.solverTime * 1000 });
   const terminal = createTerminal(options);
@@ -148,8 +149,10 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const isInterrupted = interrupt.signal.aborted;
   const { verdict, reason } = overallVerdict(reports, isInterrupted);
   const left = notJudged({ off: options.off, only: [] });
-  if (quiet) printJson(proveReportJson(reports, isInterrupted, left));
+  const others = notTested(names, ENTERED);
+  if (quiet) printJson(proveReportJson(reports, isInterrupted, left, others));
   else {
+    for (const other of others) terminal.print(terminal.style('yellow', leftLine('Not proved', other)));
     for (const line of left) terminal.print(terminal.style('yellow', `Not proved: ${line}`));
     terminal.print(`${verdict.toUpperCase()}: ${reason}`);
   }

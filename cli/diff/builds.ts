@@ -5,7 +5,7 @@ import { isSource } from '../compile/compile-source.ts';
 import { type CompilerSettings, compilerSettings, settingsWords, useCompiler } from '../compile/settings.ts';
 import { splitWords } from '../compile/words.ts';
 import { inputFailure } from '../failure.ts';
-import { parseObjectName, resolvePrograms } from '../input/program-source.ts';
+import { ENTERED, parseObjectName, resolvePrograms } from '../input/program-source.ts';
 
 export interface Build {
   /** What tells it from the others: the file's name, or the source with its flags. */
@@ -88,7 +88,9 @@ function variantsOf(
 
 async function build(name: string, label: string, settings: CompilerSettings): Promise<Build> {
   useCompiler(settings);
-  const programs = (await resolvePrograms([name])).flatMap((program) => single(name, settings, program));
+  const programs = (await resolvePrograms([name], undefined, undefined, ENTERED)).flatMap((program) =>
+    single(name, settings, program),
+  );
   const withObject = programs.filter(({ program }) => program.object !== undefined);
   if (withObject.length === 0) throw inputFailure(`${name}: has no compiled object to compare`);
   return { label, programs: withObject };

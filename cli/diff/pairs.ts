@@ -18,17 +18,13 @@ export interface Pairing {
   readonly unpaired: readonly string[];
 }
 
-/** By the function's name; where each build has one program, these. */
+/** By the function's name; where each build has one program, or one of a kind, these. */
 export function pairPrograms(old: Build, next: Build): Pairing {
-  const [only, ...others] = old.programs;
-  const [onlyNew, ...othersNew] = next.programs;
-  const areAlone = others.length === 0 && othersNew.length === 0;
-  const partner = ({ program }: BuildProgram): BuildProgram | undefined =>
-    areAlone ? onlyNew : next.programs.find((one) => one.program.name === program.name);
+  const partners = partnersOf(old.programs, next.programs);
   const pairs: ProgramPair[] = [];
   const unpaired: string[] = [];
-  for (const one of areAlone ? [only!] : old.programs) {
-    const other = partner(one);
+  for (const one of old.programs) {
+    const other = partners.get(one);
     if (other === undefined) unpaired.push(`program ${one.program.name} is only in ${old.label}`);
     else if (hookOf(one) !== hookOf(other)) {
       unpaired.push(
@@ -42,15 +38,33 @@ export function pairPrograms(old: Build, next: Build): Pairing {
       if (!isRefused) pairs.push({ name, old: one, new: other });
     }
   }
-  for (const { program } of areAlone ? [] : next.programs) {
-    if (!old.programs.some((one) => one.program.name === program.name))
-      unpaired.push(`program ${program.name} is only in ${next.label}`);
-  }
+  const paired = new Set(partners.values());
+  for (const one of next.programs)
+    if (!paired.has(one)) unpaired.push(`program ${one.program.name} is only in ${next.label}`);
   return { pairs, unpaired };
 }
 
+function partnersOf(
+  old: readonly BuildProgram[],
+  next: readonly BuildProgram[],
+): Map<BuildProgram, BuildProgram> {
+  const partners = new Map<BuildProgram, BuildProgram>();
+  if (old.length === 1 && next.length === 1) return partners.set(old[0]!, next[0]!);
+  for (const one of old) {
+    const isAlike = (other: BuildProgram): boolean => hookOf(other) === hookOf(one);
+    const named = next.find(({ program }) => program.name === one.program.name);
+    const [only, ...others] = next.filter(isAlike);
+    const isAlone = others.length === 0 && old.filter(isAlike).length === 1;
+    const partner = named ?? (isAlone ? only : undefined);
+    if (partner !== undefined) partners.set(one, partner);
+  }
+  return partners;
+}
+
+/** Where it stands: "tc-egress"; "xdp/devmap" where only a redirect runs it. */
 function hookOf({ program }: BuildProgram): string {
-  return program.entries[0]!.hook;
+  const { hook, behindRedirect } = program.entries[0]!;
+  return behindRedirect === undefined ? hook : `${hook}/${behindRedirect}`;
 }
 
 /** Are they the same instructions over the same maps and variables? Then no packet can tell them apart. */

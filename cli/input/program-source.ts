@@ -69,6 +69,9 @@ export interface Selection {
   readonly behindRedirect?: boolean;
 }
 
+/** Every program that a frame can enter: what is said of an object as a whole is said of them all. */
+export const ENTERED: Selection = { behindRedirect: true };
+
 /**
  * The programs that the user means: a built-in's name, an object `FILE.o[:FUNCTION]` or the C source of one, or a
  * module that default-exports a definition.

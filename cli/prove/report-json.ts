@@ -15,6 +15,8 @@ import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
 import type { ReadConstants } from '../../verify/prove/constants.ts';
 import type { Property } from '../../verify/prove/property.ts';
 import type { Severity } from '../../verify/severity.ts';
+import { notTestedShape } from '../check/report-json.ts';
+import type { NotTested } from '../input/program-source.ts';
 import { constantsShape } from './constants-json.ts';
 import { count, PROVED, type ProveReport, type ProveVerdict } from './report.ts';
 
@@ -27,6 +29,8 @@ export interface ProveReportJson {
   readonly programs: readonly ProvedProgramJson[];
   /** Properties that were not to be proved, a sentence for each option that says so. */
   readonly notChecked: readonly string[];
+  /** Functions of the objects that are not proved by themselves: what they stand behind leads to some of them. */
+  readonly notTested: readonly NotTested[];
 }
 
 interface PlaceJson {
@@ -117,6 +121,7 @@ export function proveReportJson(
   reports: readonly ProveReport[],
   interrupted: boolean,
   notChecked: readonly string[] = [],
+  others: readonly NotTested[] = [],
 ): ProveReportJson {
   return {
     version: 1,
@@ -124,6 +129,7 @@ export function proveReportJson(
     ...(interrupted ? { interrupted: true } : {}),
     programs: reports.map(programJson),
     notChecked,
+    notTested: others,
   };
 }
 
@@ -268,4 +274,5 @@ export const proveReportShape: Schema<ProveReportJson> = object<ProveReportJson>
   interrupted: optional(flag),
   programs: list(programShape),
   notChecked: list(text),
+  notTested: list(notTestedShape),
 });
