@@ -1,5 +1,7 @@
 /** What two builds make of a packet, in words, for each part that may differ. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { packageFile } from '../../kernel/package-file.ts';
 import type { Outcome } from '../outcome.ts';
 import { builtIn } from '../test-support/changed-object.ts';
 import { data, ethernet, ipv4, udp } from '../test-support/packets.ts';
@@ -7,6 +9,7 @@ import { plainOutcome } from '../test-support/plain-outcome.ts';
 import { changesOf } from './describe.ts';
 import type { DiffClass } from './diff.ts';
 import type { PairFinding } from './look.ts';
+import type { BuildPair } from './pair.ts';
 
 const { program } = builtIn('xdp_pass');
 const pair = { old: program, new: program };
@@ -18,6 +21,7 @@ function changes(
   part: PairFinding['part'],
   got: Partial<Outcome>,
   more: Partial<PairFinding> = {},
+  of: BuildPair = pair,
 ): ReturnType<typeof changesOf> {
   const finding = {
     ...{ engines: ['vm', 'vm'], part, field: part, packet: 0, expected: PASSED, isDoubtful: false },
@@ -33,7 +37,7 @@ function changes(
     state: 'shrunk',
     packets: 1,
   };
-  return changesOf(pair, one);
+  return changesOf(of, one);
 }
 
 describe('a difference in words', () => {
@@ -71,6 +75,16 @@ describe('a difference in words', () => {
       { what: '__sk_buff cb', old: '0 0 0 0 0', new: '0 1 0 0 0' },
       { what: '__sk_buff tstamp', old: '0', new: '9' },
     ]);
+  });
+
+  it('of variables by their types in C, where they have one', () => {
+    const object = new Uint8Array(readFileSync(packageFile('sim/ebpf/test-support/world-file.o')));
+    const typed = { old: { ...program, object }, new: { ...program, object } };
+    const bytes = (value: number): Uint8Array => Uint8Array.of(value, 1, 0, 0);
+    const of = (map: string): unknown =>
+      changes('map', {}, { pairMap: { is: 'variable', map, old: bytes(1), new: bytes(2) } }, typed);
+    expect(of('.bss: seen')).toEqual([{ what: '.bss: seen', old: '257', new: '258' }]);
+    expect(of('.bss: nobody')).toEqual([{ what: '.bss: nobody', old: '0x01010000', new: '0x02010000' }]);
   });
 
   it('of variables, and of maps that one build lacks or has in another form', () => {

@@ -1,7 +1,7 @@
 /** What two builds make of the packets of one class, in words. */
 import { difference } from '../../sim/packet/difference.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
-import { fieldPath, mapEntryText } from '../explain/map-text.ts';
+import { fieldPath, mapEntryText, typedGlobalText } from '../explain/map-text.ts';
 import { reasonAndPlace } from '../explain/note-text.ts';
 import type { Outcome } from '../outcome.ts';
 import type { DiffClass } from './diff.ts';
@@ -13,6 +13,8 @@ export interface Change {
   readonly old: string;
   readonly new: string;
 }
+
+type VariableDifference = Extract<NonNullable<DiffClass['finding']['pairMap']>, { readonly is: 'variable' }>;
 
 /** More fields of one packet tell nothing more. */
 const MAX_FIELDS = 6;
@@ -65,7 +67,7 @@ function mapChanges(
         .map((field) => ({ what: `map ${fieldPath(text, field)}`, old: field.expected, new: field.got }));
     }
     case 'variable':
-      return [{ what: map.map, old: `0x${hexOf(map.old)}`, new: `0x${hexOf(map.new)}` }];
+      return [variableChange(pair, map)];
     default: {
       const [lacking, has] = [
         map.is === 'only in' ? `has no such ${map.what}` : 'has it in another form',
@@ -80,6 +82,16 @@ function mapChanges(
       ];
     }
   }
+}
+
+/** By its type in C, where both builds have one; as bytes elsewhere. */
+function variableChange({ old, new: next }: BuildPair, map: VariableDifference): Change {
+  const name = map.map.slice(map.map.indexOf(': ') + 2);
+  const texts = [typedGlobalText(old, name, map.old), typedGlobalText(next, name, map.new)] as const;
+  const [a, b] = texts;
+  // A type may leave bytes out, padding say, or show as one what differs.
+  if (a !== undefined && b !== undefined && a !== b) return { what: map.map, old: a, new: b };
+  return { what: map.map, old: `0x${hexOf(map.old)}`, new: `0x${hexOf(map.new)}` };
 }
 
 function skbChanges(old: Outcome, next: Outcome): Change[] {

@@ -121,11 +121,16 @@ export function entryText(program: Program, map: string, { key, value }: MapEntr
 
 /** What a global variable holds. */
 export function globalText(program: Program, variable: string, bytes: Uint8Array): string {
+  return typedGlobalText(program, variable, bytes) ?? withoutType(bytes);
+}
+
+/** The same, where the object says of which type it is. */
+export function typedGlobalText(program: Program, variable: string, bytes: Uint8Array): string | undefined {
   const object = objectOf(program);
   const found = object?.maps
     .map(({ global }) => global?.variables.get(variable))
     .find((one) => one !== undefined);
-  return partText(object, found?.typeId, bytes) ?? withoutType(bytes);
+  return partText(object, found?.typeId, bytes);
 }
 
 const objects = new WeakMap<Uint8Array, BpfObject | null>();
