@@ -179,6 +179,12 @@ describe('an address is compared in the wrong byte order', () => {
   });
 
   it.each<readonly [string, (packet: Uint8Array) => boolean, Uint8Array, string]>([
+    [
+      '10/8, seen on an address that is in it itself',
+      (one) => little(one, FROM) >>> 24 === 10,
+      from(10, 1, 1, 10),
+      '10.0.0.0/8',
+    ],
     ['172.16/12', (one) => little(one, FROM) >>> 20 === 0xac1, from(1, 2, 20, 172), '172.16.0.0/12'],
     ['groups', (one) => little(one, FROM) >>> 28 === 0xe, from(1, 2, 3, 230), '224.0.0.0/4'],
     ['a host', (one) => little(one, FROM) === 0xc0a80101, from(1, 1, 168, 192), '192.168.0.0/16'],

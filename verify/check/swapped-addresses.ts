@@ -65,7 +65,7 @@ export class SwappedAddresses {
         const kept = this.#seen.get(id) ?? [];
         this.#seen.set(id, kept);
         if (kept.length >= KEPT) continue;
-        kept.push({ world, stimulus: input.stimulus(packet), place });
+        kept.push({ world, stimulus: withWord(input.stimulus(packet), place, place.word), place });
         this.#kept++;
       }
     }
@@ -223,10 +223,12 @@ function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
   for (const field of ['source', 'destination'] as const) {
     const at = field === 'source' ? source : source + size;
     for (const length of sizes) {
-      const word = [...frame.subarray(at, at + length)];
-      const prefix = knownPrefixOf(version, mirrored(word));
-      if (prefix !== undefined && isUnknown(version, frame.subarray(at, at + size)))
-        yield { version, field, at, word, prefix };
+      const own = [...frame.subarray(at, at + length)];
+      const prefix = knownPrefixOf(version, mirrored(own));
+      if (prefix === undefined) continue;
+      // 10.1.1.10 is both: another address of the mirrored prefix is none but that.
+      const word = isUnknown(version, own) ? own : mirrored(membersOf(prefix, length)[0]!);
+      yield { version, field, at, word, prefix };
     }
   }
 }
