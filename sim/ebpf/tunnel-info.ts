@@ -2,8 +2,7 @@
 import { addressFromText, addressToText } from '../packet/addresses.ts';
 import { fromHex, isZero } from '../packet/bytes.ts';
 import type { SkbTunnel } from '../packet/packet-batch.ts';
-import type { Machine } from './machine.ts';
-import { MACHINE_WORD } from './memory.ts';
+import { type LinearMemory, MACHINE_WORD } from './memory.ts';
 
 /** Bytes of `struct bpf_tunnel_key` (linux/bpf.h). */
 export const TUNNEL_KEY_SIZE = 44;
@@ -108,9 +107,15 @@ export function tunnelOfKey(key: Uint8Array, ipv6: boolean, { flags, options }: 
   };
 }
 
+/** Who keeps what is known of a frame's tunnel: the machine. */
+interface TunnelHolder {
+  readonly memory: LinearMemory;
+  readonly tunnel: TunnelInfo;
+  readonly tunnels: readonly SkbTunnel[];
+}
 
 /** What is known of this run's frame (`TUNNEL`), with what it came with in its place, where it has not been asked for before. */
-export function tunnelKnown({ memory, tunnel, tunnels }: Machine): number {
+export function tunnelKnown({ memory, tunnel, tunnels }: TunnelHolder): number {
   const known = memory.i32[MACHINE_WORD.tunnel]!;
   if (known < TUNNEL.given) return known;
   const given = tunnels[known - TUNNEL.given]!;

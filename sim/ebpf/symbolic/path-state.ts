@@ -12,9 +12,9 @@ import type { Act } from './acts.ts';
 import { type Constraint, Knowledge, type Origin } from './knowledge.ts';
 import { PathMemory } from './path-memory.ts';
 import type { Value } from './path-value.ts';
+import type { StatedTunnel } from './stated-tunnel.ts';
 import { type Assignment, isConst, type Term } from './term.ts';
 import type { TermPool } from './term-pool.ts';
-import type { StatedTunnel } from './tunnel-helpers.ts';
 
 /** The path has to know whether a condition holds. */
 export class Split extends Error {

@@ -19,17 +19,6 @@ import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
 import type { TermPool } from './term-pool.ts';
 
-/** A key that the program has stated. */
-export interface StatedTunnel {
-  readonly ipv6: boolean;
-  /** Bytes of `struct bpf_tunnel_key` as it was stated: without its flags. */
-  readonly key: readonly Term[];
-  /** As they are shown: 16 bits. */
-  readonly flags: Term;
-  /** Undefined: none. */
-  readonly options?: readonly Term[];
-}
-
 const ADDRESS = 16;
 
 /** The tunnel that a frame came out of: unknowns. */
