@@ -162,6 +162,28 @@ process.stdout.write = function (text, ...rest) {
     expect(run.out).toContain('Interrupted: this is what was done until then.');
   });
 
+  it('has its report written by a check that hears of the signal late', async () => {
+    const folder = join(scratch, 'late');
+    mkdirSync(folder);
+    const preload = join(scratch, 'late.mjs');
+    writeFileSync(
+      preload,
+      `if (process.env.XDPSIM_SUPERVISED !== undefined) process.on('message', () => {
+  for (const end = performance.now() + 500; performance.now() < end; );
+});`,
+    );
+    const files = ['--sarif', 'found.sarif', '--junit', 'found.xml', '--report', 'cases'];
+    const run = new Started(['check', 'icmp_echo', ...files], folder, [], {
+      ...{ detached: true, env: { ...process.env, NODE_OPTIONS: `--import=${preload}` } },
+    });
+    while (!run.out.startsWith('seed')) await run.changed();
+    process.kill(-run.process.pid!, 'SIGINT');
+    expect(await run.ended()).toMatchObject({ end: 130 });
+    expect(run.out).toContain('INCOMPLETE');
+    expect(run.out).toContain('Interrupted: this is what was done until then.');
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(['found.sarif', 'found.xml']));
+  });
+
   it('ends at once on the second one', async () => {
     const run = new Started(verify(LOOPING, join(scratch, 'second'), '--max-divergences', '2'), scratch);
     await run.says('now it loops');

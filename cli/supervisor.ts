@@ -8,13 +8,16 @@ import { unlinkSync } from 'node:fs';
 import { EXIT } from './failure.ts';
 import { handleSignals, ignoreSignals, interrupt, isInterruption } from './interrupt.ts';
 import { reportLine } from './output.ts';
+import { Patience, waitedForProcessor } from './patience.ts';
 import { killTree } from './process-tree.ts';
 
 /** Tells the process that it is the supervised one. */
 const MARK = 'XDPSIM_SUPERVISED';
 
-/** Milliseconds that a command gets to end by itself, and that a process gets to be gone when it is killed. */
-const PATIENCE = 350;
+/** Milliseconds between two signs of life of a command that is about to end, and between two looks at it. */
+const SIGN_EVERY = 100;
+const LOOK_EVERY = 50;
+/** Milliseconds that a process gets to be gone when it is killed. */
 const LAST_PATIENCE = 100;
 
 /** These end by themselves, start other programs that take the signals, or bring workers of their own. */
@@ -29,7 +32,11 @@ const UNSUPERVISED: ReadonlySet<string> = new Set([
 ]);
 
 type Order = 'stop';
-type News = { readonly unfinished: string } | { readonly finished: string };
+type News =
+  | { readonly unfinished: string }
+  | { readonly finished: string }
+  /** It has heard that it is to end, and is at it. */
+  | { readonly ending: true };
 
 /** @param args of the command line, without node and script */
 export function isSupervised(args: readonly string[]): boolean {
@@ -47,7 +54,11 @@ export async function obeySupervisor(): Promise<boolean> {
   delete process.env[MARK];
   const send = (news: News): void => void process.send!(news);
   process.on('message', (order: Order) => {
-    if (order === 'stop') interrupt('SIGINT');
+    if (order !== 'stop') return;
+    const sign = (): void => send({ ending: true });
+    sign();
+    setInterval(sign, SIGN_EVERY).unref();
+    interrupt('SIGINT');
   });
   // The channel must not keep a command alive that is done.
   process.channel?.unref();
@@ -71,21 +82,27 @@ export async function supervise(): Promise<number> {
     env: { ...process.env, [MARK]: '1' },
   });
   const unfinished = new Set<string>();
+  let patience: Patience | undefined;
   child.on('message', (news: News) => {
-    if ('unfinished' in news) unfinished.add(news.unfinished);
+    if ('ending' in news) patience?.sign();
+    else if ('unfinished' in news) unfinished.add(news.unfinished);
     else unfinished.delete(news.finished);
   });
   let isKilled = false;
   let onKill = (): void => {};
+  let timer: NodeJS.Timeout | undefined;
   const kill = (): void => {
+    clearInterval(timer);
     isKilled = true;
     killTree(child.pid!);
     onKill();
   };
-  let timer: NodeJS.Timeout | undefined;
   const release = handleSignals(() => {
-    if (timer !== undefined) return kill();
-    timer = setTimeout(kill, PATIENCE);
+    if (patience !== undefined) return kill();
+    patience = new Patience(() => waitedForProcessor(child.pid!));
+    timer = setInterval(() => {
+      if (patience!.isOver) kill();
+    }, LOOK_EVERY);
     if (child.connected) child.send('stop' satisfies Order, () => {});
   });
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
@@ -94,14 +111,14 @@ export async function supervise(): Promise<number> {
     // The kernel may be busy with its end for a second: nobody waits for that.
     onKill = () => setTimeout(() => resolve([null, 'SIGKILL']), LAST_PATIENCE);
   });
-  clearTimeout(timer);
+  clearInterval(timer);
   release();
   if (code !== null) return code;
   child.unref();
   child.channel?.unref();
   await removeTraces(child.pid!, unfinished);
   // Ctrl-C goes to the whole group: a child that is still starting has no handler for it.
-  if (isKilled || timer !== undefined || isInterruption(signal)) return EXIT.interrupted;
+  if (isKilled || patience !== undefined || isInterruption(signal)) return EXIT.interrupted;
   return crashed(signal);
 }
 

@@ -1,5 +1,4 @@
 /** Runs cases through the engines of one program and compares them; what it finds it hands over, segment by segment. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SavedCase } from '../corpus/cases/case.ts';
 import { exampleAt } from '../corpus/cases/kept.ts';
 import { PacketGenerator } from '../corpus/generate/generator.ts';
@@ -10,6 +9,7 @@ import { byRank, type EngineName, isKernel } from '../sim/engines/register.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { hintsOf, type NamedWorld, type Program } from '../sim/runtime/program.ts';
+import { letOthersTurn } from '../sim/runtime/turns.ts';
 import type { World } from '../sim/runtime/world.ts';
 import { acceptedPackets } from './accepted.ts';
 import { BATCH_SIZE, type BatchPlan, type BatchRange, planBatches, worldsOf } from './batch-plan.ts';
@@ -69,9 +69,6 @@ export interface RunnerOptions {
   readonly isOver: () => boolean;
 }
 
-/** Timers, signals and messages get a turn this often: engines that never wait would starve them. */
-const TURN_EVERY_MS = 25;
-
 /** Where packet `index` of a batch comes from. */
 type SeenAt = (index: number) => Divergence['seen'];
 
@@ -114,7 +111,6 @@ export class BatchRunner {
   #statistics: RunStatistics;
   #found: Found[] = [];
   #failures = 0;
-  #lastTurn: number = performance.now();
   #segmentStart: number = performance.now();
 
   constructor(options: RunnerOptions) {
@@ -325,7 +321,8 @@ export class BatchRunner {
       compared = Math.max(compared, await this.#compare(part, pair, again));
     }
     this.#statistics.compared += compared;
-    await this.#breathe();
+    // Engines that never wait would starve everybody else.
+    await letOthersTurn();
   }
 
   /**
@@ -481,12 +478,6 @@ export class BatchRunner {
       // A case whose note names a field is a divergence of an earlier run.
       ...(saved?.case.note?.field === undefined ? {} : { savedIn: saved.path }),
     });
-  }
-
-  async #breathe(): Promise<void> {
-    if (performance.now() - this.#lastTurn < TURN_EVERY_MS) return;
-    await nextTurn();
-    this.#lastTurn = performance.now();
   }
 }
 

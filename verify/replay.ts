@@ -5,6 +5,7 @@ import { isKernel } from '../sim/engines/register.ts';
 import { mayReadUnwritten } from '../sim/engines/unwritten-stack.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Program } from '../sim/runtime/program.ts';
+import { letOthersTurn } from '../sim/runtime/turns.ts';
 import { ClockMask } from './clock-mask.ts';
 import { EngineSide } from './engine-side.ts';
 import { examine } from './examine.ts';
@@ -41,6 +42,7 @@ export class Replay {
   async findings(candidate: Case): Promise<Finding[]> {
     const { stimuli, world } = candidate;
     if (stimuli.length === 0) return [];
+    await letOthersTurn();
     if (stimuli.length > this.#input.capacity) this.#input = new PacketBatch(stimuli.length);
     this.#input.clear();
     for (const stimulus of stimuli) this.#input.push(stimulus);

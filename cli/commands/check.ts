@@ -144,7 +144,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const judged = await checkPrepared(prepared, interrupt.signal, terminal, (one, plan) => {
     if (!quiet) printJudged(one, plan, options, terminal);
   });
-  interrupt.release();
+  // No signal gets its usual meaning back: it would cut off the report, which may wait for whoever reads it.
   const isInterrupted = interrupt.signal.aborted;
   const all = judged.map(({ checked }) => checked);
   if (quiet) printJson(checkReportJson(all, seed, isInterrupted, judged, prepared.left));

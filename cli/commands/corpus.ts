@@ -173,7 +173,7 @@ async function generate(
   const hooks = program.entries.map((entry) => entry.hook);
   const text = options.seed ?? freshSeed();
   const worlds = statesWorld(options) ? worldsIn(placed) : undefined;
-  const guidance = options.guide ? guidanceOf(program, { seed: text, worlds }) : undefined;
+  const guidance = options.guide ? await guidanceOf(program, { seed: text, worlds }) : undefined;
   const plain = new PacketGenerator(guidance?.hints ?? hintsOf(program), hooks);
   const generator = guidance === undefined ? plain : new GuidedSource(plain, program, guidance);
   const seed = seedFromText(text);

@@ -126,10 +126,11 @@ async function run(old: string, next: string | undefined, options: Options): Pro
     all.push(compared);
     if (options.json !== true) print(compared, seed, terminal);
   }
+  // No signal gets its usual meaning back: it would cut off the report, which may wait for whoever reads it.
+  const isInterrupted = interrupt.signal.aborted;
   if (options.json === true) printJson(diffToJson(seed, all));
-  else if (interrupt.signal.aborted) terminal.print('Interrupted: this is what was found so far.');
-  interrupt.release();
-  process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(all);
+  else if (isInterrupted) terminal.print('Interrupted: this is what was found so far.');
+  process.exitCode = isInterrupted ? EXIT.interrupted : exitCodeOf(all);
 }
 
 function print(compared: Compared, seed: string, terminal: Terminal): void {

@@ -145,7 +145,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   } finally {
     await endZ3();
   }
-  interrupt.release();
+  // No signal gets its usual meaning back: it would cut off the report, which may wait for whoever reads it.
   const isInterrupted = interrupt.signal.aborted;
   const { verdict, reason } = overallVerdict(reports, isInterrupted);
   const left = notJudged({ off: options.off, only: [] });
@@ -203,7 +203,7 @@ async function runAgainst(names: readonly string[], other: string, options: Opti
   } finally {
     await endZ3();
   }
-  interrupt.release();
+  // No signal gets its usual meaning back: it would cut off the report, which may wait for whoever reads it.
   const isInterrupted = interrupt.signal.aborted;
   const { verdict, reason } = againstVerdict(report, isInterrupted);
   if (options.json === true) printJson(proveAgainstJson(report, isInterrupted));

@@ -1,7 +1,7 @@
 /** Which programs are generated for under guidance: always with the same effort, so that a finding repeats whatever ended the run. */
 import { programByName } from '../../sim/programs/index.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
-import { type Guidance, guide } from '../../verify/guide/guide.ts';
+import { type Guidance, guideInTurns } from '../../verify/guide/guide.ts';
 import type { Sequence } from '../../verify/guide/traced-runs.ts';
 
 export interface GuidanceRequest {
@@ -9,19 +9,22 @@ export interface GuidanceRequest {
   readonly worlds?: readonly NamedWorld[] | undefined;
   /** To start from, before generated packets. */
   readonly sequences?: readonly Sequence[];
+  /** Ends it early, with what was found until then. */
+  readonly signal?: AbortSignal;
 }
 
 /** @returns undefined for built-in programs, whose hints and corpora reach what can be reached, and for models alone */
-export function guidanceOf(
+export async function guidanceOf(
   program: Program,
-  { seed, worlds, sequences }: GuidanceRequest,
-): Guidance | undefined {
+  { seed, worlds, sequences, signal }: GuidanceRequest,
+): Promise<Guidance | undefined> {
   const { name, object, definition } = program;
   const isBuiltIn = definition !== undefined && programByName(name) === definition;
   if (object === undefined || isBuiltIn) return undefined;
-  return guide(program, {
+  return guideInTurns(program, {
     seed,
     ...(worlds === undefined ? {} : { worlds }),
     ...(sequences === undefined ? {} : { sequences }),
+    ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -59,7 +59,7 @@ export async function scoreMutants(plan: VerifyPlan, options: MutantsOptions): P
     if (options.json !== true)
       for (const line of textOf(one, options.verbose === true, terminal)) terminal.print(line);
   }
-  interrupt.release();
+  // No signal gets its usual meaning back: it would cut off the report, which may wait for whoever reads it.
   if (options.json === true) printJson(mutantsToJson(plan.seed, interrupt.signal.aborted, scored));
   if (interrupt.cause !== undefined) return EXIT.interrupted;
   if (scored.some(({ status }) => status === 'differs from its model')) return EXIT.found;
@@ -80,7 +80,7 @@ async function score(
 ): Promise<Scored> {
   if (program.object === undefined)
     return { program, status: 'no object', reason: 'there is no object to change', ...NOTHING };
-  const guidance = plan.guided ? guidanceOf(program, { seed: plan.seed, worlds }) : undefined;
+  const guidance = plan.guided ? await guidanceOf(program, { seed: plan.seed, worlds, signal }) : undefined;
   const of = mutantsOf(program, worlds).length;
   const tried = mutants === true ? of : Math.min(of, mutants);
   let packets = 0;

@@ -140,7 +140,10 @@ export class VerifyWork {
     );
     const sequences = [...sampled(packets).map((stimulus) => ({ world, stimuli: [stimulus] })), ...proved];
     const found = this.#plan.guided
-      ? guidanceOf(this.#program, { seed: this.#plan.seed, worlds: started, sequences })
+      ? await guidanceOf(this.#program, {
+          ...{ seed: this.#plan.seed, worlds: started, sequences },
+          signal: this.#stopping.signal,
+        })
       : undefined;
     this.#guidance = found === undefined ? undefined : await withPossibleWorlds(found, asked);
     let mixed = this.#guidance;

@@ -103,6 +103,23 @@ describe('a check', () => {
     expect(proofs).toBe(0);
     expect(report.interrupted).toBe(true);
   });
+
+  it('is not done where it is stopped behind all of its packets', async () => {
+    const stop = new AbortController();
+    const object = writeElf({ main: UNREACHED });
+    const branchy: Program = { name: 'branchy', entries: [{ function: 'main', hook: 'xdp' }], object };
+    const asked = { minCoverage: 1, proveFrom: 101 };
+    const prove = async (): Promise<ProofAid> => PROOF;
+    expect(await checked(branchy, { ...asked, prove })).toMatchObject({ verdict: 'pass' });
+    const { verdict, reason } = await checked(branchy, {
+      ...{ ...asked, signal: stop.signal },
+      prove: () => {
+        stop.abort();
+        return prove();
+      },
+    });
+    expect([verdict, reason]).toEqual(['incomplete', 'the run was interrupted']);
+  });
 });
 
 describe('an object without lines', () => {

@@ -218,7 +218,9 @@ class Check {
 
   /** Of all that ran. */
   report(): ProgramReport {
-    return this.#runs.summary(this.proof, this.#more);
+    const all = this.#runs.summary(this.proof, this.#more);
+    // What did not run any more is no part of any report.
+    return this.#isOver() ? { ...all, interrupted: true } : all;
   }
 
   get sweeps(): SweepReport {
@@ -374,7 +376,8 @@ class Check {
 
   /** What single cases show that are looked at more closely. */
   async #probe(): Promise<void> {
-    const { program, machine, witness, kernel } = this.#options;
+    if (this.#isOver()) return;
+    const { program, machine, kernel } = this.#options;
     const { cases = [], refused = [], worlds = [] } = this.#guided;
     if (kernel !== undefined && refused.length > 0)
       this.#made.push(...refusedConstants(program, worlds[0]?.world ?? {}, refused, kernel.name));
@@ -388,23 +391,32 @@ class Check {
       ),
       ...(await this.#actions.find(machine)),
     );
-    const found = [
-      ...(await this.#ttl.find(machine)),
-      await this.#wraps.find(machine, [witness, ...(kernel === undefined ? [] : [kernel])]),
-      ...(await this.#portsRead()),
-      ...(await this.#lengths.find(program, machine)),
-      ...(await this.#misplacedData()),
-      ...(await this.#swapped.find(machine)),
-      ...(await this.#addresses.find(machine)),
-      ...(await this.#pages.find(machine)),
-      ...(await this.#malformed.find(machine)),
-      ...(await this.#garbage.find(machine)),
-      await this.#metadata.find(),
-      ...(await this.#redirects.find()),
-      ...(await this.#helperCalls.find()),
-      ...(await zeroSums(program, machine, this.#rewritten.driving)),
+    for await (const seen of this.#probed()) if (seen !== undefined) await this.#enter(seen);
+  }
+
+  async *#probed(): AsyncGenerator<Seen | undefined, void, undefined> {
+    const { program, machine, witness, kernel } = this.#options;
+    const witnesses = [witness, ...(kernel === undefined ? [] : [kernel])];
+    const probes: (() => Promise<readonly (Seen | undefined)[]>)[] = [
+      () => this.#ttl.find(machine),
+      async () => [await this.#wraps.find(machine, witnesses)],
+      () => this.#portsRead(),
+      () => this.#lengths.find(program, machine),
+      () => this.#misplacedData(),
+      () => this.#swapped.find(machine),
+      () => this.#addresses.find(machine),
+      () => this.#pages.find(machine),
+      () => this.#malformed.find(machine),
+      () => this.#garbage.find(machine),
+      async () => [await this.#metadata.find()],
+      () => this.#redirects.find(),
+      () => this.#helperCalls.find(),
+      () => zeroSums(program, machine, this.#rewritten.driving),
     ];
-    for (const seen of found) if (seen !== undefined) await this.#enter(seen);
+    for (const probe of probes) {
+      if (this.#isOver()) return;
+      yield* await probe();
+    }
   }
 
   /** By an action, or else by the keys of entries: what decides there is made up where a map had contents. */
@@ -577,7 +589,9 @@ class Check {
     // Nobody else is the other kernel.
     const others = versions.filter(({ version }) => version === divergence.asKernel);
     const engines = others.length === 0 ? own : others.map((one) => one.machine);
-    findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, engines, oracle) });
+    // Who else shows it is not asked any more once somebody waits for the report.
+    const asked = this.#isOver() ? [] : engines;
+    findings.push({ ...finding, confirmedBy: await confirmed(program, divergence, asked, oracle) });
   }
 }
 

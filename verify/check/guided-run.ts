@@ -6,7 +6,7 @@ import { ObjectError } from '../../sim/ebpf/object.ts';
 import { hintsOf, type NamedWorld } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { PacketSource } from '../batch-runner.ts';
-import { guide } from '../guide/guide.ts';
+import { guideInTurns } from '../guide/guide.ts';
 import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
 import { type RefusedValue, withPossibleWorlds } from '../guide/possible-worlds.ts';
 import type { CheckOptions } from './check-options.ts';
@@ -35,7 +35,7 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
     if (error instanceof ObjectError) return {};
     throw error;
   }
-  const found = guide(program, {
+  const found = await guideInTurns(program, {
     seed,
     worlds,
     effort: options.effort ?? GUIDE_EFFORT,

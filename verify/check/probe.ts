@@ -10,6 +10,7 @@ import { createVmEngine } from '../../sim/engines/vm.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { letOthersTurn } from '../../sim/runtime/turns.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { EngineSide } from '../engine-side.ts';
 import { summarize } from '../explain/summary.ts';
@@ -47,6 +48,7 @@ export class CaseRunner {
   ): Promise<
     { readonly output: OutcomeBatch; readonly maps: readonly MapSnapshot[] | undefined } | undefined
   > {
+    await letOthersTurn();
     const input = new PacketBatch(stimuli.length);
     for (const stimulus of stimuli) input.push(stimulus);
     const side = this.#side;

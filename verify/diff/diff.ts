@@ -14,7 +14,7 @@ import { SWEEP_SIZE, SweepSource } from '../check/sweep-packets.ts';
 import { mergeCoverage } from '../coverage-summary.ts';
 import type { EngineFailure, EngineSide } from '../engine-side.ts';
 import { familyOf } from '../finding.ts';
-import { guide } from '../guide/guide.ts';
+import { guideInTurns } from '../guide/guide.ts';
 import { GuidedSource } from '../guide/guided-source.ts';
 import { withPossibleWorlds } from '../guide/possible-worlds.ts';
 import { sumNotCompared } from '../not-compared.ts';
@@ -129,7 +129,7 @@ class DiffRun {
     for (const program of [this.#pair.old, this.#pair.new]) {
       if (this.#isOver()) break;
       const worlds = this.#worlds();
-      const found = guide(program, {
+      const found = await guideInTurns(program, {
         ...{ seed, worlds, effort: GUIDE_EFFORT, combinations: true },
         ...(signal === undefined ? {} : { signal }),
       });

@@ -6,7 +6,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { programByName } from '../../sim/programs/index.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { summarizeCoverage } from '../coverage-summary.ts';
-import { type Guidance, guide } from './guide.ts';
+import { type Guidance, guide, guideInTurns } from './guide.ts';
 
 /** An object of ours as a stranger's: no model, no worlds, no hints. */
 function foreign(name: string): Program {
@@ -57,4 +57,17 @@ it('yields cases that reach in compiled programs what it says they reach', async
 it('ends when its effort is spent', () => {
   const { instructions } = guide(foreign('icmp_echo'), { seed: 'short', effort: 50_000 });
   expect(instructions).toBeLessThan(100_000);
+});
+
+it('finds the same where others have their turn meanwhile, and ends when one of them says so', async () => {
+  const program = foreign('icmp_echo');
+  const options = { seed: 'turns', effort: 100_000 };
+  expect(plain(await guideInTurns(program, options))).toEqual(plain(guide(program, options)));
+  const stop = new AbortController();
+  setImmediate(() => stop.abort());
+  const { instructions } = await guideInTurns(program, {
+    ...{ seed: 'turns', effort: 20_000_000, signal: stop.signal },
+  });
+  expect(stop.signal.aborted).toBe(true);
+  expect(instructions).toBeLessThan(4_000_000);
 });

@@ -30,6 +30,7 @@ import {
   type NamedWorld,
   type Program,
 } from '../../sim/runtime/program.ts';
+import { letOthersTurn } from '../../sim/runtime/turns.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { Approach, Nearest } from './approach.ts';
@@ -158,8 +159,25 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** Looks for cases that reach what has not been reached. */
 export function guide(program: Program, options: GuideOptions): Guidance {
-  return new Guide(program, options).run();
+  const looking = new Guide(program, options).run();
+  for (;;) {
+    const { done, value } = looking.next();
+    if (done === true) return value;
+  }
 }
+
+/** The same, which lets timers, signals and messages have their turn meanwhile: `signal` ends it soon. */
+export async function guideInTurns(program: Program, options: GuideOptions): Promise<Guidance> {
+  const looking = new Guide(program, options).run();
+  for (;;) {
+    const { done, value } = looking.next();
+    if (done === true) return value;
+    await letOthersTurn();
+  }
+}
+
+/** At each step others may have their turn. */
+type Steps<Result = void> = Generator<void, Result>;
 
 class Guide {
   readonly #program: Program;
@@ -220,23 +238,26 @@ class Guide {
     this.#combinations = options.combinations === true ? new Combinations() : undefined;
   }
 
-  run(): Guidance {
+  *run(): Steps<Guidance> {
     const first = this.#worlds[0]?.world ?? {};
     this.#addEdges(first);
-    this.#start();
-    this.#drain(this.#effort * EMPTY);
+    yield* this.#start();
+    yield* this.#drain(this.#effort * EMPTY);
     this.#presets = true;
     // What hangs on a map that the program changes has been tried in vain.
     this.#attempts.clear();
-    for (const kept of this.#kept.slice()) this.#follow(kept);
-    this.#drain();
-    this.#answerAll();
-    this.#drain();
-    this.#extendLater();
-    this.#approach();
-    this.#combine(this.#others);
-    this.#explore();
-    this.#combine([]);
+    for (const kept of this.#kept.slice()) {
+      this.#follow(kept);
+      yield;
+    }
+    yield* this.#drain();
+    yield* this.#answerAll();
+    yield* this.#drain();
+    yield* this.#extendLater();
+    yield* this.#approach();
+    yield* this.#combine(this.#others);
+    yield* this.#explore();
+    yield* this.#combine([]);
     return this.#guidance();
   }
 
@@ -259,8 +280,11 @@ class Guide {
     return [...this.#edges.values()].every((edge) => this.#runs.timesOf(edge) > 0);
   }
 
-  #start(): void {
-    for (const sequence of this.#options.sequences ?? []) this.#try(sequence);
+  *#start(): Steps {
+    for (const sequence of this.#options.sequences ?? []) {
+      this.#try(sequence);
+      yield;
+    }
     const { definition, entries } = this.#program;
     for (const { stimulus, world } of definition?.examples ?? [])
       this.#try({
@@ -275,6 +299,7 @@ class Guide {
       for (const stimulus of this.#generated(generator, number)) {
         if (this.#isOver()) return;
         this.#try({ world, stimuli: [stimulus] });
+        yield;
       }
     }
   }
@@ -417,11 +442,12 @@ class Guide {
   }
 
   /** @param until the effort after which the rest is left for later */
-  #drain(until: number = this.#effort): void {
+  *#drain(until: number = this.#effort): Steps {
     while (!this.#isOver() && this.#spent < until) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#follow(next, next.where);
+      yield;
       if (next.changes.size > 0) this.#extendInTime(next);
     }
   }
@@ -432,10 +458,10 @@ class Guide {
   }
 
   /** A map may hang on another one that has not been seen to decide, and ways end where nothing is compared. */
-  #extendLater(): void {
+  *#extendLater(): Steps {
     for (let next = this.#later.shift(); next !== undefined && !this.#isOver(); next = this.#later.shift()) {
       this.#extend(next);
-      this.#drain();
+      yield* this.#drain();
     }
   }
 
@@ -633,7 +659,7 @@ class Guide {
   }
 
   /** Every answer that a call has not given yet. No branch may tell them apart: a table has an action for each. */
-  #answerAll(): void {
+  *#answerAll(): Steps {
     for (const [place, { sequence, left }] of this.#asked) {
       if (this.#isOver()) return;
       if (left.size === 0) continue;
@@ -650,11 +676,12 @@ class Guide {
         const answer = answerCall(world, stimuli, call, value, machine, choosable);
         if (answer !== undefined) this.#try({ stimuli, ...answer });
       }
+      yield;
     }
   }
 
   /** Leads up to ways that hang on numbers which only runs make, such as how often a loop met something. */
-  #approach(): void {
+  *#approach(): Steps {
     const all = this.#spent + this.#effort * APPROACHING_ALL;
     let until = 0;
     const approach = new Approach({
@@ -674,7 +701,7 @@ class Guide {
         if (this.#runs.count(id) > 0 || nearest === undefined || this.#spent > all) continue;
         until = Math.min(all, this.#spent + this.#effort * APPROACHING);
         approach.lead(id, nearest, this.#beginnings());
-        this.#drain();
+        yield* this.#drain();
       }
     }
   }
@@ -753,7 +780,7 @@ class Guide {
    * Solves all branches on the paths of kept cases, and of these others, which it uses up: what hangs on the world is met on all
    * of them. Cases that have had their turn have none again.
    */
-  #combine(others: Sequence[]): void {
+  *#combine(others: Sequence[]): Steps {
     if (this.#combinations?.hasAny !== true) return;
     const until = this.#spent + this.#effort * COMBINING;
     const kept = this.#kept.slice(this.#followed).map(({ sequence }) => sequence);
@@ -761,15 +788,16 @@ class Guide {
     for (const sequence of kept.concat(others.splice(0))) {
       if (this.#spent > until || this.#combined.length >= MAX_COMBINED) break;
       this.#follow({ sequence }, 'everywhere');
+      yield;
     }
-    this.#drain();
+    yield* this.#drain();
   }
 
   /**
    * What is still missing may hang on two decisions at once: what went known ways in a new combination is solved at each of
    * its branches, in turn with mutations. Each find is followed up before the next round begins.
    */
-  #explore(): void {
+  *#explore(): Steps {
     const random = new Random();
     for (const { sequence } of this.#kept) this.#others.push(sequence);
     let found = this.#kept.length;
@@ -784,7 +812,8 @@ class Guide {
       const other = this.#others.shift();
       if (other !== undefined) this.#follow({ sequence: other }, 'everywhere');
       for (let count = 0; count < (other === undefined ? 64 : 4); count++) this.#mutate(random);
-      this.#drain();
+      yield* this.#drain();
+      yield;
     }
   }
 

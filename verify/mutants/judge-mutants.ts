@@ -17,7 +17,7 @@ import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
-import { type Guidance, guide } from '../guide/guide.ts';
+import { type Guidance, guideInTurns } from '../guide/guide.ts';
 import { differs, type MutantCase, MutantCases, type MutantTests, Sessions } from './mutant-cases.ts';
 import { type Mutation, mutationsOf } from './mutations.ts';
 
@@ -122,7 +122,11 @@ export async function* judgeMutants(
   if (left.length === 0 || isAborted()) return;
 
   const alone = withoutModel(program);
-  const hunt = guide(alone, { seed: `${seed} hunt`, effort: HUNTING_EFFORT, worlds });
+  const hunt = await guideInTurns(alone, {
+    ...{ seed: `${seed} hunt`, effort: HUNTING_EFFORT, worlds },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (isAborted()) return;
   const more = { seed: `${seed} hunt`, runs: HUNTING_RUNS, saved: [], worlds, guidance: hunt };
   const hunting = { program: alone, reference: machine, machine, tests: more, count, signal };
   for await (const { mutant, fate } of tryMutants(left, hunting)) {

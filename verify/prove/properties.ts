@@ -6,6 +6,7 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import { Enumerate, type PathState, Split } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
+import { letOthersTurn } from '../../sim/runtime/turns.ts';
 import { hasContents } from '../check/probe.ts';
 import { isRightKnown } from '../oracle/found.ts';
 import type { ChecksumFault } from '../oracle/judge.ts';
@@ -146,6 +147,7 @@ export class PropertyJudge {
     const cases: Case[] = [];
     while (waiting.length > 0) {
       const state = waiting.pop()!;
+      await letOthersTurn();
       const why = this.#whyStopped() ?? (cases.length > MOST_CASES ? TOO_MANY : undefined);
       if (why !== undefined) {
         this.#leaveOpen(why);
@@ -173,6 +175,7 @@ export class PropertyJudge {
         if (typeof children === 'string') this.#leaveOpen(children);
         else for (const child of children) cases.push({ ...one, state: child, questions: undefined });
       }
+      await letOthersTurn();
       const ended = this.#whyStopped();
       if (ended !== undefined) {
         this.#leaveOpen(ended);
@@ -338,6 +341,7 @@ export class PropertyJudge {
       return;
     }
     for (const trial of this.#trials.run(state, state.values, one, TRIES_OF_QUESTION)) {
+      await letOthersTurn();
       this.#enter(trial, one, invariant);
       if (this.#rows.isRefuted(invariant)) return;
     }
@@ -372,6 +376,7 @@ export class PropertyJudge {
       if (child?.values === undefined || this.#tried >= MOST_TRIES) continue;
       child.end = state.end;
       for (const trial of this.#trials.run(child, child.values, { before, after, came }, TRIES)) {
+        await letOthersTurn();
         this.#tried++;
         this.#enter(trial, one);
       }

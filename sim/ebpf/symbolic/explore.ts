@@ -2,6 +2,7 @@
  * Follows every path of a program, depth first: where a path does not know which way it goes, it becomes one path for each
  * way that an input may take. Ways that only frames beyond the limit take are followed last, for what they reach.
  */
+import { letOthersTurn } from '../../runtime/turns.ts';
 import { CALL, isConditionalJump } from '../instruction.ts';
 import { candidates, MOST_CANDIDATES } from './candidates.ts';
 import type { Feasibility } from './feasibility.ts';
@@ -92,8 +93,8 @@ export function wayKey(program: number, slot: number, taken: boolean): string {
   return `${program}:${slot}:${taken ? 'taken' : 'not taken'}`;
 }
 
-/** How often others get their turn. */
-const BREATH = 64;
+/** Turns between two words on how far it is. */
+const TURNS_BETWEEN = 64;
 
 export async function explore(
   inputs: Inputs,
@@ -188,10 +189,8 @@ class Explorer {
       doubts,
       later,
     );
-    if (++this.#turns % BREATH === 0) {
-      onProgress?.({ paths: this.#paths, waiting: waiting.length });
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+    if (++this.#turns % TURNS_BETWEEN === 0) onProgress?.({ paths: this.#paths, waiting: waiting.length });
+    await letOthersTurn();
     if (children !== undefined) waiting.push(...children);
     return children === undefined && state.end !== undefined ? state : undefined;
   }

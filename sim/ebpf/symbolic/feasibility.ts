@@ -2,6 +2,7 @@
  * Whether a path may go on in a certain way: by what it knows, by values found nearby, and last by a solver, which is
  * asked about connected conditions only, and about conditions of one shape only once.
  */
+import { letOthersTurn } from '../../runtime/turns.ts';
 import { Evaluator } from './evaluate.ts';
 import type { Constraint, Knowledge } from './knowledge.ts';
 import { connected, repair } from './repair.ts';
@@ -110,6 +111,7 @@ export class Feasibility {
 
   /** Asks the solver, or remembers what it said about conditions of the same shape. */
   async solve(conditions: readonly Term[]): Promise<SolverAnswer> {
+    await letOthersTurn();
     const shape = shapeOf(conditions);
     const known = this.#answers.get(shape.key);
     if (known !== undefined) {
