@@ -323,3 +323,49 @@ describe('skb->protocol is compared in the wrong byte order', () => {
     expect(compared('r2 = *(u32 *)(r1 + 16)\n if r2 == 2048 goto out', 'xdp')).toEqual([]);
   });
 });
+
+describe('a number that a hash makes special', () => {
+  const sum = (packet: Uint8Array, from: number, to: number): number =>
+    packet.subarray(from, to).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5) >>>
+    7;
+  const from = (port: number, last: number): Uint8Array => {
+    const packet = typed(0x0800);
+    packet.set([port >> 8, port & 0xff], 36);
+    packet[29] = last;
+    return packet;
+  };
+  const many = (port: number): Uint8Array[] => Array.from({ length: 64 }, (_, last) => from(port, last));
+
+  it.each([2, 8, 64])('of the flow, in one packet of %i', async (share) => {
+    const hashed = (packet: Uint8Array): boolean => sum(packet, 26, 38) % share === 0;
+    expect(await swappedIn(hashed, many(0x5000))).toEqual([]);
+  });
+
+  it.each([2, 8])('of an Ethernet header, in one packet of %i', async (share) => {
+    const packets = many(0x5000).map((packet, at) => {
+      packet.set([0x00, 0x08], 12);
+      packet[11] = at;
+      return packet;
+    });
+    expect(await swappedIn((packet) => sum(packet, 0, 14) % share === 0, packets)).toEqual([]);
+  });
+
+  it('is none where the source is asked for as well', async () => {
+    const condition = (packet: Uint8Array): boolean => word(packet, 36) === 0x5000 && packet[29] === 7;
+    expect(await swappedIn(condition, many(0x5000))).toHaveLength(1);
+  });
+});
+
+describe('a packet whose checksum is wrong', () => {
+  const broken = (packet: Uint8Array): Uint8Array => packet.with(24, packet[24]! ^ 1);
+
+  it('is special for that, and not for its port', async () => {
+    const packet = ethernet(0x0800, ip(0x5000));
+    expect(await swappedIn((one) => word(one, 24) !== word(packet, 24), [broken(packet)])).toEqual([]);
+  });
+
+  it('shows a port all the same', async () => {
+    const packet = broken(ethernet(0x0800, ip(0x5000)));
+    expect(await swappedIn((one) => word(one, 36) === 0x5000, [packet])).toHaveLength(1);
+  });
+});

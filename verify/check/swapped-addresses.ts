@@ -14,6 +14,7 @@ import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { inPrefix, type KnownPrefix, knownPrefixOf } from './known-prefixes.ts';
 import { CaseRunner, hasValues, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { type Held, holdsOfRelatives } from './relatives.ts';
 import { networkAt, repaired } from './variants.ts';
 
 /** Packets of each prefix, field and fate that are looked at; and of all. */
@@ -88,13 +89,19 @@ export class SwappedAddresses {
     return [...found.values()];
   }
 
-  async #judge(runner: CaseRunner, { world, stimulus, place }: Found): Promise<Seen | undefined> {
+  async #judge(runner: CaseRunner, { world, stimulus: came, place }: Found): Promise<Seen | undefined> {
+    // Others have their checksums right, too.
+    const stimulus = withWord(came, place, place.word);
     const holds = (inside: World): Promise<boolean> =>
       new Trial(runner, inside, stimulus, place).isMirrored();
     if (!(await holds(world))) return undefined;
     const simple = await simplestWorld({ world, stimulus }, this.#isGiven, holds);
     // What user space states is in the order that it states it in.
     if (!this.#isGiven && hasValues(simple)) return undefined;
+    const look = (packet: Uint8Array): Promise<Held> =>
+      new Trial(runner, simple, { ...stimulus, packet }, place).held();
+    const kept = { at: place.at, size: place.word.length };
+    if (!(await holdsOfRelatives(stimulus.packet, kept, look))) return undefined;
     const meant = withWord(stimulus, place, mirrored(place.word));
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
@@ -153,6 +160,19 @@ class Trial {
       return isTelling(this.#place) && (await this.#isWhole(usual));
     }
     return true;
+  }
+
+  /** What it comes to for this packet: something else where other addresses are special, as they are to a hash. */
+  async held(): Promise<Held> {
+    if (await this.isMirrored()) return 'same';
+    const { word, prefix, version } = this.#place;
+    const usual = await this.#fate(mirrored(word));
+    if (usual === undefined) return 'otherwise';
+    const members = membersOf(prefix, word.length);
+    const words = [word, ...members, ...members.map(mirrored), ...othersOf(version, word.length)];
+    this.#countsMaps = false;
+    for (const one of words) if (!(await this.#comesTo(one, usual))) return 'otherwise';
+    return 'nothing';
   }
 
   /** Do bytes in the middle count, too? An address that is compared as a whole is one, and no part of one. */

@@ -17,6 +17,7 @@ import { insteadOf } from '../instead.ts';
 import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { type Held, holdsOfRelatives } from './relatives.ts';
 import { repaired, transportOf } from './variants.ts';
 
 /** Packets of each number, and of what became of them, that are looked at; and of all. */
@@ -24,6 +25,10 @@ const KEPT = 3;
 const MOST_KEPT = 200;
 /** Packets that are searched for such numbers. */
 const SEARCHED = 200_000;
+/** Numbers from all over that show whether relatives of a packet take the same ones for special. */
+const SCATTERED = 64;
+/** Packets whose number was special to a hash: where so many were, nothing else is likely to be found. */
+const MOST_HASHED = 12;
 
 /** Ports that programs are written for (IANA "Service Name and Transport Protocol Port Number Registry"). */
 const SERVICES: ReadonlyMap<number, string> = new Map([
@@ -89,6 +94,8 @@ interface Kind {
   nameOf(value: number): string | undefined;
   /** Numbers that no program looks for. */
   others(value: number): readonly number[];
+  /** Numbers from all over. */
+  readonly scattered: readonly number[];
   write(value: number): string;
 }
 
@@ -97,6 +104,7 @@ const TYPES: Kind = {
   what: 'EtherType',
   nameOf: etherTypeName,
   others: (value) => (value < ETHERTYPE_MIN ? [...OTHER_LENGTHS, ...OTHER_TYPES] : OTHER_TYPES),
+  scattered: scattered(ETHERTYPE_MIN),
   write: (value) => `0x${value.toString(16).padStart(4, '0')}`,
 };
 const PORTS: Kind = {
@@ -104,8 +112,15 @@ const PORTS: Kind = {
   what: 'port',
   nameOf: (value) => SERVICES.get(value),
   others: () => OTHER_PORTS,
+  scattered: scattered(1),
   write: String,
 };
+
+/** Numbers of 16 bits, spread evenly, with low bytes of all kinds. @param least the lowest of them */
+function scattered(least: number): number[] {
+  const step = (0x10000 - least) / SCATTERED;
+  return Array.from({ length: SCATTERED }, (_, index) => least + Math.floor(index * step + (index % 7)));
+}
 
 /** A number in a packet that is a known one in the other byte order. */
 interface Place {
@@ -119,6 +134,8 @@ export class SwappedNumbers {
   readonly #isGiven: boolean;
   /** By entry, kind and number, action, and whether it left as it came. */
   readonly #seen = new Map<string, (Sighting & { readonly place: Place })[]>();
+  /** By entry and kind. */
+  readonly #hashed = new Map<string, number>();
   #kept = 0;
   #searched = 0;
 
@@ -177,14 +194,22 @@ export class SwappedNumbers {
   async #judge(
     runner: CaseRunner,
     machine: Engine,
-    { world, stimulus, place }: Sighting & { readonly place: Place },
+    { world, stimulus: came, place }: Sighting & { readonly place: Place },
   ): Promise<Seen | undefined> {
+    const hashed = `${came.entry ?? 0} ${place.kind.what}`;
+    if ((this.#hashed.get(hashed) ?? 0) >= MOST_HASHED) return undefined;
+    // Others have their checksums right: a packet with a wrong one may be special for that.
+    const stimulus = withNumber(came, place, place.value);
     if (!(await isSpecial(runner, world, stimulus, place))) return undefined;
     const simple = await simplestWorld({ world, stimulus }, this.#isGiven, (inside) =>
       isSpecial(runner, inside, stimulus, place),
     );
     // What user space states is in the order that it states it in.
     if (!this.#isGiven && (isIn(simple, place.value) || isOpen(simple, place))) return undefined;
+    if (!(await isByNumber(runner, simple, stimulus, place))) {
+      this.#hashed.set(hashed, (this.#hashed.get(hashed) ?? 0) + 1);
+      return undefined;
+    }
     const meant = withNumber(stimulus, place, swapped(place.value));
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
@@ -227,6 +252,40 @@ async function isSpecial(
     if (!isSame(fate, meant)) return false;
   }
   return true;
+}
+
+/** Is it the number that makes it special, and not what a hash of it and other fields comes to? */
+async function isByNumber(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  place: Place,
+): Promise<boolean> {
+  const special = await specialNumbers(runner, world, stimulus, place);
+  if (special === undefined) return false;
+  const look = async (packet: Uint8Array): Promise<Held> => {
+    const here = await specialNumbers(runner, world, { ...stimulus, packet }, place);
+    return here === '' ? 'nothing' : here === special ? 'same' : 'otherwise';
+  };
+  return await holdsOfRelatives(stimulus.packet, { at: place.at, size: 2 }, look);
+}
+
+/** Those for which something else becomes of the packet than for the number that was meant. */
+async function specialNumbers(
+  runner: CaseRunner,
+  world: World,
+  stimulus: Stimulus,
+  place: Place,
+): Promise<string | undefined> {
+  const { kind, value } = place;
+  const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(value)));
+  const special: number[] = [];
+  for (const number of [value, ...kind.others(value), ...kind.scattered]) {
+    const fate = await fateOf(runner, world, withNumber(stimulus, place, number));
+    if (fate === undefined || meant === undefined) return undefined;
+    if (!isSame(fate, meant)) special.push(number);
+  }
+  return special.join();
 }
 
 function isSame(one: Fate, other: Fate): boolean {
