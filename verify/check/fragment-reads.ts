@@ -8,6 +8,7 @@ import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
+import type { Outcome } from '../outcome.ts';
 import { MapContents } from './map-contents.ts';
 import {
   CaseRunner,
@@ -20,6 +21,7 @@ import {
   simplestWorld,
   traceOf,
 } from './probe.ts';
+import { partsRelatives } from './relatives.ts';
 import { sharedPairs, type TransportSightings } from './transport-sightings.ts';
 import {
   headerSize,
@@ -137,6 +139,7 @@ export class FragmentReads {
       return second !== undefined && (await areTreatedApart(runner, inside, fragment, second));
     };
     if (!(await differs(sighting.world, sighting.stimulus))) return undefined;
+    if (!(await isOfPlace(runner, sighting, header))) return undefined;
     const world = await simplestWorld(sighting, this.#isGiven, differs);
     const smallest = await simplest(sighting.stimulus, (simpler) => differs(world, simpler));
     const [small, second] = await this.#inOrder(program, world, smallest, withData(smallest, header)!);
@@ -187,6 +190,23 @@ async function goesByContents(program: Program, world: World, stimulus: Stimulus
   return trace !== undefined && new MapContents(program, world, trace).haveSay();
 }
 
+/** Do bytes decide that stand for a header, and not a hash of all the frame? */
+async function isOfPlace(
+  runner: CaseRunner,
+  { world, stimulus }: Sighting,
+  header: Uint8Array,
+): Promise<boolean> {
+  const other = withData(stimulus, header)!;
+  const kept = { at: transportOf(stimulus.packet, true)!.at, size: header.length };
+  const fate = (packet: Uint8Array): Promise<Outcome | undefined> =>
+    runner.outcome(world, { ...stimulus, packet });
+  return partsRelatives([stimulus.packet, other.packet], kept, fate, isSameEnd);
+}
+
+function isSameEnd(a: Outcome, b: Outcome): boolean {
+  return a.action === b.action && a.redirect === b.redirect;
+}
+
 /** Do two packets, each by itself, come to other actions or targets? */
 async function areTreatedApart(
   runner: CaseRunner,
@@ -197,7 +217,7 @@ async function areTreatedApart(
   const a = await runner.outcome(world, one);
   const b = await runner.outcome(world, other);
   if (a?.status !== 'ran' || b?.status !== 'ran') return false;
-  return a.action !== b.action || a.redirect !== b.redirect;
+  return !isSameEnd(a, b);
 }
 
 /** Bytes of ports. */

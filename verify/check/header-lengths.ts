@@ -20,6 +20,7 @@ import {
   type Sighting,
   simplestWorld,
 } from './probe.ts';
+import { partsRelatives } from './relatives.ts';
 import { pairsOf, type TransportSightings } from './transport-sightings.ts';
 import { headerSize, transportOf } from './variants.ts';
 
@@ -108,6 +109,7 @@ export class HeaderLengths {
           (await comesTo(runner, world, one.stimulus, first.packet, usual)) &&
           !(await isOfData(runner, world, one.stimulus, first, second));
         if (!(await holds(one.world))) continue;
+        if (!(await isOfPlace(runner, one, first, second))) continue;
         const world = await simplestWorld(one, this.#isGiven, holds);
         const seen = await this.#show(
           program,
@@ -186,6 +188,19 @@ async function isOfData(
   const one = await fateOf(runner, world, { ...stimulus, packet: first.bare });
   const other = await fateOf(runner, world, { ...stimulus, packet: second.bare });
   return one === undefined || other === undefined || !isSameFate(one, other);
+}
+
+/** Does the place decide, and not a hash of all the frame? */
+function isOfPlace(
+  runner: CaseRunner,
+  { world, stimulus }: Sighting,
+  first: Displaced,
+  second: Displaced,
+): Promise<boolean> {
+  const kept = { at: second.at, size: Math.max(first.size, second.size) };
+  const fate = (packet: Uint8Array): Promise<Fate | undefined> =>
+    fateOf(runner, world, { ...stimulus, packet });
+  return partsRelatives([first.packet, second.packet], kept, fate, isSameFate);
 }
 
 /** Was something written where the bytes lie? */

@@ -115,6 +115,17 @@ describe('data is looked for', () => {
     for (const packet of [segment, datagram]) expect(await found(byLength, packet)).toEqual([]);
   });
 
+  it('nowhere: a hash of all the frame decides', async () => {
+    for (const share of [2, 3, 5, 7]) {
+      const hashed: Behaviour = ({ packet }) => {
+        const step = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193) >>> 0;
+        const hash = packet.subarray(0, 90).reduce(step, 0x811c9dc5);
+        return { action: (hash >>> 9) % share === 0 ? XDP_DROP : XDP_PASS };
+      };
+      for (let last = 0; last < 40; last++) expect(await found(hashed, segment.with(11, last))).toEqual([]);
+    }
+  });
+
   it('right: a bad option is dropped, and data behind options is not looked at', async () => {
     const careful: Behaviour = ({ packet }) => {
       const at = behindIp(packet) + 20;

@@ -10,6 +10,7 @@ import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { changedData, type MovableData, type MovedData, movableData } from './moved-payload.ts';
 import { CaseRunner, hasContents, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { partsRelatives } from './relatives.ts';
 
 /** Packets that are tried. */
 const MAX_TRIED = 400;
@@ -198,7 +199,16 @@ class Trial {
     if (!(await this.#comesTo(world, way.disguised(data), own))) return undefined;
     for (const { make, fate } of deciding)
       if (!(await this.#isOverlooked(world, make(data), own, fate))) return undefined;
-    return deciding[0]!.make;
+    const [{ make }] = deciding as [(typeof deciding)[0]];
+    return (await this.#isOfPlace(world, make(data))) ? make : undefined;
+  }
+
+  /** Does the place decide, and not a hash of all the frame? */
+  #isOfPlace(world: World, other: Uint8Array): Promise<boolean> {
+    const { data, way } = this;
+    const packets = [way.disguised(data), way.disguised(other)] as const;
+    const kept = { at: way.from, size: packets[0].length - way.from };
+    return partsRelatives(packets, kept, (packet) => this.#fate(world, packet), isSame);
   }
 
   /** Do bytes that are no data make the difference that data makes, which itself makes none where it truly lies? */

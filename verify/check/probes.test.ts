@@ -388,7 +388,22 @@ describe('ports behind headers whose length is taken for another', () => {
     };
     expect(await found(deep, [datagram(80), datagram(53)])).toEqual([]);
   });
+
+  it('are not what a hash of all the frame, or of the IP header, goes by', async () => {
+    const packets = Array.from({ length: 24 }, (_, at) => datagram(50 + at));
+    expect(await found(hashing(0, 60), packets)).toEqual([]);
+    expect(await found(hashing(IP, PORTS + 4), packets)).toEqual([]);
+  });
 });
+
+/** Drops one packet of four, by a hash of these bytes. */
+function hashing(from: number, to: number): Behaviour {
+  return ({ packet }) => {
+    const step = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193) >>> 0;
+    const hash = packet.subarray(from, to).reduce(step, 0x811c9dc5);
+    return { action: (hash >>> 9) % 4 === 0 ? XDP_DROP : XDP_PASS };
+  };
+}
 
 describe('ports of later fragments', () => {
   const port = (packet: Uint8Array): number => (packet[PORTS + 2]! << 8) | packet[PORTS + 3]!;
@@ -481,6 +496,12 @@ describe('ports of later fragments', () => {
     const checks: Behaviour = (one, state) =>
       isLater(one.packet) ? { action: XDP_PASS } : asFilled(blind)(one, state);
     expect(await found(checks, packets, { world: FILLED })).toBeUndefined();
+  });
+
+  it('are not read by a hash of all the frame, and are by one of the flow', async () => {
+    const packets = Array.from({ length: 24 }, (_, at) => datagram(50 + at));
+    expect(await found(hashing(0, 48), packets)).toBeUndefined();
+    expect(await found(hashing(IP + 12, PORTS + 4), packets)).toBeDefined();
   });
 
   it('are not read by a program that looks at the offset first', async () => {

@@ -22,9 +22,11 @@ export interface Kept {
 export type Held = 'same' | 'nothing' | 'otherwise';
 
 /** Of each byte: no two differ in the same bits alone, and none leaves the lowest ones as they are. */
-const CHANGES = [0x15, 0x2a, 0x5b];
+const CHANGES = [0x15, 0x2a, 0x5b, 0x3f, 0x07, 0x61];
 /** Fields that have to be as they are, too: an address, say. More of them are the fields of a hash. */
 const MOST_CONDITIONS = 1;
+/** Nobody asks for a value of this one: where it counts at all, it counts in a hash. */
+const NO_CONDITION = 'identification';
 
 const MAC_SIZE = 6;
 /** Of addresses, what tells hosts of a network, and interfaces of a maker, apart. */
@@ -46,7 +48,48 @@ export async function holdsOfRelatives(
     const held = await look(relative.packet);
     if (held === 'otherwise') return false;
     if (held === 'nothing') conditions.add(relative.field);
-    if (conditions.size > MOST_CONDITIONS) return false;
+    if (isOfHash(conditions)) return false;
+  }
+  return true;
+}
+
+function isOfHash(conditions: ReadonlySet<string>): boolean {
+  return conditions.size > MOST_CONDITIONS || conditions.has(NO_CONDITION);
+}
+
+/** By these nobody tells flows apart. */
+const OUTSIDE_FLOWS: ReadonlySet<string> = new Set([
+  'destination MAC',
+  'source MAC',
+  'identification',
+  'data',
+]);
+
+/**
+ * Two packets that differ where no header is, and come to different ends: is that so for other frames of the flow, too? Whoever
+ * takes a wrong place for that of ports may hash them, but a hash of whatever is in the frame says nothing of a place.
+ * @param kept where they differ
+ * @param fate undefined where a packet does not run to its end
+ */
+export async function partsRelatives<T>(
+  [one, other]: readonly [Uint8Array, Uint8Array],
+  kept: Kept,
+  fate: (packet: Uint8Array) => Promise<T | undefined>,
+  isSame: (one: T, other: T) => boolean,
+): Promise<boolean> {
+  const [own, others] = [await fate(one), await fate(other)];
+  if (own === undefined || others === undefined) return false;
+  const twins = [...relativesOf(other, kept)];
+  const conditions = new Set<string>();
+  for (const [index, { field, packet }] of [...relativesOf(one, kept)].entries()) {
+    const twin = twins[index];
+    if (twin?.field !== field || !OUTSIDE_FLOWS.has(field)) continue;
+    const [here, there] = [await fate(packet), await fate(twin.packet)];
+    if (here === undefined || there === undefined) return false;
+    if (isSame(here, own) && isSame(there, others)) continue;
+    if (!isSame(here, there)) return false;
+    conditions.add(field);
+    if (isOfHash(conditions)) return false;
   }
   return true;
 }
@@ -75,6 +118,7 @@ function* fieldsOf(packet: Uint8Array): Generator<Kept & { readonly field: strin
   const version = packet[network]! >> 4 === 4 ? 4 : 6;
   const [source, length] = version === 4 ? [network + 12, 4] : [network + 8, 16];
   const size = HOST_SIZES[version];
+  if (version === 4) yield { field: 'identification', at: network + 4, size: 2 };
   yield { field: 'source address', at: source + length - size, size };
   yield { field: 'destination address', at: source + 2 * length - size, size };
   const transport = transportOf(packet);
