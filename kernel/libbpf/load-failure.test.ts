@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
-import { EAGAIN, EINTR, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
-import { describeLoadFailure, isMomentary } from './load-failure.ts';
+import {
+  E2BIG,
+  EAGAIN,
+  EFAULT,
+  EINTR,
+  EINVAL,
+  EMFILE,
+  ENFILE,
+  ENOENT,
+  ENOMEM,
+  EPERM,
+} from '../../sim/runtime/errno.ts';
+import { describeLoadFailure, isMomentary, isTooComplex } from './load-failure.ts';
 
 const OBJECT = { file: 'my.bpf.o', entries: [{ function: 'first' }, { function: 'second' }] };
 const loading = (error: number, messages: readonly string[] = [], log = '') =>
@@ -25,6 +36,18 @@ describe('describeLoadFailure', () => {
     expect(failure.kind).toBe('input');
     expect(failure.message).toBe('the verifier refuses first, second of my.bpf.o (EINVAL)');
     expect(failure.log).toBe('libbpf: load failed\nR0 !read_ok');
+  });
+
+  it('takes what is too complex for refused, whatever the number, and memory that is short for nothing else', () => {
+    const log =
+      '12: (85) call bpf_loop#181\nThe sequence of 8193 jumps is too complex.\nprocessed 57001 insns';
+    for (const error of [ENOMEM, EFAULT]) {
+      expect(loading(error, [], log).kind).toBe('input');
+      expect(isTooComplex({ stage: 'load', error: -error }, log)).toBe(true);
+    }
+    expect(loading(ENOMEM, [], log).message).toBe('the verifier refuses first, second of my.bpf.o (ENOMEM)');
+    expect(isTooComplex({ stage: 'load', error: -E2BIG }, '')).toBe(true);
+    expect(isTooComplex({ stage: 'load', error: -ENOMEM }, '0: R1=ctx() R10=fp0')).toBe(false);
   });
 
   it('says what libbpf said last where the verifier saw nothing', () => {

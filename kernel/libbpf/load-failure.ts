@@ -3,7 +3,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { readElf } from '../../sim/ebpf/loader/elf.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { EAGAIN, EINTR, EMFILE, ENFILE, ENOENT, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
+import { E2BIG, EAGAIN, EINTR, EMFILE, ENFILE, ENOENT, ENOMEM, EPERM } from '../../sim/runtime/errno.ts';
 import { errnoName } from './libbpf.ts';
 
 export interface LoadFailure {
@@ -38,6 +38,14 @@ export function isMomentary({ error }: LoadFailure): boolean {
 }
 
 /**
+ * Did the verifier give up on what it was given? Too many jumps that were not looked at yet are -ENOMEM to some of its callers
+ * (`push_stack`, kernel/bpf/verifier.c), as if memory had been short; too many instructions are -E2BIG.
+ */
+export function isTooComplex({ error }: LoadFailure, verifierLog: string): boolean {
+  return error === -E2BIG || /^The sequence of \d+ jumps is too complex/m.test(verifierLog);
+}
+
+/**
  * What the kernel or libbpf said, as an error: `environment` where the machine lacked something, `input` where the
  * object is refused.
  * @param messages What libbpf logged.
@@ -56,7 +64,7 @@ export function describeLoadFailure(
       ...details,
     });
   }
-  const lack = OF_THE_MACHINE.get(-error);
+  const lack = isTooComplex({ stage, error }, verifierLog) ? undefined : OF_THE_MACHINE.get(-error);
   if (lack !== undefined && stage === 'load') {
     return new EngineError('environment', `the kernel could not load ${file}: ${lack.problem}`, {
       remedy: lack.remedy,

@@ -4,6 +4,7 @@ import { namesOfMade, templateOf } from '../../sim/ebpf/made-maps.ts';
 import { BPF_F_ZERO_SEED } from '../../sim/ebpf/maps/live-map.ts';
 import { EngineError, type Pinning } from '../../sim/engines/engine.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
+import { E2BIG } from '../../sim/runtime/errno.ts';
 import { maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { ProgramEntry } from '../../sim/runtime/program.ts';
@@ -16,7 +17,7 @@ import { requireBpfElf } from './check-elf.ts';
 import { setGlobals } from './globals.ts';
 import { BPF_ATTACH_TYPE, BPF_INSN, BPF_PROG_TYPE, OBJECT_OPEN_OPTS } from './layouts.ts';
 import { addressOf, bytesAt, errnoName, type LoadedLibbpf, type Pointer, requireLibbpf } from './libbpf.ts';
-import { describeLoadFailure, isMomentary, type LoadFailure } from './load-failure.ts';
+import { describeLoadFailure, isMomentary, isTooComplex, type LoadFailure } from './load-failure.ts';
 import { createLike, type MadeMap, type MapTemplate, makeMap, templateFor } from './made-maps.ts';
 import { BpfMap, mapTypeName } from './map.ts';
 import { listenToLibbpf } from './messages.ts';
@@ -76,7 +77,6 @@ const LOG_BYTES = 16 * 1024 * 1024;
 
 const ENOENT = -2;
 const EBADF = -9;
-const E2BIG = -7;
 
 export class BpfObject {
   /** In the order of `ObjectOptions.entries`. */
@@ -285,7 +285,7 @@ interface Opened {
 }
 
 /**
- * Programs that the verifier has given up on after a million instructions, by the bytes of their object: that takes
+ * Programs that the verifier has given up on, after a million instructions say, by the bytes of their object: that takes
  * seconds each time, and ends in the same way.
  */
 const tooComplex = new WeakMap<Uint8Array, Map<string, EngineError>>();
@@ -317,7 +317,7 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
     parts = { ...parts, siblings: needs?.targets ?? 'all' };
     result = tryToLoad(libbpf, bytes, options, parts);
   }
-  if ('error' in result && result.error !== E2BIG && parts.left.size > 0) {
+  if ('error' in result && result.error !== -E2BIG && parts.left.size > 0) {
     // A map that this kernel does not make matters to those only that refer to it.
     parts = { ...parts, leftAlways: true };
     result = tryToLoad(libbpf, bytes, options, parts);
@@ -330,8 +330,9 @@ function openAndLoad(libbpf: LoadedLibbpf, bytes: Uint8Array, options: ObjectOpt
     loud = tryToLoad(libbpf, bytes, options, parts, log);
   });
   if ('handle' in (loud as Opened | LoadFailure)) return loud as unknown as Opened;
-  const failure = describeLoadFailure(result, { ...options, bytes }, messages, textOf(log));
-  if (result.error === E2BIG) {
+  const said = textOf(log);
+  const failure = describeLoadFailure(result, { ...options, bytes }, messages, said);
+  if (isTooComplex(result, said)) {
     const refused = tooComplex.get(bytes) ?? new Map<string, EngineError>();
     tooComplex.set(bytes, refused.set(what, failure));
   }
