@@ -1,11 +1,13 @@
 /** Judges what a device did to checksums, from captures of both of its sides. */
 
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { diagnoseChecksum } from '../explain/diagnose.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
 import { CHECKSUM_LAYERS, type ChecksumSink, type FoundChecksum } from '../oracle/found.ts';
-import { type ChecksumFaultKind, ChecksumJudge } from '../oracle/judge.ts';
+import { FramePair } from '../oracle/frame-pair.ts';
+import { type ChecksumFault, type ChecksumFaultKind, ChecksumJudge } from '../oracle/judge.ts';
 import { type Conversation, ConversationReader } from './conversation.ts';
-import { isUnfinished } from './offload.ts';
+import { isUnfinished, LocalOffload } from './offload.ts';
 import type { PairedPacket } from './pairing.ts';
 
 export interface DeviceFault extends Conversation {
@@ -33,6 +35,7 @@ export class BeforeAfter {
   /** Packets whose checksums could not be judged: they came truncated, contradictory or as fragments. */
   unjudged = 0;
   readonly #judge = new ChecksumJudge();
+  readonly #pair = new FramePair();
   readonly #options: BeforeAfterOptions;
 
   constructor(options: BeforeAfterOptions) {
@@ -42,13 +45,19 @@ export class BeforeAfter {
   judge(before: PairedPacket, after: PairedPacket): void {
     const came = before.frame;
     const left = after.frame;
-    const fault = this.#judge.judge(came, 0, came.length, left, 0, left.length);
+    const pair = this.#pair;
+    if (!pair.set(came, 0, came.length, left, 0, left.length)) return;
+    const outermost = this.#judge.judgePair(pair);
     if (this.#judge.unjudged !== undefined) this.unjudged++;
-    if (fault === undefined) return;
-    const found = lookUp(left, fault.layer, fault.depth);
+    if (outermost === undefined) return;
+    let fault: ChecksumFault | undefined = outermost;
+    let found = lookUp(left, fault);
     if (found.isUnfinished && !this.#options.strict) {
       this.unfinished++;
-      return;
+      // What the sender left to its network card says nothing of the others.
+      fault = this.#judge.allOf(pair).find((one) => !lookUp(left, one).isUnfinished);
+      if (fault === undefined) return;
+      found = lookUp(left, fault);
     }
     this.faultCount++;
     if (this.faults.length >= this.#options.maxFaults) return;
@@ -74,16 +83,19 @@ interface LookedUp {
   isUnfinished: boolean;
 }
 
-function lookUp(frame: Uint8Array, layer: string, depth: number): LookedUp {
+const local = new LocalOffload();
+
+function lookUp(frame: Uint8Array, { layer, depth }: ChecksumFault): LookedUp {
   const result: LookedUp = { conversation: {}, isUnfinished: false };
   const reader = new ConversationReader();
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const packet = { bytes: frame, view, at: 0, length: frame.length, linkType: LINKTYPE.ETHERNET };
   const sink: ChecksumSink = {
     checksum(found: FoundChecksum) {
       reader.note(found);
       if (CHECKSUM_LAYERS[found.layer] !== layer || found.depth !== depth) return;
       result.conversation = reader.read(frame, 0, found);
-      result.isUnfinished = isUnfinished(view, 0, found);
+      result.isUnfinished = isUnfinished(view, 0, found) || local.explains(packet, found);
     },
   };
   verifyChecksums(frame, 0, frame.length, sink);

@@ -25,7 +25,7 @@ import type { FastFaults } from './fast-scan-fault.ts';
 import { type CaptureFault, OFFLOAD, REPORTED_STATUSES, type ReportedStatus } from './fault.ts';
 import { FlowFaults, type FlowKey } from './flow-faults.ts';
 import { type LoneCause, loneCause } from './lone-cause.ts';
-import { isUnfinished } from './offload.ts';
+import { isUnfinished, LocalOffload } from './offload.ts';
 import { PacketSet } from './packet-set.ts';
 import { unexaminedName } from './unexamined.ts';
 
@@ -89,6 +89,7 @@ export class CaptureChecker implements ChecksumSink {
   private readonly counts = new Float64Array(CHECKSUM_LAYERS.length * STATUSES);
   private readonly scanner = new ChecksumScanner();
   private readonly inner = new ChecksumScanner();
+  private readonly local = new LocalOffload();
   private readonly conversation = new ConversationReader();
   private readonly datagrams: Datagrams<Deferred> | undefined;
 
@@ -171,11 +172,8 @@ export class CaptureChecker implements ChecksumSink {
       if (this.countBriefly(faults, next)) continue;
       this.packets = first + index;
       this.at = batch.offset[index]!;
-      if (this.faults.length < this.maxFaults) {
-        // Its cause will be looked for.
-        this.length = batch.frameLength(index);
-        this.linkType = batch.section.interfaces[batch.interface[index]!]!.linkType;
-      }
+      this.length = batch.frameLength(index);
+      this.linkType = batch.section.interfaces[batch.interface[index]!]!.linkType;
       faults.read(next, found);
       this.conversation.noteIpv4(faults.ipv4Of(next));
       this.checksum(found);
@@ -220,7 +218,8 @@ export class CaptureChecker implements ChecksumSink {
 
   checksum(found: FoundChecksum): void {
     this.conversation.note(found);
-    const isUnready = found.status === CHECKSUM.bad && isUnfinished(this.view, this.at, found);
+    const unready = found.status === CHECKSUM.bad ? this.whyUnready(found) : undefined;
+    const isUnready = unready !== undefined;
     const status = isUnready && this.options.strict !== true ? OFFLOAD : found.status;
     const datagram = this.datagram;
     if (datagram !== undefined) {
@@ -240,18 +239,27 @@ export class CaptureChecker implements ChecksumSink {
     conversation.readKey(this.bytes, this.at, found);
     if (isDeferred) {
       const { low, high } = conversation;
-      this.deferred!.faults.push({ key: { low, high }, fault: this.fault(found, isUnready) });
+      this.deferred!.faults.push({ key: { low, high }, fault: this.fault(found, unready) });
       return;
     }
     const { got, expected } = found;
     const layer = CHECKSUM_LAYERS[found.layer]!;
     // Objects and texts are made for what is listed only.
-    if (this.faults.length < this.maxFaults) this.faults.push(this.fault(found, isUnready));
+    if (this.faults.length < this.maxFaults) this.faults.push(this.fault(found, unready));
     this.faultCount++;
     if (this.keepsFaulty) this.faulty.add(this.packets);
     if (this.flows.count(conversation, layer, got, expected)) return;
     const flow = conversationText(conversation.read(this.bytes, this.at, found));
     this.flows.open(conversation, flow, layer, this.packets, got, expected);
+  }
+
+  /** Why a wrong checksum is one that the network card has yet to make right; undefined where it is not. */
+  private whyUnready(found: FoundChecksum): LoneCause | undefined {
+    if (isUnfinished(this.view, this.at, found)) return OFFLOAD_CAUSE;
+    const { bytes, view, at, length, linkType } = this;
+    return this.local.explains({ bytes, view, at, length, linkType }, found)
+      ? LOCAL_OFFLOAD_CAUSE
+      : undefined;
   }
 
   header(found: FoundHeader): void {
@@ -359,10 +367,10 @@ export class CaptureChecker implements ChecksumSink {
     for (const name of unknown) this.unexamined.set(name, (this.unexamined.get(name) ?? 0) + 1);
   }
 
-  private fault(found: FoundChecksum, isUnready: boolean): CaptureFault {
+  private fault(found: FoundChecksum, unready: LoneCause | undefined): CaptureFault {
     const layer = CHECKSUM_LAYERS[found.layer]!;
     const isListed = this.faultCount < this.maxFaults;
-    const cause = !isListed ? undefined : isUnready ? OFFLOAD_CAUSE : this.cause(layer, found.depth);
+    const cause = isListed ? (unready ?? this.cause(layer, found.depth)) : undefined;
     return {
       packet: this.packets,
       layer,
@@ -396,4 +404,10 @@ export class CaptureChecker implements ChecksumSink {
 const OFFLOAD_CAUSE: LoneCause = {
   id: 'offload',
   sentence: 'it is the pseudo-header’s sum: captured before the network card finished it (offload)',
+};
+
+const LOCAL_OFFLOAD_CAUSE: LoneCause = {
+  id: 'offload',
+  sentence:
+    'it is right once the network card has filled in the checksum inside (local checksum offload): captured before',
 };
