@@ -5,6 +5,7 @@ import { useKernel } from '../sim/engines/process-kernel.ts';
 import { commandsFor } from './commands/index.ts';
 import { settingsOf, useCompiler } from './compile/settings.ts';
 import { EXIT } from './failure.ts';
+import { requireApart } from './input/distinct-files.ts';
 import { printText, reportLine, reportText } from './output.ts';
 import { version } from './version.ts';
 
@@ -29,7 +30,10 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     })
     .exitOverride();
   for (const register of await commandsFor(argv[2])) register(program);
-  program.hook('preAction', (_, command) => setCompiler(command));
+  program.hook('preAction', async (_, command) => {
+    await requireApart(command);
+    await setCompiler(command);
+  });
   for (const command of [program, ...commandsBelow(program)]) {
     command.showHelpAfterError(`        see ${pathOf(command)} --help`);
     noteRepeated(command);

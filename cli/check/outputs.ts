@@ -2,7 +2,6 @@
 import { requireWritable, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { visibleJson } from '../../sim/runtime/visible-text.ts';
 import { inputFailure } from '../failure.ts';
-import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { isDirectory } from '../input/read-file.ts';
 import type { JudgedProgram } from './judged.ts';
 import { checkToJunit } from './report-junit.ts';
@@ -23,10 +22,6 @@ export async function requireOutputs({ junit, sarif }: OutputOptions): Promise<v
       throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
     await requireWritable(path);
   }
-  await requireDistinctFiles([
-    ['--junit', junit],
-    ['--sarif', sarif],
-  ]);
 }
 
 export async function writeOutputs(

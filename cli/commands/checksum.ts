@@ -14,7 +14,6 @@ import {
   writeFixed,
 } from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { requireDistinctFiles } from '../input/distinct-files.ts';
 import {
   FILTER_HELP,
   parseCount,
@@ -90,13 +89,6 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   const checkOptions = checkOptionsOf(options, layers, filter, fragments);
   if (options.fix !== undefined) await requireTwoPasses(files, '--fix', options.fix);
   if (options.writeBad !== undefined) await requireTwoPasses(files, '--write-bad', options.writeBad);
-  await requireDistinctFiles(
-    [
-      ['--fix', options.fix],
-      ['--write-bad', options.writeBad],
-    ],
-    files,
-  );
   const interrupt = onInterrupt();
   const reports: FileReport[] = [];
   for (const file of files) {

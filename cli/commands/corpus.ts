@@ -24,7 +24,6 @@ import { type ConvertOptions, convert } from '../corpus/convert.ts';
 import { type MinimizeFilesOptions, minimizeFiles } from '../corpus/minimize.ts';
 import { show } from '../corpus/show.ts';
 import { inputFailure } from '../failure.ts';
-import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { parseFilterOption } from '../input/filter-option.ts';
 import { guidanceOf } from '../input/guided.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
@@ -220,7 +219,6 @@ async function mergeFiles(
   files: readonly string[],
   options: { out: string; program: string },
 ): Promise<void> {
-  await requireDistinctFiles([['--out', options.out]], files);
   const target = await openCaseTarget(options.out);
   const cases: Case[] = [];
   for (const file of files) {

@@ -14,7 +14,6 @@ import type { Requirements } from '../../verify/verdict.ts';
 import { cflagsOption, clangOption, compilerSettings } from '../compile/settings.ts';
 import { chooseEngines, engineNames, versionOption } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
-import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -293,10 +292,6 @@ async function requireFiles({ coverage, junit }: Options): Promise<void> {
       throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
     await requireWritable(path);
   }
-  await requireDistinctFiles([
-    ['--coverage', coverage],
-    ['--junit', junit],
-  ]);
 }
 
 function writeText(path: string, text: string): Promise<void> {

@@ -17,7 +17,6 @@ import { decodeTree } from '../../sim/packet/tree.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { casesFromFile } from '../input/packets.ts';
 import type { PlacedProgram } from '../input/world-options.ts';
 import { printText, reportLine } from '../output.ts';
@@ -53,7 +52,6 @@ export async function convert(
   placed: PlacedProgram | undefined,
 ): Promise<void> {
   const format = formatToWrite(options.out, options.format);
-  await requireDistinctFiles([['--out', options.out]], files);
   const read: Read[] = [];
   for (const file of files) {
     for await (const { stimuli, world, note } of casesFromFile(file, ONE_BY_ONE, options.from)) {

@@ -9,7 +9,6 @@ import { realPlace } from '../../corpus/files/atomic-file.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { requireDistinctFiles } from '../input/distinct-files.ts';
 import { announceMemory } from '../input/memory.ts';
 import { casesFromFile } from '../input/packets.ts';
 import { isDirectory } from '../input/read-file.ts';
@@ -37,7 +36,6 @@ export async function minimizeFiles(
   files: readonly string[],
   options: MinimizeFilesOptions,
 ): Promise<void> {
-  await requireDistinctFiles([['--out', options.out]], files);
   await requireOtherDirectory(options.out, files);
   // Running the cases may take long.
   const target = await openCaseTarget(options.out);
