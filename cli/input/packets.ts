@@ -62,5 +62,8 @@ export function readList(path: string, name: keyof typeof PACKET_LISTS): readonl
     throw error;
   }
   if (packets.length > 0) return packets;
-  throw inputFailure(`${path}: holds no packets as ${label}`, 'name the format it is in: --format');
+  throw inputFailure(
+    `${path}: holds no packets as ${label}`,
+    'The ending of its name says the format; xdpsim corpus convert --from reads it as another.',
+  );
 }

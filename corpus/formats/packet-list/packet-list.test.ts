@@ -112,6 +112,73 @@ describe('hexadecimal text', () => {
     }
   });
 
+  /** 59 bytes, of which the last are the digits that they look like: "12345678". */
+  const NUMBERS = fromHex(`${'02'.repeat(12)}0800${'31323334'.repeat(11)}35`);
+  const dumped = (line: (offset: number, bytes: Uint8Array) => string): string => {
+    let text = '';
+    for (let at = 0; at < NUMBERS.length; at += 16) text += `${line(at, NUMBERS.subarray(at, at + 16))}\n`;
+    return text;
+  };
+  const hexOf = (row: Uint8Array, group: number): string =>
+    (
+      Buffer.from(row)
+        .toString('hex')
+        .match(new RegExp(`.{1,${2 * group}}`, 'g')) ?? []
+    ).join(' ');
+  const offsetOf = (at: number, width: number): string => at.toString(16).padStart(width, '0');
+  const asText = (row: Uint8Array): string =>
+    Array.from(row, (byte) => (byte < 0x20 ? '.' : String.fromCharCode(byte))).join('');
+  const half = (row: Uint8Array): string => `${hexOf(row.subarray(0, 8), 1)}  ${hexOf(row.subarray(8), 1)}`;
+
+  it.each([
+    ['xxd', (at, row) => `${offsetOf(at, 8)}: ${hexOf(row, 2).padEnd(39)}  ${asText(row)}`],
+    ['xxd -g1', (at, row) => `${offsetOf(at, 8)}: ${hexOf(row, 1).padEnd(47)}  ${asText(row)}`],
+    ['xxd -g4', (at, row) => `${offsetOf(at, 8)}: ${hexOf(row, 4).padEnd(35)}  ${asText(row)}`],
+    ['hexdump -C', (at, row) => `${offsetOf(at, 8)}  ${half(row).padEnd(48)}  |${asText(row)}|`],
+    ['tshark -x', (at, row) => `${offsetOf(at, 4)}  ${half(row).padEnd(48)}   ${asText(row)}`],
+    ['tcpdump -XX', (at, row) => `\t0x${offsetOf(at, 4)}:  ${hexOf(row, 2).padEnd(39)}  ${asText(row)}`],
+  ] as [string, (at: number, row: Uint8Array) => string][])('takes no text for bytes: %s', (_name, line) => {
+    expect(bytes(dumped(line))).toEqual([NUMBERS]);
+    expect(bytes(dumped(line) + dumped(line))).toEqual([NUMBERS, NUMBERS]);
+  });
+
+  it.each([
+    ['hexdump -C', (at, row) => `${offsetOf(at, 8)}  ${half(row).padEnd(48)}  |${asText(row)}|`, '0000003b'],
+    ['od -A x -t x1', (at, row) => `${offsetOf(at, 6)} ${hexOf(row, 1)}`, '00003b'],
+  ] as [string, (at: number, row: Uint8Array) => string, string][])(
+    'takes the offset behind the last row for no packet: %s',
+    (_name, line, end) => {
+      expect(bytes(`${dumped(line)}${end}\n`)).toEqual([NUMBERS]);
+      expect(bytes(`${dumped(line)}${end}\n${dumped(line)}${end}`)).toEqual([NUMBERS, NUMBERS]);
+    },
+  );
+
+  it('fills equal rows in', () => {
+    const row = '0e '.repeat(16);
+    const text = `00000000  ${'02 '.repeat(16)}\n00000010  ${row}\n*\n00000050  01 02\n00000052\n`;
+    expect(bytes(text)).toEqual([fromHex(`${'02'.repeat(16)}${'0e'.repeat(64)}0102`)]);
+    expect(bytes(`00000000  ${row}\n*\n00000040\n`)).toEqual([fromHex('0e'.repeat(64))]);
+    expect(() => read(`00000000  ${row}\n*\n00000041\n`)).toThrow(
+      'line 3: expected the offset 0x50, found 0x00000041',
+    );
+    expect(() => read(`00000000  ${row}\n*\n`)).toThrow('line 2: expected an offset behind *');
+  });
+
+  it('takes what tcpdump says of a packet for its description', () => {
+    const rows = dumped((at, row) => `\t0x${offsetOf(at, 4)}:  ${hexOf(row, 2)}`);
+    const short = `22:13:20.000000 IP 10.1.2.3.4000 > 192.0.2.77.9: UDP, length 17\n${rows}`;
+    const long = `IP (tos 0x0, ttl 64)\n    10.1.2.3 > 192.0.2.77: ICMP echo\n${rows}`;
+    expect(read(short + long)).toEqual([
+      { packet: NUMBERS, description: '22:13:20.000000 IP 10.1.2.3.4000 > 192.0.2.77.9: UDP, length 17' },
+      { packet: NUMBERS, description: 'IP (tos 0x0, ttl 64) 10.1.2.3 > 192.0.2.77: ICMP echo' },
+    ]);
+    expect(() =>
+      read(
+        'IP 10.0.0.1 > 10.0.0.2: x\n\t0x0000:  4500 0014 0000 0000 4001 0000 0a00 0001\n\t0x0010:  0a00 0002',
+      ),
+    ).toThrow('begins with IP');
+  });
+
   it('names the line that is wrong', () => {
     expect(() => read('0200\n02 0')).toThrow('line 2: an odd number of hexadecimal digits (3)');
     expect(() => read('0200\nzz')).toThrow('line 2: “z” is not a hexadecimal digit');
@@ -153,6 +220,34 @@ const std::vector<std::pair<std::string, std::string>> outputTestFixtures = {
     expect(PACKET_LISTS.scapy.read(text)).toEqual([
       { packet: fromHex('020000000001061122334455080045' + '0a5c') },
     ]);
+  });
+
+  it.each([
+    `Ether(dst='02:00:00:00:00:02')/IP()/Raw(load=b'hello')`,
+    `p = IP(b"\\x45\\x00")`,
+    `p = Ether()/b"hello"`,
+    `p = Ether(b"\\x02\\x00")/Raw(b"x")`,
+    `p = [b"\\x02\\x00" * 7]`,
+    `p = b"\\x02\\x00" + b"x"`,
+    `sock.send(b"\\x02")`,
+    `if data == b"\\x02": pass`,
+    `good = [Ether(b"\\x02\\x00")]\nbad = Ether(type=0x800)/IP()`,
+  ])('no part of what Scapy has to evaluate: %s', (text) => {
+    expect(() => PACKET_LISTS.scapy.read(text)).toThrow(/line \d: .*Scapy’s to evaluate.*wrpcap/);
+  });
+
+  it('bytes by themselves, in lists, in pieces', () => {
+    const packets = (text: string): string[] =>
+      PACKET_LISTS.scapy.read(text).map(({ packet }) => Buffer.from(packet).toString('hex'));
+    expect(packets('RAW = [b"\\x02\\x00", b\'\\x03\',]\nps = [Ether(p) for p in RAW]')).toEqual([
+      '0200',
+      '03',
+    ]);
+    expect(
+      packets('"""b"no" (""" # a ( b"no"\np = (b"\\x02"\n     b"\\x03")\nq = bytes.fromhex("04 05")'),
+    ).toEqual(['0203', '0405']);
+    expect(packets('sendp(Ether(b"\\x02"))\nb"\\x03"\nb"\\x04"\n')).toEqual(['02', '03', '04']);
+    expect(packets('d = {"a": b"\\x02"}')).toEqual(['02']);
   });
 
   it('arrays of a C program, and no other initialisers', () => {
