@@ -182,7 +182,7 @@ async function generate(
     // What reaches a branch comes first.
     const kept = (guidance?.cases ?? [])
       .flatMap(({ stimuli }) => stimuli.slice(0, MAX_SEQUENCE))
-      .filter(({ packet, entry = 0 }) => withinLimits(limits[hooks[entry]!], packet));
+      .filter((stimulus) => withinLimits(limits[hooks[stimulus.entry ?? 0]!], stimulus));
     const first = Math.min(kept.length, options.runs, BATCH);
     for (const stimulus of kept.slice(0, first)) batch.push(stimulus);
     if (first > 0) yield batch;

@@ -157,9 +157,10 @@ function pathsIn({ note, stimuli }: Case): number {
 }
 
 function fitsKernel({ entries }: Program, { stimuli }: Case): boolean {
-  return stimuli.every(({ packet, entry = 0, metadata }) => {
+  return stimuli.every((stimulus) => {
+    const { entry = 0, metadata } = stimulus;
     const limits = TEST_RUN_LIMITS[entries[entry]!.hook];
-    return withinLimits(limits, packet) && (metadata?.length ?? 0) <= limits.maxMetadata;
+    return withinLimits(limits, stimulus) && (metadata?.length ?? 0) <= limits.maxMetadata;
   });
 }
 

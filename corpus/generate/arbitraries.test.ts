@@ -33,7 +33,7 @@ describe('the packet arbitraries', () => {
       seen.push(packet);
       return !(packet[12] === 0x86 && packet[13] === 0xdd);
     });
-    expect(seen.every((packet) => withinLimits(TEST_RUN_LIMITS['tc-ingress'], packet))).toBe(true);
+    expect(seen.every((packet) => withinLimits(TEST_RUN_LIMITS['tc-ingress'], { packet }))).toBe(true);
     // Ethernet, IPv6 and a message of eight bytes: shorter ones are not whole.
     expect(faults(least)).toBe(0);
     expect(least).toHaveLength(62);

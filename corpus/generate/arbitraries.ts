@@ -102,8 +102,8 @@ class StimulusArbitrary extends fc.Arbitrary<Stimulus> {
       .map((simpler) => new fc.Value(simpler, undefined));
   }
 
-  #within({ packet, entry }: Stimulus): boolean {
-    const hook = this.#hooks[entry ?? 0];
-    return hook !== undefined && withinLimits(this.#limits[hook], packet);
+  #within(stimulus: Stimulus): boolean {
+    const hook = this.#hooks[stimulus.entry ?? 0];
+    return hook !== undefined && withinLimits(this.#limits[hook], stimulus);
   }
 }

@@ -139,9 +139,10 @@ describe('limits', () => {
     const batch = filled(generator, 0, 60_000);
     const lengths = new Set<number>();
     for (let index = 0; index < batch.count; index++) {
-      const { packet, metadata, entry, skb } = batch.stimulus(index);
+      const stimulus = batch.stimulus(index);
+      const { packet, metadata, entry } = stimulus;
       const limits = TEST_RUN_LIMITS[hooks[entry!]!];
-      if (!withinLimits(limits, packet, skb?.vlan !== undefined))
+      if (!withinLimits(limits, stimulus))
         expect.fail(`packet ${index}: ${packet.length} bytes at entry ${entry}`);
       expect((metadata?.length ?? 0) % 4).toBe(0);
       expect(metadata?.length ?? 0).toBeLessThanOrEqual(limits.maxMetadata);

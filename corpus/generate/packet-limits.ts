@@ -1,5 +1,6 @@
 /** Which packets an engine takes: the generator keeps within these. */
 import { isTag } from '../../sim/packet/numbers.ts';
+import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 
@@ -110,15 +111,15 @@ export function minLengthOf(limits: PacketLimits, etherType: number): number {
   return limits.minLength;
 }
 
-/**
- * Does an engine with these limits take the frame?
- * @param hasTag does a tag lie beside its bytes?
- */
-export function withinLimits(limits: PacketLimits, packet: Uint8Array, hasTag: boolean = false): boolean {
+/** Does an engine with these limits take the frame? A second tag lies in its bytes where the first one lies beside them. */
+export function withinLimits(
+  limits: PacketLimits,
+  { packet, skb }: Pick<Stimulus, 'packet' | 'skb'>,
+): boolean {
   if (packet.length < limits.minLength || packet.length > limits.maxLength) return false;
   if (packet.length < 14) return true;
   const etherType = (packet[12]! << 8) | packet[13]!;
   const { tags = 'inside' } = limits;
-  if (tags !== 'inside' && isTag(etherType) && !(tags === 'beside' && hasTag)) return false;
+  if (tags !== 'inside' && isTag(etherType) && !(tags === 'beside' && skb?.vlan !== undefined)) return false;
   return packet.length >= minLengthOf(limits, etherType);
 }

@@ -19,6 +19,10 @@ function kept(count: number, length: number = 60): GuidedCase {
 }
 
 function source(...cases: GuidedCase[]): GuidedSource {
+  return sourceFor(PROGRAM, ...cases);
+}
+
+function sourceFor(program: Program, ...cases: GuidedCase[]): GuidedSource {
   const guidance: Guidance = {
     cases,
     hints: {},
@@ -28,7 +32,7 @@ function source(...cases: GuidedCase[]): GuidedSource {
     instructions: 0,
     share: 0,
   };
-  return new GuidedSource(new PacketGenerator(), PROGRAM, guidance);
+  return new GuidedSource(new PacketGenerator({}, [program.entries[0]!.hook]), program, guidance);
 }
 
 function packets(from: GuidedSource, first: number, count: number, limits = NO_LIMITS): Stimulus[] {
@@ -94,6 +98,17 @@ it('leaves out what an engine does not take', () => {
   const all = packets(source(kept(1, 8)), 0, 256, TEST_RUN_LIMITS);
   expect(all.filter(isKept)).toEqual([]);
   expect(Math.min(...all.map(({ packet }) => packet.length))).toBeGreaterThanOrEqual(14);
+});
+
+it('takes a second tag at TC ingress only where the first one lies beside the frame', () => {
+  const ingress: Program = { name: 'any', entries: [{ function: 'any', hook: 'tc-ingress' }] };
+  const packet = new Uint8Array(60).fill(MARK);
+  packet.set([0x81, 0], 12);
+  const one = (more: Partial<Stimulus>): GuidedCase => ({ ...kept(1), stimuli: [{ packet, ...more }] });
+  const both = packets(sourceFor(ingress, one({ skb: { vlan: { tci: 555 } } })), 0, 256, TEST_RUN_LIMITS);
+  expect(both.filter(isKept)).toHaveLength(128);
+  expect(both.filter(isKept).every(({ skb }) => skb?.vlan?.tci === 555)).toBe(true);
+  expect(packets(sourceFor(ingress, one({})), 0, 256, TEST_RUN_LIMITS).filter(isKept)).toEqual([]);
 });
 
 it('adds the worlds in which something was kept, each once', () => {

@@ -146,7 +146,7 @@ export class GuidedSource implements PacketSource {
     const { hook } = this.#hooks[stimulus.entry ?? 0]!;
     // What guidance gives is more than generated packets have, and no more than every kernel takes; a wire carries none.
     const most = limits[hook].maxMetadata === 0 ? 0 : Math.max(limits[hook].maxMetadata, MAX_METADATA);
-    if (!withinLimits(limits[hook], stimulus.packet) || (stimulus.metadata?.length ?? 0) > most) {
+    if (!withinLimits(limits[hook], stimulus) || (stimulus.metadata?.length ?? 0) > most) {
       this.#base.fill(batch, seed, index, 1, limits);
       return;
     }
