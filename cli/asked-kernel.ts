@@ -36,18 +36,23 @@ export class AskedKernel {
     this.#witness = new KernelWitness(program, engine);
   }
 
-  /** Asks about each place where the machine stopped the program in the next packets of the sequence. */
+  /**
+   * Asks about each place where the machine stopped the program in the next packets of the sequence.
+   * @param numbers of the packets, counted from 1; default: they follow those before
+   */
   async about(
     world: World,
     input: PacketBatch,
     output: OutcomeBatch,
+    numbers: readonly number[] = [],
   ): Promise<ReadonlyMap<number, AskedVerdict>> {
     const answers = new Map<number, AskedVerdict>();
     for (let index = 0; index < output.count; index++) {
       this.#history.push(input.stimulus(index));
       if (output.status[index] !== STATUS.violation) continue;
       const place = placeOf(output.notes.get(index));
-      const known = this.#verdicts.get(place) ?? (await this.#ask(world, this.#before + index + 1));
+      const known =
+        this.#verdicts.get(place) ?? (await this.#ask(world, numbers[index] ?? this.#before + index + 1));
       this.#verdicts.set(place, known);
       answers.set(index, known);
     }

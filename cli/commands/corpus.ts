@@ -1,4 +1,5 @@
 /** `xdpsim corpus`: packets to keep: generated, merged, minimised, shown. */
+
 import { type Command, Option } from 'commander';
 import { type Case, casesFromCapture } from '../../corpus/cases/case.ts';
 import { merge } from '../../corpus/cases/merge.ts';
@@ -15,6 +16,7 @@ import type { ListedPacket } from '../../corpus/formats/packet-list/listed-packe
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { NO_LIMITS, TEST_RUN_LIMITS, withinLimits } from '../../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
+import { onTheWire } from '../../sim/engines/received.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { hintsOf, type Program } from '../../sim/runtime/program.ts';
 import { GuidedSource } from '../../verify/guide/guided-source.ts';
@@ -185,11 +187,11 @@ async function generate(
       .filter((stimulus) => withinLimits(limits[hooks[stimulus.entry ?? 0]!], stimulus));
     const first = Math.min(kept.length, options.runs, BATCH);
     for (const stimulus of kept.slice(0, first)) batch.push(stimulus);
-    if (first > 0) yield batch;
+    if (first > 0) yield wired(batch);
     for (let at = first; at < options.runs; at += BATCH) {
       batch.clear();
       generator.fill(batch, seed, at, Math.min(BATCH, options.runs - at), limits);
-      yield batch;
+      yield wired(batch);
     }
   }
   const comment = `xdpsim corpus generate${name === undefined ? '' : ` ${name}`} --seed ${text} --runs ${options.runs}`;
@@ -198,6 +200,14 @@ async function generate(
     : await writeCapture(options.out, batches(), { comment, format });
   const where = options.out === '-' ? 'standard output' : options.out;
   reportLine(`${where}: ${count(written)} packets, seed ${text}`);
+}
+
+/** A file holds frames as they are on the wire: whoever reads it, for whatever entry, gets them from there. */
+function wired(batch: PacketBatch): PacketBatch {
+  if (batch.skb.size === 0) return batch;
+  const frames = new PacketBatch(batch.count);
+  for (let at = 0; at < batch.count; at++) frames.push(onTheWire(batch.stimulus(at)));
+  return frames;
 }
 
 async function writeList(

@@ -273,11 +273,18 @@ async function* casesIn(source: string, program: Program, world: World): AsyncGe
   }
 }
 
+interface Refused {
+  readonly number: number;
+  readonly why: string;
+}
+
 interface Ran {
   readonly input: PacketBatch;
   readonly output: OutcomeBatch;
-  /** How many packets went before. */
-  readonly first: number;
+  /** Of each packet, its number in what was given, counted from 1. */
+  readonly numbers: readonly number[];
+  /** Packets among and before them that the engine does not take, in order. */
+  readonly refused: readonly Refused[];
   /** After the last batch, where the engine shows them. */
   readonly maps: readonly MapSnapshot[];
   /** What the kernel does with packets of the batch on which the machine stopped the program. */
@@ -297,18 +304,27 @@ async function* runAll(
   let start: World = {};
   try {
     const input = new PacketBatch(batch);
+    const single = new PacketBatch(1);
     const output = new OutcomeBatch(batch);
-    let first = 0;
+    let count = 0;
+    let lost = 0;
+    let numbers: number[] = [];
+    let refused: Refused[] = [];
+    let first: Refused | undefined;
+    const refusalOf = (stimulus: Stimulus): string | undefined => {
+      single.clear();
+      single.push(stimulus);
+      const refusal = engine.refuses(program, single);
+      return refusal === undefined ? undefined : refusalText(refusal);
+    };
     const flush = async (open: Session, last: boolean): Promise<Ran> => {
-      const refusal = engine.refuses(program, input);
-      if (refusal !== undefined) {
-        throw inputFailure(
-          `engine ${engine.name} refuses packet ${first + refusal.packet + 1}: ${refusalText(refusal)}`,
-        );
-      }
       await open.run(input, output);
-      const kernel = await asked.about(start, input, output);
-      return { input, output, first, maps: last && engine.observes.maps ? open.maps() : [], kernel };
+      const kernel = await asked.about(start, input, output, numbers);
+      const maps = last && engine.observes.maps ? open.maps() : [];
+      const ran = { input, output, numbers, refused, maps, kernel };
+      numbers = [];
+      refused = [];
+      return ran;
     };
     for await (const { world, stimuli } of cases) {
       if (session === undefined) {
@@ -316,14 +332,29 @@ async function* runAll(
         session = await engine.open(program, start);
       }
       for (const stimulus of stimuli) {
-        input.push(asReceived(program, stimulus));
+        const received = asReceived(program, stimulus);
+        const why = refusalOf(received);
+        const number = ++count;
+        if (why === undefined) {
+          input.push(received);
+          numbers.push(number);
+        } else {
+          first ??= { number, why };
+          refused.push({ number, why });
+          lost++;
+        }
         if (input.count < batch) continue;
         yield await flush(session, false);
-        first += input.count;
         input.clear();
       }
     }
+    if (first !== undefined && lost === count)
+      throw inputFailure(`engine ${engine.name} refuses packet ${first.number}: ${first.why}`);
     if (session !== undefined) yield await flush(session, true);
+    if (first !== undefined) {
+      const which = `packet ${first.number}${lost === 1 ? '' : ' is the first'}: ${first.why}`;
+      reportLine(`${lost} of ${count} packets did not run, as engine ${engine.name} refuses them; ${which}`);
+    }
   } finally {
     await session?.close();
   }
@@ -345,18 +376,29 @@ async function runToText(
 ): Promise<void> {
   let maps: readonly MapSnapshot[] = [];
   for await (const ran of outcomes) {
-    for (let index = 0; index < ran.output.count; index++)
+    const refused = [...ran.refused];
+    const printRefused = (until: number): void => {
+      while (refused.length > 0 && refused[0]!.number < until) {
+        const { number, why } = refused.shift()!;
+        terminal.print(terminal.style('yellow', `packet ${number}: did not run: ${why}`));
+      }
+    };
+    for (let index = 0; index < ran.output.count; index++) {
+      printRefused(ran.numbers[index]!);
       printOutcome(program, ran, index, options, terminal);
+    }
+    printRefused(Number.POSITIVE_INFINITY);
     maps = ran.maps;
   }
   for (const map of maps) printMap(map, terminal);
 }
 
 function printOutcome(program: Program, ran: Ran, index: number, options: Options, terminal: Terminal): void {
-  const { input, output, first, kernel } = ran;
+  const { input, output, numbers, kernel } = ran;
   const before = input.stimulus(index).packet;
   const after = output.packet(index);
-  const head = `packet ${first + index + 1}`;
+  const number = numbers[index]!;
+  const head = `packet ${number}`;
   const note = output.notes.get(index);
   if (output.status[index] !== STATUS.ran) {
     const kind = statusName(output.status[index]!);
@@ -367,8 +409,7 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
     if (note?.source !== undefined)
       terminal.print(`  ${note.source.file}:${note.source.line}: ${note.source.text}`);
     const asked = kernel.get(index);
-    if (asked !== undefined)
-      for (const line of askedLines(asked, first + index + 1)) terminal.print(`  ${line}`);
+    if (asked !== undefined) for (const line of askedLines(asked, number)) terminal.print(`  ${line}`);
     noteStatus(kind, asked);
     return;
   }
@@ -400,9 +441,11 @@ function printMap(map: MapSnapshot, terminal: Terminal): void {
 
 async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterable<Ran>): Promise<void> {
   const packets: unknown[] = [];
+  const refused: object[] = [];
   let maps: readonly MapSnapshot[] = [];
   for await (const ran of outcomes) {
     for (let index = 0; index < ran.output.count; index++) packets.push(outcomeToJson(program, ran, index));
+    refused.push(...ran.refused.map(({ number, why }) => ({ packet: number, reason: why })));
     maps = ran.maps;
   }
   printJson({
@@ -410,6 +453,7 @@ async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterab
     program: program.name,
     engine: engine.name,
     packets,
+    ...(refused.length === 0 ? {} : { refused }),
     maps: maps.map(mapToJson),
   });
 }
@@ -431,13 +475,13 @@ function noteStatus(status: StatusName, asked: AskedVerdict | undefined): void {
   if (status === 'fault' || (status === 'violation' && !isMachinesFault)) process.exitCode = EXIT.found;
 }
 
-function outcomeToJson(program: Program, { input, output, first, kernel }: Ran, index: number): unknown {
+function outcomeToJson(program: Program, { input, output, numbers, kernel }: Ran, index: number): unknown {
   const hook = program.entries[input.entry[index]!]!.hook;
   const status = statusName(output.status[index]!);
   const asked = kernel.get(index);
   noteStatus(status, asked);
   return {
-    packet: first + index + 1,
+    packet: numbers[index],
     status,
     action: actionName(hook, output.action[index]!),
     bytes: toHex(output.packet(index)),

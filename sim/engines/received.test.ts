@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ethernet } from '../packet/build.ts';
 import type { Hook } from '../runtime/actions.ts';
-import { asReceived } from './received.ts';
+import { asReceived, onTheWire } from './received.ts';
 
 const on = (hook: Hook) => ({ entries: [{ function: 'f', hook }] });
 const bare = ethernet().ipv4().bytes();
@@ -41,4 +41,16 @@ it('leaves everything else as it is', () => {
     ['tc-ingress', { packet: tagged, entry: 1 }],
   ] as const)
     expect(asReceived(on(hook), stimulus)).toBe(stimulus);
+});
+
+it('puts the tag that lies beside a frame back into its bytes, and leaves others as they are', () => {
+  const second = ethernet().vlan({ service: true, id: 7 }).vlan({ id: 100, priority: 3 }).ipv4().bytes();
+  for (const packet of [tagged, second]) {
+    const came = { packet, ingressIfindex: 5, skb: { mark: 1, linear: 40 } };
+    expect(onTheWire(asReceived(on('tc-ingress'), came))).toEqual(came);
+    expect(onTheWire(asReceived(on('tc-ingress'), { packet }))).toEqual({ packet });
+  }
+  expect(onTheWire({ packet: bare, skb: { vlan: { tci: 0x6064 } } })).toEqual({ packet: tagged });
+  for (const stimulus of [{ packet: bare }, { packet: tagged, skb: { mark: 1 } }])
+    expect(onTheWire(stimulus)).toBe(stimulus);
 });

@@ -1,6 +1,6 @@
 /** Frames as TC ingress gets them: the kernel takes the first VLAN tag out of the bytes (net/core/dev.c, `__netif_receive_skb_core`). */
 import { isTag } from '../packet/numbers.ts';
-import type { Stimulus } from '../packet/packet-batch.ts';
+import { protoOf, type Stimulus } from '../packet/packet-batch.ts';
 import type { Program } from '../runtime/program.ts';
 
 /** Both MAC addresses: the tag stands behind them. */
@@ -28,4 +28,19 @@ export function asReceived({ entries }: Pick<Program, 'entries'>, stimulus: Stim
   const vlan = { proto, tci: view.getUint16(TAG_AT + 2) };
   const linear = skb?.linear === undefined ? {} : { linear: Math.max(skb.linear, LEAST_TAGGED) - TAG_BYTES };
   return { ...stimulus, packet: untagged, skb: { ...skb, vlan, ...linear } };
+}
+
+/** The frame as it is on the wire, where the tag that lies beside its bytes stands in them: what captures hold. */
+export function onTheWire(stimulus: Stimulus): Stimulus {
+  const { packet, skb: { vlan, ...skb } = {}, ...rest } = stimulus;
+  if (vlan === undefined || packet.length < TAG_AT) return stimulus;
+  const tagged = new Uint8Array(packet.length + TAG_BYTES);
+  tagged.set(packet.subarray(0, TAG_AT));
+  tagged.set(packet.subarray(TAG_AT), TAG_AT + TAG_BYTES);
+  const view = new DataView(tagged.buffer);
+  view.setUint16(TAG_AT, protoOf(vlan));
+  view.setUint16(TAG_AT + 2, vlan.tci);
+  const linear = skb.linear === undefined ? {} : { linear: skb.linear + TAG_BYTES };
+  const own = { ...skb, ...linear };
+  return { ...rest, packet: tagged, ...(Object.keys(own).length === 0 ? {} : { skb: own }) };
 }

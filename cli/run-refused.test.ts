@@ -1,0 +1,47 @@
+/** `run` on packets that no kernel would bring to the program: they are left out, and named. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { ethernet } from '../sim/packet/build.ts';
+import { runInProcess } from './test-support/in-process.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-run-refused-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const GOOD = hex(ethernet().ipv4().udp().bytes());
+/** The kernel frees frames whose tag is cut off before TC ingress sees them. */
+const CUT = hex(ethernet().vlan({ id: 5 }).bytes().subarray(0, 16));
+
+it('runs the others, with their numbers, and counts what did not run', async () => {
+  const { code, out, err } = await runInProcess('run', 'account', GOOD, CUT, GOOD);
+  expect(code).toBe(0);
+  expect(out).toMatch(
+    /packet 1: TC_ACT_\w+[\s\S]*packet 2: did not run: the kernel takes[\s\S]*packet 3: TC_ACT_/,
+  );
+  expect(err).toContain('1 of 3 packets did not run, as engine vm refuses them; packet 2: the kernel takes');
+  const json = await runInProcess('run', 'account', GOOD, CUT, GOOD, '--json');
+  const document = JSON.parse(json.out);
+  expect(document.packets.map(({ packet }: { packet: number }) => packet)).toEqual([1, 3]);
+  expect(document.refused).toEqual([{ packet: 2, reason: expect.stringContaining('VLAN tag') }]);
+});
+
+it('is an error where none runs, and says nothing where all do', async () => {
+  const none = await runInProcess('run', 'account', CUT);
+  expect([none.code, none.out]).toEqual([2, '']);
+  expect(none.err).toContain('engine vm refuses packet 1: the kernel takes the VLAN tag out');
+  const all = await runInProcess('run', 'account', GOOD, '--json');
+  expect(JSON.parse(all.out)).not.toHaveProperty('refused');
+  expect(all.err).toBe('');
+});
+
+it('brings tags that lay beside generated frames back: they are in the bytes of a file', async () => {
+  const file = join(scratch, 'account.pcapng');
+  await runInProcess('corpus', 'generate', 'account', '--out', file, '--seed', '1', '--runs', '400');
+  const { code, out } = await runInProcess('run', 'account', file, '--json');
+  expect(code).toBe(0);
+  const { packets, refused = [] } = JSON.parse(out);
+  expect(packets.length + refused.length).toBe(400);
+  expect(refused.length).toBeLessThan(8);
+});
