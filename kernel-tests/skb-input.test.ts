@@ -57,6 +57,16 @@ describeKernel('what TC frames come with', ['testrun', 'compiler', 'linux 6.13']
     expect(outcomes.filter((line) => /^\d+: 0 /.test(line))).toHaveLength(PACKETS);
   });
 
+  it('is at egress the device that a forwarded frame came in by, as the test run has it', async () => {
+    const program = compileProgram('kernel-tests/frames/forwarded.bpf.c');
+    const batch = new PacketBatch(3);
+    const packet = new Uint8Array(60);
+    for (const skb of [{}, { ingressIfindex: 7 }, { ingressIfindex: 0x7fff_ffff, mark: 1 }])
+      batch.push({ packet, skb });
+    const outcomes = await expectAgreement(program, batch);
+    expect(outcomes.slice(0, 3).map((line) => line.split(' ')[3])).toEqual(['0', '7', `${0x7fff_ffff}`]);
+  });
+
   it('is refused where the kernel refuses it', async () => {
     const program = compileProgram('kernel-tests/frames/skb_fields.bpf.c');
     const batch = new PacketBatch(4);

@@ -6,7 +6,19 @@ export type WorldPart =
   | { readonly of: 'devices' | 'routes' | 'neighbours' | 'sockets'; readonly index: number }
   | { readonly of: 'maps' | 'slots'; readonly name: string; readonly index: number }
   | { readonly of: 'globals'; readonly name: string }
-  | { readonly of: 'time' | 'tick' | 'randomSeed' | 'hashSeed' | 'stackFill' | 'kernelFill' | 'cpu' };
+  | { readonly of: (typeof SCALARS)[number] };
+
+/** Parts of a world that are one value each. */
+export const SCALARS = [
+  'time',
+  'tick',
+  'randomSeed',
+  'hashSeed',
+  'stackFill',
+  'kernelFill',
+  'cpu',
+  'egressIfindex',
+] as const;
 
 /** Everything in the world, what depends on other things after them. */
 export function partsOfWorld(world: World): WorldPart[] {
@@ -20,8 +32,7 @@ export function partsOfWorld(world: World): WorldPart[] {
     }
   }
   for (const name of Object.keys(world.globals ?? {})) parts.push({ of: 'globals', name });
-  for (const of of ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'kernelFill', 'cpu'] as const)
-    if (world[of] !== undefined) parts.push({ of });
+  for (const of of SCALARS) if (world[of] !== undefined) parts.push({ of });
   return parts;
 }
 
@@ -69,6 +80,9 @@ export function worldOfParts(world: World, parts: readonly WorldPart[]): World {
     ...(world.stackFill !== undefined && has('stackFill') ? { stackFill: world.stackFill } : {}),
     ...(world.kernelFill !== undefined && has('kernelFill') ? { kernelFill: world.kernelFill } : {}),
     ...(world.cpu !== undefined && has('cpu') ? { cpu: world.cpu } : {}),
+    ...(world.egressIfindex !== undefined && has('egressIfindex')
+      ? { egressIfindex: world.egressIfindex }
+      : {}),
   };
 }
 

@@ -243,9 +243,8 @@ export class PacketRunner {
       context[XDP_MD.rx_queue_index / 4] = input.rxQueueIndex[index]!;
     } else {
       context[SK_BUFF.ifindex / 4] = ifindex;
-      // A frame on its way out never came in: at egress this stays 0.
-      if (hook === 'tc-ingress') context[SK_BUFF.ingress_ifindex / 4] = ifindex;
       const skb = input.skb.size === 0 ? undefined : input.skb.get(index);
+      context[SK_BUFF.ingress_ifindex / 4] = hook === 'tc-ingress' ? ifindex : (skb?.ingressIfindex ?? 0);
       if (skb !== undefined) setSkbInput(context, skb);
     }
   }

@@ -11,7 +11,7 @@ import type { SkbOutcome } from '../runtime/context.ts';
 import { E2BIG } from '../runtime/errno.ts';
 import { createFib, type Fib } from '../runtime/fib-lookup.ts';
 import { indexKey } from '../runtime/map-snapshot.ts';
-import type { MapEntry, World } from '../runtime/world.ts';
+import { DEFAULT_EGRESS_IFINDEX, type MapEntry, type World } from '../runtime/world.ts';
 import type { BpfMap, BpfObject } from './bpf-object.ts';
 import type { ContextLayout } from './context/context-access.ts';
 import { SK_BUFF, SK_BUFF_LAYOUT, writeSkBuff, writeSkbInput } from './context/sk-buff.ts';
@@ -43,7 +43,7 @@ export class CopySent extends Error {}
 export interface MachineOptions {
   /** The kernel that the machine is to be, as far as `kernel-versions.ts` knows how it differs. Default: the newest. */
   readonly asKernel?: KernelVersion;
-  /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex`, which is 0. */
+  /** Do its XDP programs stand in a device map? Then they may read `egress_ifindex` (`World.egressIfindex`). */
   readonly inDeviceMap?: boolean;
   /** Runs at TC end with this copy of the packet, or as dropped (`Program.copy`). Default: where the program ends. */
   readonly copy?: number;
@@ -190,14 +190,14 @@ export class Machine {
       this.memory.setU64(MACHINE_WORD.time * 4, BigInt.asUintN(64, this.time + tick));
     }
     if (hook === 'xdp') {
-      writeXdpMd(this.memory, ifindex, rxQueueIndex);
+      writeXdpMd(this.memory, ifindex, rxQueueIndex, words[MACHINE_WORD.egress]!);
       this.packet.placeXdp(bytes, offset, length, metaLength);
     } else {
       // The packet first: the context's fields are read off it.
       this.packet.placeSkb(bytes, offset, length, metaLength);
       const { dataMeta, data, dataEnd } = this.packet;
-      // A frame on its way out never came in.
-      const ingressIfindex = hook === 'tc-ingress' ? ifindex : 0;
+      // A frame on its way out may be one that is forwarded.
+      const ingressIfindex = hook === 'tc-ingress' ? ifindex : (skb?.ingressIfindex ?? 0);
       if (this.#looksAtSocket) fillSocket(this.memory, data, length);
       writeSkBuff(this.memory, data, length, { ifindex, ingressIfindex, mac: this.#macs.get(ifindex) });
       if (skb !== undefined) {
@@ -292,6 +292,7 @@ export class Machine {
     this.memory.setU64(MACHINE_WORD.tick * 4, BigInt.asUintN(64, tick));
     words[MACHINE_WORD.random] = this.world.randomSeed ?? 0;
     words[MACHINE_WORD.cpu] = this.world.cpu ?? 0;
+    words[MACHINE_WORD.egress] = this.world.egressIfindex ?? DEFAULT_EGRESS_IFINDEX;
   }
 
   #checkWorld(): void {

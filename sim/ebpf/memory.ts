@@ -120,6 +120,8 @@ export const MACHINE_WORD = {
   random: 0x4012,
   /** The CPU that programs run on. */
   cpu: 0x4013,
+  /** XDP in a device map: the device whose entry the program stands in. */
+  egress: 0x4020,
   /** Where a redirect goes: ifindex, CPU or queue; 0: none. */
   redirectTarget: 0x4014,
   /** Flags of the redirect, as given. */

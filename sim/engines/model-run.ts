@@ -51,6 +51,7 @@ export class ModelRun implements ModelContext {
     priority: 0,
     cb: new Uint32Array(5),
     tstamp: 0n,
+    ingressIfindex: 0,
     vlan: undefined,
     queueMapping: 0,
     tcIndex: 0,
@@ -153,6 +154,7 @@ export class ModelRun implements ModelContext {
     this.skb.priority = input?.priority ?? 0;
     for (let word = 0; word < 5; word++) this.skb.cb[word] = input?.cb?.[word] ?? 0;
     this.skb.tstamp = input?.tstamp ?? 0n;
+    this.skb.ingressIfindex = this.hook === 'tc-ingress' ? this.ingressIfindex : (input?.ingressIfindex ?? 0);
     this.skb.vlan = input?.vlan;
     this.skb.queueMapping = input?.queueMapping ?? 0;
     this.skb.tcIndex = input?.tcIndex ?? 0;

@@ -37,15 +37,27 @@ export function longMetadata(most: number, length: number): RefusalReason {
 }
 
 /** `GSO_LEGACY_MAX_SIZE` and `GSO_MAX_SEGS` (include/linux/netdevice.h). */
-const MAX_WIRE_LENGTH = 65_536;
+export const MAX_WIRE_LENGTH = 65_536;
 const MAX_SEGMENTS = 65_535;
+/** The kernel's are of type `int`, and begin with 1. */
+const MAX_IFINDEX = 0x7fff_ffff;
 
 /** What `convert___skb_to_skb` refuses (net/bpf/test_run.c). */
 export function badSkb(hook: Hook, batch: PacketBatch, packet: number): RefusalReason | undefined {
   const skb = batch.skb.size === 0 ? undefined : batch.skb.get(packet);
   if (skb === undefined) return undefined;
   if (hook === 'xdp') return { rule: 'frames have no fields of __sk_buff at XDP' };
-  const { wireLen = 0, gsoSegs = 0, linear } = skb;
+  const { wireLen = 0, gsoSegs = 0, ingressIfindex = 0, linear } = skb;
+  if (hook === 'tc-ingress' && ingressIfindex !== 0)
+    return {
+      rule: 'at TC ingress, frames came in by the device that they are on',
+      detail: `this one is to have come in by ${ingressIfindex}`,
+    };
+  if (ingressIfindex > MAX_IFINDEX)
+    return {
+      rule: `an ifindex is at most ${MAX_IFINDEX}`,
+      detail: `this frame came in by ${ingressIfindex}`,
+    };
   if (wireLen !== 0 && (wireLen < batch.length[packet]! || wireLen > MAX_WIRE_LENGTH)) {
     return {
       rule: `wire_len is from the frame’s length to ${MAX_WIRE_LENGTH}`,

@@ -48,6 +48,8 @@ export interface SkbTunnel {
 export interface SkbInput {
   readonly mark?: number;
   readonly priority?: number;
+  /** Of a frame on its way out that came in before, as forwarded ones did: by which device. Default: 0, it is this host's own. */
+  readonly ingressIfindex?: number;
   /** `cb[0]` to `cb[4]`; fewer: the rest is 0. */
   readonly cb?: readonly number[];
   /** Nanoseconds. */

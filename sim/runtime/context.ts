@@ -28,6 +28,8 @@ export interface SkbOutcome {
 
 /** The `__sk_buff` fields that a TC program can read and change without touching packet bytes; its hash has methods. */
 export interface SkbFields extends SkbOutcome {
+  /** The device that the frame came in by: at egress that of a forwarded frame, else 0. */
+  ingressIfindex: number;
   /** The tag that lies beside the frame (`vlan_present`, `vlan_proto`, `vlan_tci`); undefined: none. */
   vlan: SkbVlan | undefined;
   queueMapping: number;

@@ -34,6 +34,7 @@ export function skbInputOf(bigint: Schema<bigint>): Schema<SkbInput> {
   return object<SkbInput>({
     mark: optional(uint32),
     priority: optional(uint32),
+    ingressIfindex: optional(integer(0, 0x7fff_ffff)),
     cb: optional(list(uint32)),
     tstamp: optional(bigint),
     wireLen: optional(uint32),

@@ -5,6 +5,7 @@ import {
   choice,
   dictionary,
   flag,
+  integer,
   list,
   matching,
   object,
@@ -70,6 +71,7 @@ function worldOf({ bytes, mac, bigint }: Leaves): Schema<World> {
     ),
     kernelFill: optional(uint32),
     cpu: optional(uint32),
+    egressIfindex: optional(integer(1, 0x7fff_ffff)),
   });
 }
 

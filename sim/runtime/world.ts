@@ -40,7 +40,12 @@ export interface World {
   readonly kernelFill?: number;
   /** The CPU the program runs on, the last one there is; default 0. */
   readonly cpu?: number;
+  /** The device whose entry of a device map an XDP program stands in (`egress_ifindex`); default 2, the first after the loopback device. */
+  readonly egressIfindex?: number;
 }
+
+/** The ifindex of the device whose entry a program of a device map stands in, where the world says nothing. */
+export const DEFAULT_EGRESS_IFINDEX = 2;
 
 export type StackFill = number | bigint;
 

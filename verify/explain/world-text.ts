@@ -16,6 +16,9 @@ export function worldText(program: Program, world: World): string {
   );
   return [
     ...(world.devices ?? []).map(({ name, ifindex }) => `device ${name} (ifindex ${ifindex})`),
+    ...(world.egressIfindex === undefined
+      ? []
+      : [`in a device map’s entry of ifindex ${world.egressIfindex}`]),
     ...(world.routes ?? []).map(
       ({ to, type, ifindex }) =>
         `route ${to}${type === undefined ? '' : ` ${type}`}${ifindex === undefined ? '' : ` ifindex ${ifindex}`}`,

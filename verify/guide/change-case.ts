@@ -19,6 +19,8 @@ import { resized, withMapByte, withMetadata } from './world-edits.ts';
 
 /** The last CPU that a world can have. */
 const LAST_CPU = 4095n;
+/** Of a device, which the kernel has as an `int`. */
+const LAST_IFINDEX = 0x7fff_ffffn;
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {
@@ -137,6 +139,10 @@ export function changeSequence(
         if (value > LAST_CPU) return undefined;
         world = { ...world, cpu: Number(value) };
         break;
+      case 'egress':
+        if (value < 1n || value > LAST_IFINDEX) return undefined;
+        world = { ...world, egressIfindex: Number(value) };
+        break;
       case 'chance':
         world = { ...world, randomSeed: randomSeedFor(Number(value), field.draws) };
         break;
@@ -182,6 +188,8 @@ function withContext(stimulus: Stimulus, { name }: PacketContext, value: bigint)
   const before: SkbInput = stimulus.skb ?? {};
   if (name === 'tstamp') return { ...stimulus, skb: { ...before, tstamp: value } };
   switch (name) {
+    case 'cameBy':
+      return value > LAST_IFINDEX ? undefined : { ...stimulus, skb: { ...before, ingressIfindex: number } };
     case 'mark':
     case 'priority':
     case 'hash':

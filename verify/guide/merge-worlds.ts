@@ -1,11 +1,11 @@
 /** Puts the worlds of kept cases together where they fit each other: a run that visits few worlds is faster than one of many. */
 import type { World } from '../../sim/runtime/world.ts';
+import { SCALARS } from '../world-parts.ts';
 import type { Sequence } from './traced-runs.ts';
 import { isSameKey } from './world-edits.ts';
 
 /** Lists that are taken whole or not at all: their parts refer to each other. */
 const WHOLE = ['devices', 'routes', 'neighbours', 'sockets'] as const;
-const SCALARS = ['time', 'tick', 'randomSeed', 'hashSeed', 'stackFill', 'kernelFill', 'cpu'] as const;
 const ENTRIES = ['maps', 'slots'] as const;
 
 /**

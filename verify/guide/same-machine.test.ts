@@ -25,6 +25,7 @@ const WORLD: World = {
   stackFill: 1,
   kernelFill: 1,
   cpu: 1,
+  egressIfindex: 1,
 };
 
 /** Another value of each part, and whether the machine must be another one. */
@@ -45,6 +46,7 @@ const PARTS: {
   tick: [2n, false],
   randomSeed: [2, false],
   cpu: [2, false],
+  egressIfindex: [2, false],
 };
 
 for (const [part, [other, needsAnother]] of Object.entries(PARTS)) {

@@ -112,7 +112,7 @@ describe('a packet', () => {
     ['gso_size', 32, { gsoSize: 5 }],
     ['cb0', 32, { cb: [5, 0, 0, 0, 0] }],
     ['cb4', 32, { cb: [0, 0, 0, 0, 5] }],
-    ['wire_extra', 8, { wireLen: 25 }],
+    ['wire_extra', 31, { wireLen: 25 }],
     ['queue_mapping', 16, { queueMapping: 5 }],
     ['tc_index', 16, { tcIndex: 5 }],
     ['tc_classid', 16, { tcClassid: 5 }],

@@ -4,6 +4,7 @@
 
 import { NEVER_GIVEN, SK_BUFF, SK_BUFF_LAYOUT } from '../../sim/ebpf/context/sk-buff.ts';
 import { isSettableTunnel } from '../../sim/ebpf/helpers/tunnel-helpers.ts';
+import { GIVEN_TYPE, givenType, WIRE_EXTRA } from '../../sim/ebpf/symbolic/context-fields.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { holdsMaps, innerName } from '../../sim/ebpf/symbolic/inner-maps.ts';
 import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
@@ -14,11 +15,12 @@ import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import { unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { GIVEN_TUNNEL } from '../../sim/ebpf/symbolic/tunnel-helpers.ts';
 import { OPTIONS_PRESENT, tunnelOfKey, USUAL_FLAGS } from '../../sim/ebpf/tunnel-info.ts';
+import { MAX_WIRE_LENGTH } from '../../sim/engines/refusal-rules.ts';
 import { toHex } from '../../sim/packet/bytes.ts';
 import { ETHERTYPE, isTag } from '../../sim/packet/numbers.ts';
 import type { SkbInput, SkbTunnel, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { flowHash, nextRandomState, randomOf, randomSeedFor } from '../../sim/runtime/chance.ts';
-import type { MapEntry, MapSlot, World } from '../../sim/runtime/world.ts';
+import { DEFAULT_EGRESS_IFINDEX, type MapEntry, type MapSlot, type World } from '../../sim/runtime/world.ts';
 import { fibPreferences, fibWorld } from './fib-world.ts';
 import { mtuPreferences, mtuWorld } from './mtu-world.ts';
 import { socketsFor } from './socket-world.ts';
@@ -100,10 +102,11 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   const globals = constantsOf(inputs, state, evaluator);
   const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
   const around = aroundOf(inputs, state, evaluator, packet);
+  const egress = inputs.behindRedirect === 'devmap' ? number(inputs.egressIfindex) : DEFAULT_EGRESS_IFINDEX;
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
   return {
     values,
-    context: inputs.hook === 'xdp' ? [] : contextOf(state, values),
+    context: inputs.hook === 'xdp' ? [] : contextOf(inputs, state, values),
     rings: ringsOf(inputs, number),
     socket: socketOf(state, evaluator),
     stimulus: {
@@ -119,6 +122,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
       ...(Object.keys(slots).length === 0 ? {} : { slots }),
       ...(Object.keys(globals).length === 0 ? {} : { globals }),
       ...(fill === 0 ? {} : { stackFill: fill }),
+      ...(egress === DEFAULT_EGRESS_IFINDEX ? {} : { egressIfindex: egress }),
     },
   };
 }
@@ -156,15 +160,30 @@ function slotsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Record
   return slots;
 }
 
-function contextOf(state: PathState, values: Assignment): (readonly [number, number])[] {
+function contextOf(inputs: Inputs, state: PathState, values: Assignment): (readonly [number, number])[] {
   const fields: (readonly [number, number])[] = [];
   for (const [unknown, value] of values) {
     const offset = GIVEN_FIELDS.get(unknown.name);
     if (offset !== undefined && value !== 0n) fields.push([offset, Number(value)]);
   }
   const evaluator = new Evaluator(values);
+  const type = state.pool.unknown(GIVEN_TYPE.bits, GIVEN_TYPE.name);
+  const isAsked = values.has(type) || usedUnknowns(state).has(type);
+  const given = Number(evaluator.value(type));
+  if (isAsked && (given !== 0 || evaluator.value(inputs.ingressIfindex) !== LOOPBACK))
+    fields.push([SK_BUFF.pktType, givenType(given)]);
+  const wireLength = wireLengthOf(inputs, evaluator);
+  if (wireLength > MAX_WIRE_LENGTH) fields.push([SK_BUFF.wireLen, wireLength]);
   if (evaluator.isTrue(state.pool.unknown(1, 'given.no_socket'))) fields.push([SK_BUFF.sk, 0]);
   return fields;
+}
+
+const LOOPBACK = 1n;
+
+/** `wire_len`, which is what a device puts on the wire for all segments. */
+function wireLengthOf({ pool, length }: Inputs, evaluator: Evaluator): number {
+  const extra = pool.unknown(WIRE_EXTRA.bits, WIRE_EXTRA.name);
+  return Number(evaluator.value(length)) + Number(evaluator.value(extra));
 }
 
 /** Fields that no engine can give a frame have to be 0, as in the machine. */
@@ -307,10 +326,12 @@ function skbOf(
   const word = (name: string, bits: number = 32): number => number(pool.unknown(bits, `skb.${name}`));
   const wide = (name: string): bigint => evaluator.value(pool.unknown(64, `skb.${name}`));
   const cb = [0, 1, 2, 3, 4].map((index) => word(`cb${index}`));
-  const extra = word('wire_extra', 8);
+  const wireLength = wireLengthOf(inputs, evaluator);
+  const isLonger = wireLength > number(inputs.length) && wireLength <= MAX_WIRE_LENGTH;
   const skb = {
     mark: word('mark'),
     priority: word('priority'),
+    ingressIfindex: inputs.hook === 'tc-egress' ? word('ingress_ifindex', 31) : 0,
     tstamp: wide('tstamp'),
     hwtstamp: wide('hwtstamp'),
     gsoSegs: word('gso_segs', 16),
@@ -324,12 +345,12 @@ function skbOf(
   const tunnel = tunnelOf(state, evaluator);
   const given = Object.entries(skb).filter(([, value]) => Number(value) !== 0);
   const hasCb = cb.some((one) => one !== 0);
-  if (given.length === 0 && !hasCb && extra === 0 && vlan === undefined && tunnel === undefined)
+  if (given.length === 0 && !hasCb && !isLonger && vlan === undefined && tunnel === undefined)
     return undefined;
   return {
     ...(Object.fromEntries(given) as SkbInput),
     ...(hasCb ? { cb } : {}),
-    ...(extra === 0 ? {} : { wireLen: number(inputs.length) + extra }),
+    ...(isLonger ? { wireLen: wireLength } : {}),
     ...(vlan === undefined ? {} : { vlan }),
     ...(tunnel === undefined ? {} : { tunnel }),
   };
@@ -455,6 +476,9 @@ function preferred(inputs: Inputs, state: PathState, from: Assignment): Assignme
     if (/^(fixed|given)\./.test(unknown.name)) prefer(pool.equal(unknown, pool.constant(unknown.width, 0)));
   }
   const used = usedUnknowns(state);
+  const extra = pool.unknown(WIRE_EXTRA.bits, WIRE_EXTRA.name);
+  // No more than a test run takes.
+  if (used.has(extra)) prefer(pool.less(extra, pool.constant(WIRE_EXTRA.bits, MAX_WIRE_LENGTH / 2)));
   const flags = GIVEN_TUNNEL.flags(pool);
   if (used.has(flags)) USUAL_TUNNEL_FLAGS.some((one) => prefer(pool.equal(flags, pool.constant(16, one))));
   const words = GIVEN_TUNNEL.optionWords(pool);

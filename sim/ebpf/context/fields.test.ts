@@ -165,8 +165,8 @@ describe('fields of xdp_md', () => {
   it('are written for each frame', () => {
     const memory = new LinearMemory();
     memory.u8.fill(0xee, CONTEXT_BASE, CONTEXT_BASE + 28);
-    writeXdpMd(memory, 5, 6);
-    expect([12, 16, 20, 24].map((at) => memory.u32(CONTEXT_BASE + at))).toEqual([5, 6, 0, 0xeeee_eeee]);
+    writeXdpMd(memory, 5, 6, 7);
+    expect([12, 16, 20, 24].map((at) => memory.u32(CONTEXT_BASE + at))).toEqual([5, 6, 7, 0xeeee_eeee]);
   });
 });
 

@@ -52,8 +52,8 @@ export const SK_BUFF = {
   hwtstamp: 184,
 } as const;
 
-/** What only a device sets: a test run takes nothing but zeros for it, and no program can write it. */
-export const NEVER_GIVEN: readonly number[] = [SK_BUFF.napiId];
+/** What only a device or a socket sets: a test run takes nothing but zeros for it, and no program can write it. */
+export const NEVER_GIVEN: readonly number[] = [SK_BUFF.napiId, SK_BUFF.tstampType];
 
 const SIZE = 192;
 const CB_END = SK_BUFF.cb + 20;
@@ -257,6 +257,11 @@ export function writeSkbInput(view: DataView, at: number, length: number, input:
   view.setUint32(at + SK_BUFF.gsoSegs, input.gsoSegs ?? 0, true);
   view.setUint32(at + SK_BUFF.gsoSize, input.gsoSize ?? 0, true);
   view.setBigUint64(at + SK_BUFF.hwtstamp, input.hwtstamp ?? 0n, true);
+}
+
+/** Writes where an image has its `ingress_ifindex`, which only frames on their way out come with. */
+export function writeCameBy(view: DataView, image: number, { ingressIfindex = 0 }: SkbInput): void {
+  view.setUint32(image + SK_BUFF.ingressIfindex, ingressIfindex, true);
 }
 
 /** Writes how many bytes are linear where an image of the struct has its `data_end`; 0: all. */

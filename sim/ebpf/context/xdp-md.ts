@@ -61,10 +61,15 @@ export const XDP_LAYOUT: ContextLayout = layoutOf(XDP_MD.egressIfindex);
 export const XDP_DEVMAP_LAYOUT: ContextLayout = layoutOf(XDP_MD.egressIfindex + 4);
 
 /** Writes the fields that do not move with the packet. */
-export function writeXdpMd(memory: LinearMemory, ingressIfindex: number, rxQueueIndex: number): void {
+export function writeXdpMd(
+  memory: LinearMemory,
+  ingressIfindex: number,
+  rxQueueIndex: number,
+  egressIfindex: number,
+): void {
   const words = memory.i32;
   const base = CONTEXT_BASE >> 2;
   words[base + 3] = ingressIfindex;
   words[base + 4] = rxQueueIndex;
-  words[base + 5] = 0;
+  words[base + 5] = egressIfindex;
 }

@@ -5,6 +5,7 @@
  * What it says is a hint, not a proof: addresses are taken as they were in this run, and what a helper computes counts as
  * a number by itself unless `flow-calls.ts` knows better. Whoever uses it runs what follows from it.
  */
+import type { Hook } from '../../runtime/actions.ts';
 import type { ContextLayout } from '../context/context-access.ts';
 import { SK_BUFF } from '../context/sk-buff.ts';
 import { XDP_MD } from '../context/xdp-md.ts';
@@ -275,9 +276,16 @@ export class FlowTracer implements Tracer, FlowTrace {
       this.readsProtocol = true;
       return symbolic(this.memory.load(packet.data + 12, 2));
     }
-    const name = fieldName(layout, machine.hook !== 'xdp', offset);
-    if (name === undefined) return undefined;
     const number = this.#packet;
+    if (machine.hook === 'xdp' && offset === XDP_MD.egressIfindex)
+      return symbolic(
+        input(
+          this.memory.field('egress', () => ({ kind: 'egress', packet: number })),
+          value(),
+        ),
+      );
+    const name = fieldName(layout, machine.hook, offset);
+    if (name === undefined) return undefined;
     const field = this.memory.field(
       `context ${number} ${name}`,
       () => ({ kind: 'context', packet: number, name }) as const,
@@ -451,8 +459,9 @@ function compareWords(
   }
 }
 
-function fieldName(layout: ContextLayout, isSkb: boolean, offset: number): PacketContext['name'] | undefined {
-  if (!isSkb) {
+function fieldName(layout: ContextLayout, hook: Hook, offset: number): PacketContext['name'] | undefined {
+  if (hook === 'tc-egress' && offset === SK_BUFF.ingressIfindex) return 'cameBy';
+  if (hook === 'xdp') {
     if (offset === XDP_MD.ingressIfindex) return 'ingressIfindex';
     return offset === XDP_MD.rxQueueIndex && layout.size > 0 ? 'rxQueueIndex' : undefined;
   }

@@ -28,6 +28,8 @@ export interface PacketContext {
   readonly name:
     | 'ingressIfindex'
     | 'rxQueueIndex'
+    /** `skb.ingressIfindex`: of frames on their way out. */
+    | 'cameBy'
     | 'mark'
     | 'priority'
     | 'tstamp'
@@ -75,9 +77,9 @@ export interface CallResult {
   readonly call: number;
 }
 
-/** The world's clock, or the CPU. */
+/** The world's clock, the CPU, or the device whose entry of a device map the program stands in. */
 export interface Surroundings {
-  readonly kind: 'time' | 'cpu';
+  readonly kind: 'time' | 'cpu' | 'egress';
   readonly packet: number;
 }
 
@@ -115,6 +117,7 @@ export function bitsOf(field: InputField): number {
     case 'context':
       return field.name === 'tstamp' ? 64 : 32;
     case 'cpu':
+    case 'egress':
     case 'chance':
       return 32;
     default:

@@ -29,6 +29,31 @@ const GIVEN_WIDE: ReadonlyMap<number, string> = new Map([
   [SK_BUFF.hwtstamp, 'skb.hwtstamp'],
 ]);
 
+/** An ifindex, or 0: an `int` that is never negative. */
+const IFINDEX_BITS = 31;
+
+const AT_INGRESS =
+  'the program is attached at TC ingress, which its section leaves open: frames came in by the device that they are on';
+
+/** `skb_iif` of a frame on its way out: the device that it came in by, where it is forwarded; else 0. */
+const CAME_BY = 'skb.ingress_ifindex';
+
+/**
+ * A type that the frame has for another reason than its destination, 1 more than the type; 0: there is no other reason, and it is as its
+ * destination says on the loopback device. Multicasts and
+ * broadcasts of this host come back as PACKET_LOOPBACK (`dev_loopback_xmit`), frames on their way out are PACKET_HOST unless they are
+ * forwarded, and programs and actions (`skbedit ptype`) set what they like.
+ */
+export const GIVEN_TYPE = { name: 'given.pkt_type', bits: 4 } as const;
+
+/** By how much `wire_len` exceeds the frame. */
+export const WIRE_EXTRA = { name: 'skb.wire_extra', bits: 31 } as const;
+
+/** What a value of `GIVEN_TYPE` stands for, unless the destination says it. */
+export function givenType(value: number): number {
+  return (value - 1) & 7;
+}
+
 export function loadContext(inputs: Inputs, state: PathState, offset: number, size: number): Term | Value {
   const { layout } = inputs;
   const { packet, pool } = state;
@@ -88,7 +113,7 @@ export function contextByte(inputs: Inputs, state: PathState, offset: number): T
 function xdpWord(inputs: Inputs, field: number): Term {
   const { pool } = inputs;
   if (field === XDP_MD.ingressIfindex) return inputs.ingressIfindex;
-  return field === XDP_MD.rxQueueIndex ? pool.unknown(32, 'rx_queue') : pool.constant(32, 0);
+  return field === XDP_MD.rxQueueIndex ? pool.unknown(32, 'rx_queue') : inputs.egressIfindex;
 }
 
 function skbWord(inputs: Inputs, state: PathState, field: number): Term {
@@ -102,12 +127,18 @@ function skbWord(inputs: Inputs, state: PathState, field: number): Term {
     case SK_BUFF.wireLen:
       return pool.add(
         pool.zeroExtend(32, inputs.length),
-        pool.zeroExtend(32, pool.unknown(8, 'skb.wire_extra')),
+        // The headers of all segments but the first (`qdisc_pkt_len_init`): more than the frame has bytes, for small segments.
+        pool.zeroExtend(32, pool.unknown(WIRE_EXTRA.bits, WIRE_EXTRA.name)),
       );
     case SK_BUFF.ifindex:
       return inputs.ingressIfindex;
     case SK_BUFF.ingressIfindex:
-      return hook === 'tc-ingress' ? inputs.ingressIfindex : pool.constant(32, 0);
+      if (hook === 'tc-egress') return pool.zeroExtend(32, pool.unknown(IFINDEX_BITS, CAME_BY));
+      if (inputs.isAnywhere) state.assume(AT_INGRESS);
+      return inputs.ingressIfindex;
+    case SK_BUFF.tstampType:
+      // Two bits: the real time, the monotonic clock, the atomic time.
+      return pool.zeroExtend(32, pool.unknown(2, `given.${inputs.layout.field(field)}`));
     case SK_BUFF.napiId:
       return pool.unknown(32, `given.${inputs.layout.field(field)}`);
     case SK_BUFF.protocol:
@@ -180,7 +211,7 @@ function protocol(inputs: Inputs): Term {
   return pool.ite(isType, pool.zeroExtend(32, pool.concat([low, high])), other);
 }
 
-/** As on the loopback device; on another one, whose address nobody knows here, any. */
+/** As its destination says on the loopback device; or any that the three bits of the field hold (`GIVEN_TYPE`). */
 function packetType(inputs: Inputs): Term {
   const { pool } = inputs;
   const zero = pool.all(
@@ -191,6 +222,9 @@ function packetType(inputs: Inputs): Term {
     pool.constant(32, 2),
     pool.ite(zero, pool.constant(32, 0), pool.constant(32, 3)),
   );
+  const given = pool.unknown(GIVEN_TYPE.bits, GIVEN_TYPE.name);
+  const other = pool.extract(pool.subtract(given, pool.constant(GIVEN_TYPE.bits, 1)), 0, 3);
   const isLoopback = pool.equal(inputs.ingressIfindex, pool.constant(32, 1));
-  return pool.ite(isLoopback, own, pool.zeroExtend(32, pool.unknown(2, 'fixed.pkt_type')));
+  const isOwn = pool.all([isLoopback, pool.equal(given, pool.constant(GIVEN_TYPE.bits, 0))]);
+  return pool.ite(isOwn, own, pool.zeroExtend(32, other));
 }

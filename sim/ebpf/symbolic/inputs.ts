@@ -1,5 +1,6 @@
 /** The inputs of a program as unknowns, by name: the frame and its length, what comes with it, what stands around it. */
 import type { Hook } from '../../runtime/actions.ts';
+import { DEFAULT_EGRESS_IFINDEX } from '../../runtime/world.ts';
 import { frozenData } from '../analysis/frozen-data.ts';
 import type { BpfProgram } from '../bpf-object.ts';
 import type { ContextLayout } from '../context/context-access.ts';
@@ -112,6 +113,8 @@ export class Inputs {
   readonly layout: ContextLayout;
   /** The kind of map that the program stands in, where only a redirect runs it. */
   readonly behindRedirect: BpfProgram['behindRedirect'];
+  /** At TC: does its section leave open at which end of a device it is attached (`SEC("tc")`)? Then it is followed at ingress. */
+  readonly isAnywhere: boolean;
   /** Where the frame begins. */
   readonly data: number;
   /** Bytes of the frame, 16 bits; words of metadata, 6 bits. */
@@ -141,6 +144,7 @@ export class Inputs {
     this.machine = machine;
     this.hook = hook;
     this.behindRedirect = program.behindRedirect;
+    this.isAnywhere = hook === 'tc-ingress' && !/ingress/.test(program.section);
     this.limits = limitsOf(hook, machine, limits);
     this.layout = programLayout(hook === 'xdp' ? 'xdp' : 'tc', program);
     this.data = dataAt(hook);
@@ -173,6 +177,9 @@ export class Inputs {
     state.values = new Map([
       [this.length, BigInt(length)],
       [this.ingressIfindex, 1n],
+      ...(this.behindRedirect === 'devmap'
+        ? [[this.egressIfindex, BigInt(DEFAULT_EGRESS_IFINDEX)] as const]
+        : []),
       ...this.#initialGlobals(),
     ]);
     state.registers[1] = { term: pool.constant(64, 0x1_1000), region: { kind: 'context' } };
@@ -188,12 +195,14 @@ export class Inputs {
   }
 
   #knowInputs(knowledge: Knowledge, longest: number): void {
-    const { pool, limits, ingressIfindex } = this;
+    const { pool, limits, ingressIfindex, egressIfindex, behindRedirect } = this;
     knowledge.add(pool.not(pool.less(this.length, pool.constant(16, limits.shortest))), undefined);
     knowledge.add(pool.not(pool.less(pool.constant(16, longest), this.length)), undefined);
     knowledge.add(pool.less(this.metaWords, pool.constant(6, limits.mostMetadata / 4 + 1)), undefined);
-    knowledge.add(pool.not(pool.equal(ingressIfindex, pool.constant(32, 0))), undefined);
-    knowledge.add(pool.not(pool.extract(ingressIfindex, 31, 1)), undefined);
+    for (const ifindex of [ingressIfindex, ...(behindRedirect === 'devmap' ? [egressIfindex] : [])]) {
+      knowledge.add(pool.not(pool.equal(ifindex, pool.constant(32, 0))), undefined);
+      knowledge.add(pool.not(pool.extract(ifindex, 31, 1)), undefined);
+    }
   }
 
   /** Data sections begin as the object says, though later packets may find something else there. */
@@ -210,6 +219,11 @@ export class Inputs {
 
   get ingressIfindex(): Term {
     return this.pool.unknown(32, 'ifindex');
+  }
+
+  /** The device whose entry of a device map the program stands in. */
+  get egressIfindex(): Term {
+    return this.pool.unknown(32, 'egress_ifindex');
   }
 
   /** A byte of the frame as it came, by its offset. */

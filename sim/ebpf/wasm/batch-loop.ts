@@ -296,7 +296,7 @@ class BatchCompiler {
     if (needs.device) {
       code.storeWord(CONTEXT_BASE + XDP_MD.ingressIfindex, () => code.get(ifindex));
       code.storeWord(CONTEXT_BASE + XDP_MD.rxQueueIndex, () => code.get(queue));
-      code.storeWord(CONTEXT_BASE + XDP_MD.egressIfindex, () => code.i32(0));
+      code.storeWord(CONTEXT_BASE + XDP_MD.egressIfindex, () => code.word(MACHINE_WORD.egress * 4));
     }
     // Only the linear part is between data and data_end. `length` is not used any more.
     code.get(data).get(length).i32(XDP_LINEAR_LIMIT);
@@ -351,7 +351,7 @@ class BatchCompiler {
     store(SK_BUFF.sk, () => code.i32(SOCKET_BASE));
     code.storeWord(MACHINE_WORD.hashKnown * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.tunnel * 4, () => code.i32(0));
-    this.#skbInput(linear);
+    this.#skbInput(hook, linear);
     store(SK_BUFF.data, () => code.get(data));
     store(SK_BUFF.dataMeta, meta);
     store(SK_BUFF.dataEnd, linearEnd);
@@ -377,7 +377,7 @@ class BatchCompiler {
    * What the packet comes with beside its bytes: seldom anything.
    * @param linear local, set where not all of the frame is linear
    */
-  #skbInput(linear: number): void {
+  #skbInput(hook: Hook, linear: number): void {
     const code = this.#code;
     const image = code.local(I32);
     code.word(BATCH_WORD.skb).if();
@@ -392,6 +392,10 @@ class BatchCompiler {
         .i32(size)
         .memoryCopy();
     }
+    if (hook === 'tc-egress')
+      code.storeWord(CONTEXT_BASE + SK_BUFF.ingressIfindex, () =>
+        code.get(image).memory(WASM.i32_load, SK_BUFF.ingressIfindex),
+      );
     // A hash that the device gave is kept.
     code.storeWord(MACHINE_WORD.hashKnown * 4, () =>
       code

@@ -416,7 +416,9 @@ class ModuleCompiler {
     return {
       bounds,
       metadata: bounds || fields.has(XDP_MD.dataMeta),
-      device: bounds || fields.has(XDP_MD.ingressIfindex) || fields.has(XDP_MD.rxQueueIndex),
+      device:
+        bounds ||
+        [XDP_MD.ingressIfindex, XDP_MD.rxQueueIndex, XDP_MD.egressIfindex].some((field) => fields.has(field)),
       redirects: helpers.some(({ effects }) => effects.redirects),
       socket: this.#units.some(({ source }) => looksAtSocket(source)),
       tailCalls: helpers.some(({ effects }) => effects.leavesProgram === true),

@@ -4,7 +4,7 @@ import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
-import { SK_BUFF_SIZE, writeLinear, writeSkbInput, writeTunnel } from '../context/sk-buff.ts';
+import { SK_BUFF_SIZE, writeCameBy, writeLinear, writeSkbInput, writeTunnel } from '../context/sk-buff.ts';
 import { isKernelForm, isSocketFormReadable, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -196,6 +196,7 @@ export class CompiledMachine {
     const tunnels: SkbTunnel[] = [];
     for (const [packet, input] of skb) {
       writeSkbInput(memory.view, image, length[packet]!, input);
+      writeCameBy(memory.view, image, input);
       writeLinear(memory.view, image, input);
       writeTunnel(memory.view, image, input.tunnel === undefined ? 0 : TUNNEL.given + tunnels.length);
       if (input.tunnel !== undefined) tunnels.push(input.tunnel);

@@ -66,6 +66,7 @@ export function bindWorld(shape: WorldFileShape, target: WorldTarget): BoundWorl
     ...(shape.randomSeed === undefined ? {} : { randomSeed: shape.randomSeed }),
     ...(shape.hashSeed === undefined ? {} : { hashSeed: shape.hashSeed }),
     ...(shape.cpu === undefined ? {} : { cpu: shape.cpu }),
+    ...(shape.egress === undefined ? {} : { egressIfindex: requireDevice(shape.egress, 'egress') }),
   };
   checkNetwork(world);
   const { ingress, ...aims } = shape.hints ?? {};

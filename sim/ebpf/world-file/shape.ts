@@ -47,6 +47,8 @@ export interface WorldFileShape {
   readonly randomSeed?: number;
   readonly hashSeed?: number;
   readonly cpu?: number;
+  /** A device by its name. */
+  readonly egress?: string;
   readonly hints?: HintsShape;
 }
 
@@ -198,5 +200,6 @@ export const worldFileShape: Schema<WorldFileShape> = object<WorldFileShape>({
   randomSeed: optional(uint32),
   hashSeed: optional(uint32),
   cpu: optional(integer(0, 4095)),
+  egress: optional(text),
   hints: optional(hintsShape),
 });
