@@ -25,6 +25,8 @@ const MAPS = [
   testMap('devices', 'DEVMAP'),
   testMap('cpus', 'CPUMAP'),
   testMap('table', 'HASH'),
+  testMap('allocated', 'HASH', { mapFlags: 1 }),
+  testMap('lru', 'LRU_HASH', { valueSize: 8 }),
   testMap('queue', 'QUEUE', { maxEntries: 2 }),
   testMap('stack', 'STACK', { maxEntries: 2 }),
 ];
@@ -258,8 +260,8 @@ describe('what a path has left behind', () => {
   });
 
   it('is what it takes for granted', async () => {
-    const assumptions = async (text: string): Promise<readonly string[]> => {
-      const { paths } = await explored(`${text}\nout:\nexit`);
+    const assumptions = async (text: string, hook: Hook = 'xdp'): Promise<readonly string[]> => {
+      const { paths } = await explored(`${text}\nout:\nexit`, { hook });
       return [...new Set(paths.flatMap((one) => one.assumptions))];
     };
     const move = (name: string, by: number): string => `r2 = ${by}\ncall bpf_xdp_adjust_${name}\nr0 = 0`;
@@ -270,6 +272,23 @@ describe('what a path has left behind', () => {
     expect(await assumptions('r0 = 0\nmay_goto out')).toEqual([
       'may_goto goes on: its budget of rounds is not used up',
     ]);
+    const update = (map: string, flags: number): string =>
+      `*(u64 *)(r10 - 8) = 1\nr1 = map[${map}]\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -8\nr4 = ${flags}\ncall bpf_map_update_elem\nr0 = 0`;
+    const [BPF_ANY, BPF_NOEXIST, BPF_EXIST] = [0, 1, 2];
+    expect(await assumptions(update('table', BPF_ANY))).toEqual([]);
+    expect(await assumptions(update('allocated', BPF_ANY))).toEqual([
+      'the kernel has memory for a new entry of map allocated',
+    ]);
+    expect(await assumptions(update('allocated', BPF_EXIST))).toEqual([]);
+    // One that fails has made room before.
+    for (const flags of [BPF_ANY, BPF_NOEXIST, BPF_EXIST])
+      expect(await assumptions(update('lru', flags))).toEqual([
+        'map lru evicts none of its entries while the packet is processed',
+      ]);
+    const push = 'r2 = 129\nr3 = 5\ncall bpf_skb_vlan_push\nr0 = 0';
+    const memory = 'the kernel has memory for the frames that helpers change';
+    expect(await assumptions(push, 'tc-egress')).toContain(memory);
+    expect(await assumptions('call bpf_get_hash_recalc\nr0 = 0', 'tc-egress')).toEqual([]);
   });
 
   it('is what helpers were asked and have answered', async () => {

@@ -86,6 +86,7 @@ function run(inputs: Inputs, state: PathState, helper: Helper): void {
   for (const [index, type] of helper.arguments.entries()) checkSize(state, type, index + 1, args[index]!);
   const stated = STATED[helper.name];
   let result: Value | Term | undefined;
+  if (stated !== undefined && mayCopy(inputs, helper)) state.assume(MEMORY);
   if (stated !== undefined) result = stated(inputs, state, args);
   else if (helper.symbolic === 'any value') result = anyValue(inputs, state, helper, args);
   else throw new NotFollowed(helper.name);
@@ -93,6 +94,13 @@ function run(inputs: Inputs, state: PathState, helper: Helper): void {
   if (result === undefined) state.registers[0] = undefined;
   else state.registers[0] = 'operation' in result ? { term: result, region: undefined } : result;
   state.slot++;
+}
+
+const MEMORY = 'the kernel has memory for the frames that helpers change';
+
+/** A frame that others have, too, is copied before it changes (net/core/filter.c, `bpf_try_make_writable`), as is one that lacks room. */
+function mayCopy({ hook }: Inputs, { effects }: Helper): boolean {
+  return hook !== 'xdp' && (effects.packet === 'written' || effects.packet === 'moved');
 }
 
 /** A size that no memory has stops the program, as the verifier would have refused it (`check_mem_size_reg`). */

@@ -1,7 +1,7 @@
 /** Maps on a path: which of their entries it has asked for, what was in them, and what is now. */
 import { E2BIG, EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
 import { ARRAYS, type MapType } from '../../runtime/maps.ts';
-import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
 import { addBlock, blockByte } from './access.ts';
 import type { Inputs } from './inputs.ts';
 import { PathMemory } from './path-memory.ts';
@@ -116,6 +116,9 @@ export function updateEntry(
   if (lacksLock && !ARRAYS.has(type)) return -EINVAL;
   const place = type === 'LPM_TRIE' ? prefixOf(state, key) : key;
   if (place === undefined) return -EINVAL;
+  // Room is made before anything is looked at (kernel/bpf/hashtab.c, `htab_lru_map_update_elem`): an update that fails evicts, too.
+  if (LRU.has(type))
+    state.assume(`map ${live.name} evicts none of its entries while the packet is processed`);
   const found = findEntry(inputs, state, map, place);
   if (found === undefined) return -E2BIG;
   const { entry, isThere } = found;
@@ -131,14 +134,19 @@ export function updateEntry(
     storeValue(state, live, entry.block, value);
     return 0;
   }
-  if (LRU.has(type)) state.assume(`map ${live.name} is not full`);
-  else if (256 ** live.definition.keySize > live.definition.maxEntries) {
+  if (isAllocated(live)) state.assume(`the kernel has memory for a new entry of map ${live.name}`);
+  if (!LRU.has(type) && 256 ** live.definition.keySize > live.definition.maxEntries) {
     if (state.decide(isFull(inputs, state, map))) return type === 'LPM_TRIE' ? -ENOSPC : -E2BIG;
   }
   const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
   storeValue(state, live, block, value);
   replace(state, entry, { ...entry, isThere: state.pool.true, block });
   return 0;
+}
+
+/** Is memory asked for with each new entry, and not when the map is made? */
+function isAllocated({ definition, source }: LiveMap): boolean {
+  return definition.type === 'LPM_TRIE' || (source.mapFlags & BPF_F_NO_PREALLOC) !== 0;
 }
 
 /** As full as it was before, unless entries came or went. */
