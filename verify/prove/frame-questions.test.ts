@@ -4,7 +4,7 @@ import { Machine } from '../../sim/ebpf/machine.ts';
 import { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
-import { testObject } from '../../sim/ebpf/test-support/assemble.ts';
+import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { addressFromText } from '../../sim/packet/addresses.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
 import { layoutOf, type TermFrame } from './frame-layout.ts';
@@ -196,6 +196,34 @@ describe('a reply', () => {
     expect(answered(['10.0.0.1', '0.0.0.0'], ['0.0.0.0', '10.0.0.1'])).toEqual([]);
     expect(answered(['10.0.0.1', '10.0.0.2'], ['0.0.0.1', '10.0.0.1'])).toEqual([]);
     expect(answered(['2001:db8::1', '2001:db8::2'], ['::', '2001:db8::1'])).toEqual([zero]);
+  });
+
+  it('from an address that a table was found to have is taken for right, and that is said', () => {
+    const maps = [testMap('hosts', 'HASH'), testMap('slots', 'ARRAY')];
+    const tables = testObject({ main: 'exit' }, maps);
+    const over = new Inputs(pool, new Machine(tables, {}), 'xdp', tables.programs[0]!);
+    const frames = caseOf(packetOf('10.0.0.1', '10.0.0.2'), packetOf('10.0.0.3', '10.0.0.1'));
+    const bytes = (from: number): Term[] => [0, 1, 2, 3].map((at) => pool.unknown(8, `p${from + at}`));
+    const zeros = [0, 0, 0, 0].map(() => pool.constant(8, 0));
+    const questions = (source: readonly Term[], map: number, key: readonly Term[], wasThere = pool.true) => {
+      const said: string[] = [];
+      const byte = (at: number): Term => source[at - 26] ?? frames.after.byte(at);
+      const state = ending(TX);
+      state.entries = [{ map, key, wasThere, isThere: wasThere, block: 0 }];
+      const all = ttlAndReplyQuestions(over, state, { ...frames, after: { ...frames.after, byte } }, (one) =>
+        said.push(one),
+      );
+      return [all.some((one) => one.invariant === 'reply/zero-source'), said.length];
+    };
+    expect(questions(bytes(42), 0, bytes(42))).toEqual([false, 1]);
+    expect(questions(bytes(42), 0, [pool.constant(8, 1), ...bytes(42)])).toEqual([false, 1]);
+    for (const other of [
+      questions(bytes(42), 0, bytes(43)),
+      questions(bytes(42), 0, bytes(42), pool.false),
+      questions(bytes(42), 1, bytes(42)),
+      questions(zeros, 0, zeros),
+    ])
+      expect(other).toEqual([true, 0]);
   });
 
   it('of the other version of IP is none', () => {

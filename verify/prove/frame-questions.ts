@@ -3,12 +3,14 @@
  * Where the path cannot meet such a condition, the property is proved for it; where it can, packets that do are tried with
  * the judges that `check` has.
  */
+
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { TPIDS } from '../../sim/packet/vlan.ts';
 import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.ts';
+import { ARRAYS } from '../../sim/runtime/maps.ts';
 import { ERRORS4 } from '../invariants/answers.ts';
 import { ETHERNET_MINIMUM } from '../oracle/frame-pair.ts';
 import { type LaidIp, type Layout, MOST_TAGS, type TermFrame } from './frame-layout.ts';
@@ -56,7 +58,7 @@ export function ttlAndReplyQuestions(
   }
   const [was, is] = [came.ips[0], left.ips[0]];
   if (was !== undefined && was.version === is?.version)
-    questions.push(...replyQuestions(state.pool, frames, was, is, delivery, assume));
+    questions.push(...replyQuestions(inputs, state, frames, was, is, delivery, assume));
   return questions;
 }
 
@@ -146,7 +148,8 @@ function goesToNextHop(before: TermFrame, after: TermFrame, was: LaidIp, is: Lai
 
 /** Frames that go back to the source they came from, with another source than before. */
 function replyQuestions(
-  pool: TermPool,
+  inputs: Inputs,
+  state: PathState,
   { before, after }: FrameCase,
   was: LaidIp,
   is: LaidIp,
@@ -154,6 +157,7 @@ function replyQuestions(
   assume: Assume,
 ): Question[] {
   if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return [];
+  const { pool } = state;
   const [at, size] = is.version === 4 ? [12, 4] : [8, 16];
   const field = (frame: TermFrame, start: number): Term[] =>
     Array.from({ length: size }, (_, index) => frame.byte(start + index));
@@ -177,7 +181,7 @@ function replyQuestions(
       sentence: 'a packet to a group may be answered with the group as its source',
     },
   ];
-  if (source.now.some(isFromElsewhere)) assume(VALID);
+  if (source.now.some(isFromElsewhere) || isKeyFound(inputs, state, source.now)) assume(VALID);
   else {
     questions.push({
       invariant: 'reply/zero-source',
@@ -192,6 +196,17 @@ function replyQuestions(
 function isFromElsewhere(term: Term): boolean {
   for (const { name } of unknownsOf(term)) if (!/^(p\d+|length)$/.test(name)) return true;
   return false;
+}
+
+/** Is an address part of a key that was found in a table? Whoever has put it there has given it as much as a value. */
+function isKeyFound({ machine }: Inputs, state: PathState, address: readonly Term[]): boolean {
+  // A number that the program writes is its own, whatever keys are made of.
+  if (address.every(isConst)) return false;
+  return state.entries.some(({ map, key, wasThere }) => {
+    const { type } = machine.maps[map]!.definition;
+    if (ARRAYS.has(type) || state.knowledge.settle(wasThere) !== state.pool.true) return false;
+    return key.some((_, from) => address.every((byte, at) => key[from + at] === byte));
+  });
 }
 
 /** Version and lengths of an IP header, and what says which header follows: under another protocol the same bytes are another one. */
