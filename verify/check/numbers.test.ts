@@ -274,6 +274,26 @@ describe('only malformed packets are changed or sent', () => {
     });
   });
 
+  it('not where the same packet would be with the right version: it was malformed by chance', async () => {
+    const routed: Behaviour = ({ packet }) => ({ action: packet[30] === V4_B[0] ? XDP_TX : XDP_PASS });
+    expect(await sent(routed, [malformed])).toEqual([]);
+    // Nor where it takes a right checksum besides.
+    const whole = typed(0x0800);
+    const exact: Behaviour = ({ packet }) => ({
+      action:
+        packet[14] === 0x35 || (packet[24] === whole[24] && packet[25] === whole[25]) ? XDP_TX : XDP_PASS,
+    });
+    const broken = malformed.slice();
+    broken[24] = broken[24]! ^ 1;
+    expect(await sent(exact, [broken])).toEqual([]);
+    expect(
+      await sent(
+        answers((version) => version === 3),
+        [malformed],
+      ),
+    ).toHaveLength(1);
+  });
+
   it('not where one is what it says, or is no IP', async () => {
     const any = answers(() => true);
     expect(await sent(any, [malformed, typed(0x0800)])).toEqual([]);
