@@ -145,6 +145,28 @@ it('the checksum of GRE covers the one inside, and is right with it', () => {
 describe('variants of a packet', () => {
   const of = (packet: Uint8Array): Uint8Array[] => variantsOf({ packet }).map((one: Stimulus) => one.packet);
 
+  it('have every end of a TTL, also where nothing follows the header, and where the version was a wrong one', () => {
+    const bare4 = TCP4.slice(0, 34);
+    const bare6 = RIGHT_PACKETS['UDP over IPv6']!.slice(0, 54);
+    for (const [packet, at, version] of [
+      [bare4, 22, 4],
+      [bare6, 21, 6],
+    ] as const) {
+      const odd = packet.slice();
+      odd[14] = 0x30;
+      for (const variants of [of(packet), of(odd)]) {
+        expect(variants.map((one) => one[at])).toEqual(expect.arrayContaining([0, 1, 2, 255]));
+        for (const one of variants.slice(0, 4)) {
+          expect(one[14]! >> 4).toBe(version);
+          expect(statuses(one)).not.toContain(CHECKSUM.bad);
+        }
+      }
+    }
+    const arp = bare4.slice();
+    arp[13] = 6;
+    expect([of(arp), of(bare4.subarray(0, 33))]).toEqual([[], []]);
+  });
+
   it('are fragments, other protocols, TTLs, groups, options and a tag, with right checksums', () => {
     const variants = of(TCP4);
     const protocols = new Set(variants.map((packet) => packet[23]));

@@ -48,6 +48,12 @@ export const LATER_WORDS: readonly number[] = [
 /** All that can be made of one packet; none of a frame without IP behind its tags. */
 export function variantsOf(stimulus: Stimulus): Stimulus[] {
   const { packet } = stimulus;
+  const sound = withItsVersion(packet);
+  // What a program does to it, it does to what nobody judges: the one with the right version is the first neighbour.
+  if (sound !== undefined) {
+    const right = { ...stimulus, packet: sound };
+    return [right, ...variantsOf(right)];
+  }
   const at = networkAt(packet);
   if (at === undefined) return [];
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
@@ -63,7 +69,6 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   const upper = at + headerLength;
   if (packet[at + 9] === GRE) yield* tunnels(packet, at, upper);
   if (packet[at + 9] === UDP) yield* withGeneveOption(packet, at, upper);
-  if (upper + 8 > packet.length) return;
   const total = (packet[at + 2]! << 8) | packet[at + 3]!;
   const end = Math.min(packet.length, at + total);
   const with4 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
@@ -78,6 +83,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   };
   const original = packet[at + 9]!;
   for (const ttl of [1, 0, 2, 255]) yield with4((copy) => copy.fill(ttl, at + 8, at + 9));
+  if (upper + 8 > packet.length) return;
   for (const protocol of new Set([original, SCTP, UDP_LITE])) {
     for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW])
       yield with4((copy) => write16(copy, at + 6, word), protocol);
@@ -103,7 +109,6 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   const upper = at + 40;
   if (packet[at + 6] === GRE) yield* tunnels(packet, at, upper);
   if (packet[at + 6] === UDP) yield* withGeneveOption(packet, at, upper);
-  if (upper + 8 > packet.length) return;
   const end = Math.min(packet.length, upper + ((packet[at + 4]! << 8) | packet[at + 5]!));
   const with6 = (change: (copy: Uint8Array) => unknown, protocol?: number): Uint8Array => {
     const copy = withRoom(packet, upper, end, protocol);
@@ -115,6 +120,7 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     return repaired(copy, at);
   };
   for (const limit of [1, 0, 2, 255]) yield with6((copy) => copy.fill(limit, at + 7, at + 8));
+  if (upper + 8 > packet.length) return;
   for (const protocol of [SCTP, UDP_LITE, ...OTHER_PROTOCOLS]) yield with6(() => {}, protocol);
   for (const to of [
     [0xff, 2],
@@ -451,16 +457,35 @@ export function repaired(packet: Uint8Array, at: number): Uint8Array {
   return packet;
 }
 
-/** Where the IP header of a frame begins, behind its tags; undefined where it has none. */
-export function networkAt(packet: Uint8Array): number | undefined {
+/** Where the type of what is behind the tags stands. */
+function typeAt(packet: Uint8Array): number {
   let at = 12;
   while (at + 4 < packet.length && isTpid(read16(packet, at))) at += 4;
+  return at;
+}
+
+/** Where the IP header of a frame begins, behind its tags; undefined where it has none. */
+export function networkAt(packet: Uint8Array): number | undefined {
+  const at = typeAt(packet);
   if (at + 2 + 20 > packet.length) return undefined;
   const type = read16(packet, at);
   const version = packet[at + 2]! >> 4;
   return (type === IPV4 && version === 4) || (type === IPV6 && version === 6 && at + 42 <= packet.length)
     ? at + 2
     : undefined;
+}
+
+/** The frame with the IP version that its EtherType says; undefined where it has that one, or is not of IP. */
+function withItsVersion(packet: Uint8Array): Uint8Array | undefined {
+  if (networkAt(packet) !== undefined) return undefined;
+  const at = typeAt(packet);
+  if (at + 2 > packet.length) return undefined;
+  const type = read16(packet, at);
+  if (type !== IPV4 && type !== IPV6) return undefined;
+  const copy = packet.slice();
+  const first = copy[at + 2]!;
+  copy[at + 2] = type === IPV6 ? 0x60 | (first & 0x0f) : 0x40 | Math.max(first & 0x0f, 5);
+  return networkAt(copy) === undefined ? undefined : repaired(copy, at + 2);
 }
 
 function read16(bytes: Uint8Array, at: number): number {
