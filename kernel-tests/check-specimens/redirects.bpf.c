@@ -39,6 +39,18 @@ PROGRAM int redirect_flags(CONTEXT *ctx)
 	return bpf_redirect(ctx->ingress_ifindex, FAULTY_OR_RIGHT(1 << 5, 0));
 }
 
+/* As if the call were enough. */
+PROGRAM int redirect_unused(CONTEXT *ctx)
+{
+	struct packet packet;
+	int action;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_TCP))
+		return PASS;
+	action = bpf_redirect(2, 0);
+	return FAULTY_OR_RIGHT(PASS, action);
+}
+
 /* A router whose TTLs go down by two. */
 PROGRAM int ttl_step(CONTEXT *ctx)
 {

@@ -126,6 +126,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['redirect_bare', 'redirect/no-target'],
     ['redirect_zero', 'redirect/no-target'],
     ['redirect_flags', 'redirect/refused'],
+    ['redirect_unused', 'redirect/unused'],
     ['ttl_step', 'ttl/step'],
     ['ttl_left', 'ttl/not-lowered', { world: ROUTER }],
     ['redirect_slot', 'redirect/empty-slot', { ...XDP, world: PORTS }],

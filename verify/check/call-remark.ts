@@ -32,6 +32,8 @@ export interface CallFault extends Pick<Seen, 'breach' | 'source'> {
     readonly needed: number;
     /** Where the value is an IPv4 address of the packet: that. */
     readonly address?: Uint8Array;
+    /** Are packets of other hosts that are alike else as good as others? */
+    readonly isOfRelatives?: true;
   };
 }
 

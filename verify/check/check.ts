@@ -46,7 +46,7 @@ import { isMacChosen } from './own-mac.ts';
 import { PagedPayload, slicesFrames } from './paged-payload.ts';
 import { PayloadPlaces } from './payload-places.ts';
 import { placedFinding } from './placed-finding.ts';
-import { divergenceOf, hasContents, hasValues, type Seen } from './probe.ts';
+import { divergenceOf, hasContents, hasValues, type Seen, type Sighting } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
 import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
@@ -410,7 +410,7 @@ class Check {
       () => this.#garbage.find(machine),
       async () => [await this.#metadata.find()],
       () => this.#redirects.find(),
-      () => this.#helperCalls.find(),
+      () => this.#helperCalls.find(this.#known()),
       () => zeroSums(program, machine, this.#rewritten.driving),
     ];
     for (const probe of probes) {
@@ -432,10 +432,14 @@ class Check {
   /** Where options are overlooked for ports as well, one report is enough. */
   async #misplacedData(): Promise<Seen[]> {
     const { program, machine, worlds } = this.#options;
-    const cases = [...(this.#guided.cases ?? []), ...this.#ofPaths].map((one) => one.case);
-    const known = cases.flatMap(({ world, stimuli }) => stimuli.map((stimulus) => ({ world, stimulus })));
     const places = new PayloadPlaces(program, worlds !== undefined);
-    return places.find(machine, [...known, ...this.#transports.all], this.#lengths.taken);
+    return places.find(machine, [...this.#known(), ...this.#transports.all], this.#lengths.taken);
+  }
+
+  /** Packets that were looked for. */
+  #known(): Sighting[] {
+    const cases = [...(this.#guided.cases ?? []), ...this.#ofPaths].map((one) => one.case);
+    return cases.flatMap(({ world, stimuli }) => stimuli.map((stimulus) => ({ world, stimulus })));
   }
 
   async #enter(seen: Seen, version?: string): Promise<void> {

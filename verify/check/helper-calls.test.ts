@@ -435,14 +435,108 @@ describe('a call that is refused', () => {
     expect(await found(frame(call('bpf_l3_csum_replace', 24, 0, 0, 0x12)))).toEqual([
       'helper/refused: -EINVAL',
     ]);
+    expect(await found(frame(call('bpf_clone_redirect', 7, 0x10)))).toEqual(['helper/refused: -EINVAL']);
+    expect(await found(frame(call('bpf_skb_change_type', 7)))).toEqual(['helper/refused: -EINVAL']);
+    expect(await found(frame(call('bpf_csum_level', 4)))).toEqual(['helper/refused: -EINVAL']);
     // One packet may be refused for what it is.
     expect(await found(key(4, 2), 'tc-ingress', TCP.slice(0, 1))).toEqual([]);
+  });
+
+  it('is found where metadata is no multiple of words, and is none where there is metadata already', async () => {
+    const metadata = (delta: number): string => `r2 = ${delta}
+      call bpf_xdp_adjust_meta
+      r0 = 2
+      exit`;
+    expect(await found(metadata(-6), 'xdp')).toEqual(['helper/refused: -EACCES']);
+    expect(await found(metadata(-8), 'xdp')).toEqual([]);
+    // There is none to take away, here.
+    expect(await found(metadata(4), 'xdp')).toEqual([]);
+  });
+
+  it('is found where elements of an array are deleted, and not those of a table', async () => {
+    const deletes = `*(u32 *)(r10 - 4) = 0
+      r1 = map[m]
+      r2 = r10
+      r2 += -4
+      call bpf_map_delete_elem
+      r0 = 0
+      exit`;
+    const inMap = (type: 'ARRAY' | 'HASH'): Promise<string[]> =>
+      found(deletes, 'tc-ingress', TCP, [testMap('m', type)]);
+    expect(await inMap('ARRAY')).toEqual(['helper/refused: -EINVAL']);
+    expect(await inMap('HASH')).toEqual([]);
   });
 
   it.each([
     ['it is taken', key(44, 2)],
     ['the result decides', key(44, 0x102, 'if r0 s< 0 goto out')],
     ['the result decides later', key(44, 0x102, 'r7 = 1\nif r7 == 2 goto out\nr9 = r0\nif r9 != 0 goto out')],
-    ['what fails is another matter', frame(call('bpf_clone_redirect', 7, 0x10))],
+    ['what fails is another matter', frame(call('bpf_clone_redirect', 7, 0))],
+    ['the type is one', frame(call('bpf_skb_change_type', 3))],
   ])('is no matter where %s', async (_, text) => expect(await found(text)).toEqual([]));
+});
+
+describe('a redirect whose result is thrown away', () => {
+  const redirects = (hook: Hook, after: string): string => `r1 = 3
+    r2 = 0
+    call bpf_redirect
+    ${after}
+    r0 = ${hook === 'xdp' ? 2 : 0}
+    out:
+    exit`;
+
+  it.each(['xdp', 'tc-ingress'] as const)('is found where nothing goes there: %s', async (hook) => {
+    const action = hook === 'xdp' ? 'XDP_PASS' : 'TC_ACT_OK';
+    expect(await found(redirects(hook, ''), hook)).toEqual([`redirect/unused: ${action}`]);
+    expect(await found(redirects(hook, ''), hook, TCP.slice(0, 1))).toHaveLength(1);
+  });
+
+  it.each(['xdp', 'tc-ingress'] as const)('is none where some packet goes there: %s', async (hook) => {
+    const [start, end] = hook === 'xdp' ? [0, 4] : [76, 80];
+    const some = `r6 = r1
+      r8 = *(u32 *)(r6 + ${start})
+      r9 = *(u32 *)(r6 + ${end})
+      r1 = 3
+      r2 = 0
+      call bpf_redirect
+      r8 += 200
+      if r8 > r9 goto out
+      r0 = ${hook === 'xdp' ? 2 : 0}
+      out:
+      exit`;
+    expect(await found(some, hook)).toEqual([]);
+  });
+
+  it('is none of a map without an entry: nothing was stored', async () => {
+    const text = `r1 = map[m]
+      r2 = 0
+      r3 = 0
+      call bpf_redirect_map
+      r0 = 2
+      exit`;
+    expect(await found(text, 'xdp', TCP, [testMap('m', 'DEVMAP')])).toEqual([]);
+  });
+
+  it('is found by a packet that was looked for, and its relatives', async () => {
+    const text = `r2 = *(u32 *)(r1 + 0)
+      r3 = *(u32 *)(r1 + 4)
+      r0 = r2
+      r0 += 54
+      if r0 > r3 goto out
+      r0 = *(u8 *)(r2 + 30)
+      if r0 != 77 goto out
+      r1 = 3
+      r2 = 0
+      call bpf_redirect
+      out:
+      r0 = 2
+      exit`;
+    const object = writeElf({ main: text }, []);
+    const program: Program = { name: 'p', entries: [{ function: 'main', hook: 'xdp' }], object };
+    const calls = new HelperCalls(program, false);
+    expect(await calls.find()).toEqual([]);
+    const sighting = { world: {}, stimulus: { packet: TCP[0]!.with(30, 77) } };
+    const seen = await calls.find([sighting]);
+    expect(seen.map(({ breach }) => breach.invariant)).toEqual(['redirect/unused']);
+  });
 });

@@ -21,9 +21,11 @@ import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld } from '.
 import { pseudoHeaderFlags } from './pseudo-header-flag.ts';
 import { readdressed } from './readdressed.ts';
 import { ignoredCalls, refusedCalls } from './refused-calls.ts';
+import { relativesOf } from './relatives.ts';
 import { roomFlags } from './room-flags.ts';
 import { isRetyped, staleProtocol, vlanProtocols } from './skb-protocol.ts';
 import { trieKeys } from './trie-keys.ts';
+import { REDIRECTS, unusedRedirects } from './unused-redirects.ts';
 
 /** Helpers whose arguments are looked at. */
 const JUDGED: ReadonlySet<string> = new Set([
@@ -31,6 +33,7 @@ const JUDGED: ReadonlySet<string> = new Set([
   ...ORDERED_CALLS,
   'bpf_skb_vlan_push',
   'bpf_skb_adjust_room',
+  ...REDIRECTS,
 ]);
 const JUDGES = [
   pseudoHeaderFlags,
@@ -46,6 +49,8 @@ const JUDGES = [
 /** Packets of each kind that are looked at, and how many of them may have the same length. */
 const KEPT = 12;
 const KEPT_OF_LENGTH = 3;
+/** Packets that were looked for. */
+const MAX_KNOWN = 200;
 /** Beyond these: packets in which other words were rewritten than in those that are kept, as many of each. */
 const KEPT_OF_PLACES = 2;
 /** Of a frame, what may be headers: more need not be compared. */
@@ -126,8 +131,11 @@ export class HelperCalls {
     this.#counts.changed++;
   }
 
-  /** One for each call, and each rule. */
-  async find(): Promise<Seen[]> {
+  /**
+   * One for each call, and each rule.
+   * @param known packets that were looked for, one for each way: they come to calls that few others do
+   */
+  async find(known: readonly Sighting[] = []): Promise<Seen[]> {
     const traces: RunTrace[] = [];
     const engine = createVmEngine({ onTrace: (trace) => void traces.push(trace) });
     const runner = new CaseRunner(this.#program, engine);
@@ -138,8 +146,8 @@ export class HelperCalls {
       if (got?.status !== 'ran' || trace === undefined || trace.truncated) return undefined;
       const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
       const run: TracedRun = { hook, action: got.action, came: stimulus.packet, left: got.packet, trace };
-      const remarks = [...JUDGES.flatMap((judge) => judge(run)), ...refusedCalls(run, this.#ignored)];
-      return { got, remarks };
+      const inVain = [...refusedCalls(run, this.#ignored), ...unusedRedirects(run)];
+      return { got, remarks: [...JUDGES.flatMap((judge) => judge(run)), ...inVain], inVain };
     };
     try {
       const suspects = new Suspects();
@@ -151,6 +159,18 @@ export class HelperCalls {
         for (const other of readdressed(sighting, address)) {
           const { remarks = [] } = (await look(other.world, other.stimulus)) ?? {};
           for (const remark of remarks) suspects.enter(remark, other);
+        }
+      }
+      // What was called in vain each time: of these calls nothing else is known, and few packets may come to them.
+      for (const sighting of this.#calls ? known.slice(0, MAX_KNOWN) : []) {
+        const { inVain = [] } = (await look(sighting.world, sighting.stimulus)) ?? {};
+        for (const remark of inVain) suspects.enter(remark, sighting);
+      }
+      for (const { world, stimulus } of suspects.wanting()) {
+        for (const { packet } of relativesOf(stimulus.packet, { at: 0, size: 0 })) {
+          const other = { world, stimulus: { ...stimulus, packet } };
+          const { inVain = [] } = (await look(other.world, other.stimulus)) ?? {};
+          for (const remark of inVain) suspects.enter(remark, other);
         }
       }
       const found: Seen[] = [];
@@ -209,6 +229,8 @@ function placesChanged(came: Uint8Array, left: Uint8Array): string {
 interface Looked {
   readonly got: Seen['got'];
   readonly remarks: readonly CallRemark[];
+  /** Of these, what says that a call does nothing. */
+  readonly inVain: readonly CallRemark[];
 }
 
 interface Suspect {
@@ -216,6 +238,7 @@ interface Suspect {
   readonly values: Set<string>;
   readonly needed: number;
   readonly address: Uint8Array | undefined;
+  readonly isOfRelatives: boolean;
 }
 
 /** Places that something is held against, until a packet clears them. */
@@ -233,10 +256,16 @@ class Suspects {
       this.#cleared.add(place);
       return;
     }
-    const { value = '', needed = 1, address } = fault.evidence ?? {};
+    const { value = '', needed = 1, address, isOfRelatives = false } = fault.evidence ?? {};
     const known = this.#byPlace.get(place);
     if (known === undefined)
-      this.#byPlace.set(place, { first: sighting, values: new Set([value]), needed, address });
+      this.#byPlace.set(place, {
+        first: sighting,
+        values: new Set([value]),
+        needed,
+        address,
+        isOfRelatives,
+      });
     else known.values.add(value);
   }
 
@@ -247,6 +276,13 @@ class Suspects {
     );
     const open = [...suspected, ...[...this.#unsure].filter(([place]) => !this.#byPlace.has(place))];
     return open.filter(([place]) => !this.#cleared.has(place)).map(([, shown]) => shown);
+  }
+
+  /** Packets of which too few like them are known. */
+  wanting(): Sighting[] {
+    return [...this.#byPlace].flatMap(([place, { first, values, needed, isOfRelatives }]) =>
+      !isOfRelatives || values.size >= needed || this.#cleared.has(place) ? [] : [first],
+    );
   }
 
   /** Those that enough packets speak against, and none for, each with the first of these packets. */

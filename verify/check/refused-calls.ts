@@ -1,6 +1,6 @@
 /**
- * Calls that helpers refuse for what they are passed (-EINVAL), and that go unnoticed: a flag that does not exist, a size that the
- * structure never had. No outcome shows that, since nothing happens. Only helpers whose -EINVAL says just that, whatever devices,
+ * Calls that helpers refuse for what they are passed, and that go unnoticed: a flag that does not exist, a size that the structure
+ * never had, a type that there is not. No outcome shows that, since nothing happens. Only errors that say just that, whatever devices,
  * routes and other programs there are.
  */
 import type { BpfProgram } from '../../sim/ebpf/bpf-object.ts';
@@ -17,33 +17,79 @@ import {
   registersRead,
   registersWritten,
 } from '../../sim/ebpf/instruction.ts';
+import type { TracedKey } from '../../sim/ebpf/interpreter/trace.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
-import { EINVAL } from '../../sim/runtime/errno.ts';
+import { E2BIG, EACCES, EINVAL } from '../../sim/runtime/errno.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type CallRemark, type CallStep, lineOf, placeOf, type TracedRun } from './call-remark.ts';
 
-/** Helpers, with the register of their flags. */
-const FLAGS: ReadonlyMap<string, number> = new Map([
-  ['bpf_skb_set_tunnel_key', 4],
-  ['bpf_skb_store_bytes', 5],
-  ['bpf_l3_csum_replace', 5],
-  ['bpf_l4_csum_replace', 5],
-  ['bpf_skb_change_proto', 3],
-  ['bpf_skb_change_head', 3],
-  ['bpf_skb_adjust_room', 4],
-  ['bpf_map_update_elem', 4],
-  ['bpf_map_push_elem', 3],
-  ['bpf_ringbuf_output', 4],
-  ['bpf_fib_lookup', 4],
+/** What a helper refuses, by the kernel's code. */
+interface Refusal {
+  /** Errors that say just that. Default: EINVAL. */
+  readonly errors?: readonly number[];
+  /** The register of its flags. */
+  readonly flags?: number;
+  /** Where flags of 0 do not say that nothing is wrong: a size or a mode counts as well. */
+  readonly isMore?: true;
+  /** What was refused; undefined: the error may have another reason. Default: the flags, or whatever it was. */
+  why?(values: readonly bigint[], key: TracedKey | undefined): string | undefined;
+}
+
+const flagsOf = (register: number, known: bigint): Refusal => ({
+  flags: register,
+  why: (values) => ((values[register - 1]! & ~known) === 0n ? undefined : flagsText(values[register - 1]!)),
+});
+
+/** Where net/core/filter.c, kernel/bpf/bpf_iter.c, kernel/bpf/arraymap.c or include/net/xdp.h say so. */
+const REFUSALS: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
+  ['bpf_skb_set_tunnel_key', { flags: 4, isMore: true }],
+  ['bpf_skb_store_bytes', { flags: 5 }],
+  ['bpf_l3_csum_replace', { flags: 5 }],
+  ['bpf_l4_csum_replace', { flags: 5 }],
+  ['bpf_skb_change_proto', { flags: 3 }],
+  ['bpf_skb_change_head', { flags: 3 }],
+  ['bpf_skb_adjust_room', { flags: 4, isMore: true }],
+  ['bpf_map_update_elem', { flags: 4 }],
+  ['bpf_map_push_elem', { flags: 3 }],
+  ['bpf_ringbuf_output', { flags: 4 }],
+  ['bpf_fib_lookup', { flags: 4, isMore: true }],
+  // Elements of an array cannot be deleted; a key that no trie takes is a finding of its own.
+  [
+    'bpf_map_delete_elem',
+    { why: (_, key) => (key?.map.type.endsWith('ARRAY') === true ? 'an element of an array' : undefined) },
+  ],
+  // A device that is not there is -EINVAL, too.
+  ['bpf_clone_redirect', flagsOf(3, 1n)],
+  ['bpf_skb_change_tail', flagsOf(3, 0n)],
+  ['bpf_for_each_map_elem', flagsOf(4, 0n)],
+  ['bpf_loop', { ...flagsOf(4, 0n), errors: [EINVAL, E2BIG], isMore: true, why: loopRefusal }],
+  ['bpf_skb_change_type', above('type', 2, 3n)],
+  ['bpf_csum_level', above('level', 2, 3n)],
+  // Metadata has whole words, and not many of them.
+  ['bpf_xdp_adjust_meta', { errors: [EACCES], why: ([, delta]) => `delta ${BigInt.asIntN(32, delta!)}` }],
 ]);
 
-/** Of these, flags of 0 do not say that nothing is wrong: a size or a mode counts as well. */
-const MORE_THAN_FLAGS: ReadonlySet<string> = new Set([
-  'bpf_skb_set_tunnel_key',
-  'bpf_skb_adjust_room',
-  'bpf_fib_lookup',
-]);
+function above(what: string, register: number, most: bigint): Refusal {
+  return {
+    why: (values) => {
+      const value = BigInt.asUintN(32, values[register - 1]!);
+      return value > most ? `${what} ${value}` : undefined;
+    },
+  };
+}
+
+/** Of more loops nobody has to think (`BPF_MAX_LOOPS`). */
+const MAX_LOOPS = 1n << 23n;
+
+function loopRefusal([loops, , , flags]: readonly bigint[]): string | undefined {
+  if (flags !== 0n) return flagsText(flags!);
+  return BigInt.asUintN(32, loops!) > MAX_LOOPS ? `${BigInt.asUintN(32, loops!)} loops` : undefined;
+}
+
+function flagsText(flags: bigint): string {
+  return `flags 0x${flags.toString(16)}`;
+}
 
 /** BPF_ANY, BPF_NOEXIST, BPF_EXIST. */
 const UPDATE_FLAGS: readonly number[] = [0, 1, 2];
@@ -71,7 +117,7 @@ function ignoredOf(program: BpfProgram): string[] {
     if (opcode[slot] === LDDW) slot++;
     else if (opcode[slot] === CALL && src[slot] !== BPF_PSEUDO_CALL && src[slot] !== BPF_PSEUDO_KFUNC_CALL) {
       const name = helperName(imm[slot]!);
-      if (name === undefined || !FLAGS.has(name) || isSurelyTaken(name, instructions, slot)) continue;
+      if (name === undefined || !REFUSALS.has(name) || isSurelyTaken(name, instructions, slot)) continue;
       if (!isRead(instructions, slot + 1))
         found.push(placeOf({ program: program.function, instruction: slot }));
     }
@@ -81,8 +127,9 @@ function ignoredOf(program: BpfProgram): string[] {
 
 /** Are the flags a constant that is known to be right? */
 function isSurelyTaken(name: string, instructions: Instructions, call: number): boolean {
-  if (MORE_THAN_FLAGS.has(name)) return false;
-  const flags = constantBefore(instructions, call, FLAGS.get(name)!);
+  const { flags: register, isMore } = REFUSALS.get(name)!;
+  if (register === undefined || isMore === true) return false;
+  const flags = constantBefore(instructions, call, register);
   return flags !== undefined && (name === 'bpf_map_update_elem' ? UPDATE_FLAGS : [0]).includes(flags);
 }
 
@@ -123,30 +170,49 @@ function isRead(instructions: Instructions, from: number): boolean {
   return false;
 }
 
-/** What is refused of these calls: -EINVAL is held against a call, anything else clears it. */
+/** What is refused of these calls: an error that only what was passed explains is held against a call, anything else clears it. */
 export function refusedCalls(run: TracedRun, ignored: ReadonlySet<string>): CallRemark[] {
   const calls = run.trace.steps.filter((step): step is CallStep => step.call !== undefined);
   return calls.filter((step) => ignored.has(placeOf(step))).map((step) => remarkOn(run, step));
 }
 
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [EINVAL, '-EINVAL'],
+  [EACCES, '-EACCES'],
+  [E2BIG, '-E2BIG'],
+]);
+
 function remarkOn({ came }: TracedRun, step: CallStep): CallRemark {
   const place = `${placeOf(step)} refused`;
-  const { name, result = 0n, arguments: values } = step.call;
-  if (Number(BigInt.asIntN(32, result)) !== -EINVAL) return { place };
-  const flags = values[FLAGS.get(name)! - 1] ?? 0n;
+  const { name, result = 0n, arguments: values, key } = step.call;
+  const { errors = [EINVAL], flags, why } = REFUSALS.get(name)!;
+  const error = -Number(BigInt.asIntN(32, result));
+  if (!errors.includes(error)) return { place };
+  const said = why === undefined ? usualText(flags, values) : why(values, key);
+  if (said === undefined) return { place };
+  const got = NAMES.get(error)!;
   return {
     place,
     fault: {
-      evidence: { value: Buffer.from(came).toString('base64'), needed: NEEDED },
+      evidence: {
+        value: Buffer.from(came).toString('base64'),
+        needed: NEEDED,
+        // What only was passed explains has nothing to do with the packet.
+        ...(why === undefined ? {} : { isOfRelatives: true }),
+      },
       breach: {
         invariant: 'helper/refused',
         at: 0,
         size: 0,
         expected: 'a result that somebody looks at, or arguments that are taken',
-        got: '-EINVAL',
-        sentence: `${name} refused what it was passed (-EINVAL; flags 0x${flags.toString(16)}), as it does each time, and nobody looks at its result`,
+        got,
+        sentence: `${name} refused what it was passed (${[got, said].filter((part) => part !== '').join('; ')}), as it does each time, and nobody looks at its result`,
       },
       ...lineOf(step),
     },
   };
+}
+
+function usualText(register: number | undefined, values: readonly bigint[]): string {
+  return register === undefined ? '' : flagsText(values[register - 1] ?? 0n);
 }

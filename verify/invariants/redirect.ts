@@ -11,6 +11,12 @@ export const REDIRECT_RULES: readonly Rule[] = [
     'XDP_REDIRECT (or TC_ACT_REDIRECT) only says that a helper has stored a target. Returned without a call of `bpf_redirect` or `bpf_redirect_map` that succeeded, the frame is dropped, and XDP counts an exception. So it is with interface index 0, which no device has: `bpf_redirect` takes it, and the kernel drops the frame when it looks for the device (`xdp_do_redirect`, `skb_do_redirect`). A note where that 0 is none of the program’s constants, and no world says what maps and variables hold.',
   ),
   rule(
+    'redirect/unused',
+    'warning',
+    'A redirect whose result is thrown away',
+    'A helper stored a target and returned XDP_REDIRECT (or TC_ACT_REDIRECT), and the program returned something else: the kernel looks at the target where that action is returned, and nowhere else, so that the packet is not redirected. Return what the helper returned. Reported where several packets show it, and none for which the program goes there.',
+  ),
+  rule(
     'redirect/refused',
     'error',
     'A redirect that its helper refuses',
