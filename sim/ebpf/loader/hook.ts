@@ -8,6 +8,9 @@ import type { CodeFunction } from './code.ts';
 const XDP = /^xdp/;
 const TC = /^(tc|tcx|classifier|cls|action|act|ingress|egress)([/_.-]|$)/;
 
+/** Programs of a netkit device are TC programs to libbpf, and run where one of its two ends sends (drivers/net/netkit.c). */
+const NETKIT = /^netkit\/(primary|peer)([/_.-]|$)/;
+
 /** A program that stands in a map and runs on what is redirected there: `xdp/devmap`, `xdp.frags/cpumap`, `xdp_devmap/…`. */
 const BEHIND_REDIRECT = /^xdp(?:\.frags)?[/_](devmap|cpumap)(?:[/_.-]|$)/;
 
@@ -38,7 +41,6 @@ const OTHER_TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
   [/^(lirc_mode2)/, 'lirc_mode2'],
   [/^(flow_dissector)/, 'flow_dissector'],
   [/^(netfilter)/, 'netfilter'],
-  [/^(netkit)/, 'netkit'],
   [/^(struct_ops)/, 'struct_ops'],
   [/^(syscall)/, 'syscall'],
 ];
@@ -49,12 +51,13 @@ export function attachmentOf(main: CodeFunction, btf: Btf | undefined): Attachme
   const behindRedirect = BEHIND_REDIRECT.exec(section)?.[1] as Attachment['behindRedirect'];
   const otherType = OTHER_TYPES.find(([pattern]) => pattern.test(section))?.[1];
   const hook = otherType === undefined ? hookOf(section, main, btf) : undefined;
-  const isGuessed = hook !== undefined && hook !== 'xdp' && !TC.test(section);
+  const isGuessed = hook !== undefined && hook !== 'xdp' && !TC.test(section) && !NETKIT.test(section);
   return { hook, behindRedirect, frags: FRAGS.test(section), otherType, isGuessed };
 }
 
 function hookOf(section: string, main: CodeFunction, btf: Btf | undefined): Hook | undefined {
   if (XDP.test(section)) return 'xdp';
+  if (NETKIT.test(section)) return 'tc-egress';
   // A bare `tc` does not say which direction; the function's name may.
   const direction = /egress/.test(section) || /egress/.test(main.name) ? 'tc-egress' : 'tc-ingress';
   if (TC.test(section)) return /ingress/.test(section) ? 'tc-ingress' : direction;
