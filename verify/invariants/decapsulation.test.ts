@@ -78,7 +78,20 @@ describe('what is taken off', () => {
     expect(judged(tagged, tagged.slice(4))).toBe(popped);
     expect(judged(tagged, tagged.slice(4), REDIRECTED)).toBe(popped);
     expect(judged(tagged, INNER)).toBe('');
-    expect(judged(tagged, tagged.slice(8))).toBe('');
-    expect(judged(INNER, INNER.slice(4))).toBe('');
+    expect(judged(tagged, tagged.slice(8))).toBe(`8 ${HEADERS} within the Ethernet header`);
+  });
+
+  it('is not a part of the Ethernet header, nor all of it', () => {
+    for (const cut of [4, 6, 12, 13])
+      expect(judged(INNER, INNER.slice(cut))).toBe(`${cut} ${HEADERS} within the Ethernet header`);
+    for (const passage of [PASSED, SENT_BACK])
+      expect(judged(INNER, INNER.slice(14), passage)).toBe(`14 ${HEADERS} with the IP packet`);
+    expect(judged(INNER, INNER.slice(14), REDIRECTED)).toBe('');
+    expect(judged(INNER, INNER.slice(6), REDIRECTED, true)).toBe('');
+    expect(judged(INNER, bytes(INNER.slice(6, 12), INNER.slice(0, 6), INNER.slice(34)))).toBe('');
+    // What a program knows that is neither IP nor a tag has a header of its own.
+    const other = INNER.slice();
+    other.set([0x88, 0xb5], 12);
+    expect(judged(other, other.slice(6))).toBe('');
   });
 });

@@ -4,7 +4,7 @@
  * it is, or with the packet of a tunnel that carries no frames. Receivers read MAC addresses and the EtherType from whatever lies
  * there.
  *
- * Judged are tunnels that say of themselves what they carry (VXLAN, Geneve, GRE) and VLAN tags: of headers of a program's own
+ * Judged are tunnels that say of themselves what they carry (VXLAN, Geneve, GRE), VLAN tags, and the Ethernet header: of headers of a program's own
  * nobody knows where they end. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
  * for `check` to tell (`verify/check/by-chance.ts`).
  */
@@ -23,7 +23,7 @@ export const DECAPSULATION_RULES: readonly Rule[] = [
     'lengths/decapsulated',
     'error',
     'A frame that begins within what was to be taken off',
-    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; or a VLAN tag was taken off and the MAC addresses were not moved behind it. Receivers take for addresses and EtherType what lies there. A socket of AF_XDP may want any of that: where the object has an XSKMAP, redirects are not judged.',
+    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; a VLAN tag was taken off and the MAC addresses were not moved behind it; or the Ethernet header, or a part of it, was cut off an IP packet. Receivers take for addresses and EtherType what lies there. A socket of AF_XDP may want any of that: where the object has an XSKMAP, redirects are not judged.',
   ),
 ];
 
@@ -39,8 +39,10 @@ export function decapsulation(toSockets: boolean): Invariant {
       const cut = cutInFront(pair);
       if (cut <= 0) return undefined;
       const isRedirected = delivery === DELIVERY.redirected;
-      const within = tagsCut(pair, cut) ?? (isRedirected && toSockets ? undefined : tunnelCut(pair, cut));
-      if (within === undefined || (isRedirected && within === PACKET)) return undefined;
+      const within =
+        tagsCut(pair, cut) ??
+        (isRedirected && toSockets ? undefined : (ethernetCut(pair, cut) ?? tunnelCut(pair, cut)));
+      if (within === undefined || (isRedirected && PACKETS.includes(within))) return undefined;
       return breachOf(cut, within);
     },
   };
@@ -67,11 +69,22 @@ const ETHERNET_HEADER = 14;
 const MACS = 12;
 const TAG = 4;
 const PACKET = 'the packet in the tunnel';
+const OUTERMOST = 'the IP packet';
+/** What only a device of layer 3 takes. */
+const PACKETS: readonly string[] = [PACKET, OUTERMOST];
 
 /** One or more tags' length is gone in front of the MAC addresses, in place of the tags behind them. */
 function tagsCut({ before, beforeOffset, beforeLength }: FramePair, cut: number): string | undefined {
   const tags = lastTypeAt(before, beforeOffset, beforeLength) - MACS;
   return cut <= tags && cut % TAG === 0 ? 'the MAC addresses' : undefined;
+}
+
+/** A part of the Ethernet header is gone, or all of it, in front of an IP packet. */
+function ethernetCut({ was }: FramePair, cut: number): string | undefined {
+  if (was.count < 1 || !isIp(was.kind[0]!) || was.part[0] !== PART.whole) return undefined;
+  const from = was.start[0]!;
+  if (cut === from) return OUTERMOST;
+  return cut < from ? 'the Ethernet header' : undefined;
 }
 
 /** What a tunnel's headers end with, and the frame within begins. */
@@ -150,7 +163,7 @@ function carrying(type: number, size: number): Inside | undefined {
 }
 
 function breachOf(cut: number, within: string): Breach {
-  const isPacket = within === PACKET;
+  const isPacket = PACKETS.includes(within);
   const where = isPacket ? `with ${within}` : `within ${within}`;
   return {
     invariant: 'lengths/decapsulated',
