@@ -43,12 +43,10 @@ PROGRAM int redirect_flags(CONTEXT *ctx)
 PROGRAM int redirect_unused(CONTEXT *ctx)
 {
 	struct packet packet;
-	int action;
 
 	if (!parse_ipv4(ctx, &packet, IPPROTO_TCP))
 		return PASS;
-	action = bpf_redirect(2, 0);
-	return FAULTY_OR_RIGHT(PASS, action);
+	return FAULTY_OR_RIGHT((bpf_redirect(2, 0), PASS), bpf_redirect(2, 0));
 }
 
 /* A router whose TTLs go down by two. */
