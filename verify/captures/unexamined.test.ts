@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { ethernet } from '../../sim/packet/build.ts';
 import { UNKNOWN } from '../oracle/found.ts';
+import { UDP_PORTS_NOT_FOLLOWED } from '../oracle/walk.ts';
 import { CaptureChecker } from './checker.ts';
 import { namedNumbers, unexaminedName } from './unexamined.ts';
 
@@ -33,4 +34,49 @@ it('counts each IP protocol that it has a name for, over IPv4 or IPv6', () => {
     ]);
     expect(packets.flatMap(unexamined), String(number)).toContain(unexaminedName(UNKNOWN.ipProtocol, number));
   }
+});
+
+it('counts what UDP carries on each port that it has a name for, in both directions, and through the fast scan', () => {
+  expect([...namedNumbers(UNKNOWN.udpPort)]).toEqual([...UDP_PORTS_NOT_FOLLOWED].sort((a, b) => a - b));
+  for (const port of UDP_PORTS_NOT_FOLLOWED) {
+    const name = [unexaminedName(UNKNOWN.udpPort, port)];
+    const data = Uint8Array.from({ length: 60 }, (_, at) => at + 0x81);
+    expect(unexamined(ethernet().ipv4().udp({ destinationPort: port }).payload(data).bytes())).toEqual(name);
+    expect(unexamined(ethernet().ipv6().udp({ sourcePort: port }).payload(data).bytes())).toEqual(name);
+  }
+  // What a followed port says counts, and so does a packet that cannot be anything else.
+  const inner = ethernet().ipv4().udp({ destinationPort: 9 }).bytes();
+  const ports = { sourcePort: 4789, destinationPort: 4341 };
+  expect(unexamined(ethernet().ipv4().udp(ports).vxlan().payload(inner).bytes())).toEqual([]);
+  expect(
+    unexamined(ethernet().ipv4().udp({ destinationPort: 4500 }).payload(inner.subarray(14)).bytes()),
+  ).toEqual([]);
+  expect(unexamined(ethernet().ipv4().udp({ destinationPort: 4342 }).payload(inner).bytes())).toEqual([]);
+});
+
+it('counts what PPP carries by protocols that it has a name for, or by one byte', () => {
+  const over = (protocol: number): string[] =>
+    unexamined(ethernet().pppoe().ppp({ protocol }).payload(new Uint8Array(40)).bytes());
+  for (const protocol of namedNumbers(UNKNOWN.pppProtocol))
+    expect(over(protocol)).toEqual([unexaminedName(UNKNOWN.pppProtocol, protocol)]);
+  expect(over(0x2145)).toEqual(['ppp with a protocol of one byte']);
+  // LCP carries no packet.
+  expect(over(0xc021)).toEqual([]);
+});
+
+it('lets a UDP checksum of 0 be where LISP has none over IPv6', () => {
+  const status = (port: number): number[] => {
+    const checker = new CaptureChecker();
+    const frame = ethernet()
+      .ipv6()
+      .udp({ destinationPort: port, checksum: 0 })
+      .payload(new Uint8Array(40))
+      .bytes();
+    checker.checkPacket(frame, 0, frame.length, LINKTYPE.ETHERNET);
+    return [checker.count('udp', 'absent'), checker.count('udp', 'illegal')];
+  };
+  expect([status(4341), status(4343)]).toEqual([
+    [1, 0],
+    [0, 1],
+  ]);
 });

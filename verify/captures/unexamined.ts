@@ -20,6 +20,12 @@ const IP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [113, 'pgm'],
   [135, 'mobility header'],
   [138, 'manet'],
+  [55, 'minimal encapsulation (RFC 2004)'],
+  [94, 'ipip (KA9Q)'],
+  [142, 'rohc (compressed headers)'],
+  [143, 'ethernet (RFC 8986)'],
+  [144, 'aggfrag'],
+  [145, 'nsh'],
   [139, 'hip'],
   [140, 'shim6'],
   [50, 'esp (encrypted)'],
@@ -37,11 +43,61 @@ const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [0x22f3, 'trill'],
   [0x880b, 'ppp'],
   [0x8906, 'fcoe'],
+  [0x22e9, 'congestion notification tag'],
+  [0x4305, 'batman-adv'],
+  [0x883e, 'wccp'],
+  [0x8909, 'cisco metadata (security group tag)'],
+  [0x8926, 'vn-tag'],
+  [0x892f, 'hsr'],
+  [0x893f, 'e-tag (802.1BR)'],
+  [0x9300, 'vlan (0x9300)'],
+  [0xa0ed, '6lowpan'],
+  [0xab37, 'bier'],
+  [0xdada, 'edsa (switch tag)'],
+  [0xf1c1, 'r-tag (802.1CB)'],
 ]);
+
+/** By UDP port (https://www.iana.org/assignments/service-names-port-numbers). */
+const UDP_PORTS: ReadonlyMap<number, string> = new Map([
+  [2268, 'amt'],
+  [4341, 'lisp'],
+  [4500, 'esp or ike over udp (encrypted)'],
+  [4791, 'roce'],
+  [12222, 'lwapp'],
+  [37008, 'tzsp'],
+]);
+
+/** By protocol of PPP (https://www.iana.org/assignments/ppp-numbers): those that carry packets. */
+const PPP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [0x0025, 'xns-idp over ppp'],
+  [0x0029, 'appletalk over ppp'],
+  [0x002b, 'ipx over ppp'],
+  [0x002d, 'compressed tcp over ppp'],
+  [0x002f, 'compressed tcp over ppp'],
+  [0x0031, 'bridged frames over ppp'],
+  [0x003d, 'multilink ppp'],
+  [0x0053, 'encrypted ppp'],
+  [0x0055, 'encrypted ppp'],
+  [0x0059, 'multiplexed ppp'],
+  [0x0061, 'compressed headers over ppp'],
+  [0x0063, 'compressed headers over ppp'],
+  [0x00fb, 'compressed ppp'],
+  [0x00fd, 'compressed ppp'],
+]);
+
+/** PPP may leave out the first byte of its protocol (RFC 1661 §6.5); in front of a protocol of two bytes it is even. */
+const SHORT_PPP = 'ppp with a protocol of one byte';
+
+const NAMES: Readonly<Record<number, ReadonlyMap<number, string>>> = {
+  [UNKNOWN.etherType]: ETHER_TYPES,
+  [UNKNOWN.ipProtocol]: IP_PROTOCOLS,
+  [UNKNOWN.udpPort]: UDP_PORTS,
+  [UNKNOWN.pppProtocol]: PPP_PROTOCOLS,
+};
 
 /** The numbers that have a name. @param space one of `UNKNOWN` */
 export function namedNumbers(space: number): Iterable<number> {
-  return (space === UNKNOWN.ipProtocol ? IP_PROTOCOLS : ETHER_TYPES).keys();
+  return NAMES[space]!.keys();
 }
 
 /**
@@ -49,5 +105,6 @@ export function namedNumbers(space: number): Iterable<number> {
  * @param space one of `UNKNOWN`
  */
 export function unexaminedName(space: number, number: number): string | undefined {
-  return (space === UNKNOWN.ipProtocol ? IP_PROTOCOLS : ETHER_TYPES).get(number);
+  if (space === UNKNOWN.pppProtocol && (number & 0x0100) !== 0) return SHORT_PPP;
+  return NAMES[space]!.get(number);
 }

@@ -8,7 +8,12 @@ import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, ChecksumScanner, type ChecksumSink 
 import { HEADER_FLAG, HEADER_NAMES, UNKNOWN } from './found.ts';
 
 const PARTS = ['', ', first fragment', ', later fragment'];
-const SPACES = { [UNKNOWN.etherType]: 'EtherType', [UNKNOWN.ipProtocol]: 'IP protocol' };
+const SPACES: Readonly<Record<number, string>> = {
+  [UNKNOWN.etherType]: 'EtherType',
+  [UNKNOWN.ipProtocol]: 'IP protocol',
+  [UNKNOWN.udpPort]: 'UDP port',
+  [UNKNOWN.pppProtocol]: 'PPP protocol',
+};
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
 /** One line for each call of the sink, in order. */
@@ -50,7 +55,7 @@ const sink: ChecksumSink = {
     );
   },
   unknown: (space, number) => {
-    lines.push(`  unknown: ${SPACES[space as 0 | 1]} ${number}`);
+    lines.push(`  unknown: ${SPACES[space]} ${number}`);
   },
   unreadable: (reason) => {
     lines.push(`  unreadable: ${reason}`);

@@ -68,7 +68,7 @@ const LEAST_TYPE = 0x0600;
 const isTag = (type: number): boolean =>
   type === TYPE.tag || type === TYPE.serviceTag || type === TYPE.oldTag || type === TYPE.olderTag;
 
-/** Ports by which UDP announces what it carries; those at the end carry no packet. */
+/** Ports by which UDP announces what it carries; those at the end carry no packet, or are not followed. */
 const PORT = {
   vxlan: 4789,
   vxlanLinux: 8472,
@@ -84,7 +84,23 @@ const PORT = {
   dns: 53,
   mdns: 5353,
   quic: 443,
+  lisp: 4341,
+  amt: 2268,
+  espInUdp: 4500,
+  lwapp: 12222,
+  roce: 4791,
+  tzsp: 37008,
 } as const;
+
+/** Ports of what carries packets, or has a checksum of its own, and is not followed. */
+export const UDP_PORTS_NOT_FOLLOWED: readonly number[] = [
+  PORT.lisp,
+  PORT.amt,
+  PORT.espInUdp,
+  PORT.lwapp,
+  PORT.roce,
+  PORT.tzsp,
+];
 
 /** IP in IP, GRE, EtherIP, MPLS: what needs no addresses of the header around it. */
 const IN_GUE: ReadonlySet<number> = new Set([4, 41, 47, 97, 137]);
@@ -115,6 +131,8 @@ export function isTunnelPort(port: number): boolean {
     // RFC 7510 §3.1, RFC 8086 §6.2.
     case PORT.mpls:
     case PORT.gre:
+    // RFC 9300 §5.3.
+    case PORT.lisp:
       return true;
     default:
       return false;
@@ -296,6 +314,7 @@ export class PacketWalk {
       case 0x0283:
         return MPLS;
       default:
+        this.unknown(UNKNOWN.pppProtocol, this.u16(this.cursor - 2));
         return STOP;
     }
   }
@@ -393,9 +412,24 @@ export class PacketWalk {
         return this.gue();
       case PORT.l2tp:
         return this.l2tpOverUdp();
-      default:
+      case PORT.dns:
+      case PORT.mdns:
+      case PORT.quic:
         return STOP;
+      default:
+        return this.notFollowed(port);
     }
+  }
+
+  /** What the other port says, or what it looks like, still counts. */
+  private notFollowed(port: number): number {
+    const header = this.cursor - 8;
+    const source = this.u16(header);
+    const isOther =
+      port === this.u16(header + 2) && isKnownPort(source) && !UDP_PORTS_NOT_FOLLOWED.includes(source);
+    const next = isOther ? this.byPort(source) : this.byLooks();
+    if (next === STOP) this.unknown(UNKNOWN.udpPort, port);
+    return next;
   }
 
   /** VXLAN on another port, and IP right behind UDP ("foo over UDP"): only what can hardly be something else. */
