@@ -72,5 +72,6 @@ export function exitCodeOf(reports: readonly FileReport[]): number {
   if (errors.length > 0) return errors[0]!;
   if (reports.some(({ checker }) => checker.faultCount > 0)) return EXIT.found;
   if (reports.some(({ checker }) => checker.skipped.size > 0)) return EXIT.environment;
-  return reports.every(({ checker }) => checker.packets === 0) ? EXIT.incomplete : EXIT.agreed;
+  const isEmpty = ({ checker }: FileReport): boolean => checker.packets === checker.filteredOut;
+  return reports.every(isEmpty) ? EXIT.incomplete : EXIT.agreed;
 }

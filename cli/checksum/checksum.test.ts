@@ -44,6 +44,7 @@ function pcap(frames: readonly Uint8Array[], linkType: number = LINKTYPE.ETHERNE
 
 const good = file('good.pcap', pcap([RIGHT]));
 const bad = file('bad.pcap', pcap([RIGHT, WRONG, RIGHT]));
+const empty = file('without-packets.pcap', pcap([]));
 const cut = file('cut.pcap', pcap([RIGHT, WRONG, RIGHT]).subarray(0, -5));
 
 const checksum = (...args: string[]): Promise<Ended> => runInProcess('checksum', ...args);
@@ -92,8 +93,11 @@ describe('several captures', () => {
 
   it('are looked at where they match a filter, and keep their numbers', async () => {
     const none = await checksum(bad, '--filter', 'tcp || udp.dstport == 4');
-    expect(none).toMatchObject({ code: 0 });
+    expect(none).toMatchObject({ code: 4 });
     expect(none.out).toContain(': 0 of 3 packets');
+    expect(none.out).toContain('no packet matches the filter: nothing was checked');
+    expect((await checksum(good, bad, '--filter', 'udp.length == 58')).code).toBe(1);
+    expect((await checksum(empty, good, '--filter', 'udp')).code).toBe(0);
     const faulty = await checksum(bad, '--filter', 'udp.srcport == 7 && ip.src == 10.0.0.0/8');
     expect(faulty).toMatchObject({ code: 1 });
     expect(faulty.out).toContain('packet 2: udp checksum bad');
@@ -243,6 +247,36 @@ it('prints what was found up to any byte that a capture may end at, and says so'
 });
 
 describe('--fix', () => {
+  it('changes only what --layer and --filter select', async () => {
+    const header = WRONG.slice();
+    header[24]! ^= 0x11;
+    const both = file('both.pcap', pcap([header, header, WRONG]));
+    const output = join(scratch, 'selected.pcap');
+    const byLayer = await checksum(both, '--layer', 'ipv4', '--fix', output);
+    expect(byLayer.out).toContain('2 packets changed');
+    expect(packetsOf(output)).toEqual([WRONG, WRONG, WRONG]);
+    const none = await checksum(both, '--filter', 'udp.srcport == 8', '--fix', output);
+    expect(none.out).toContain('0 packets changed');
+    expect(packetsOf(output)).toEqual([header, header, WRONG]);
+    // Unfinished ones are not faulty, whatever else is written.
+    const faulty = join(scratch, 'selected-bad.pcap');
+    await checksum(both, '--fix', output, '--write-bad', faulty);
+    expect(packetsOf(faulty)).toHaveLength(3);
+  });
+
+  it('says what it cannot fix, as nobody knows what should be there', async () => {
+    const frame = packet.ethernet().ipv6({}).udp({ checksum: 0, length: 200 }).payload(payload(20)).bytes();
+    const path = file('unknown.pcap', pcap([frame]));
+    const output = join(scratch, 'unknown-fixed.pcap');
+    const { out, code } = await checksum(path, '--fix', output);
+    expect(out).toContain('written, 0 packets changed, 1 fault left: what should be there is not known');
+    expect(code).toBe(1);
+    const { files } = await json(path);
+    expect(files[0]!.faults).toMatchObject([{ layer: 'udp', status: 'illegal', got: '0x0000' }]);
+    expect(files[0]!.faults[0]).not.toHaveProperty('expected');
+    expect(files[0]!.flows[0]).not.toHaveProperty('difference');
+  });
+
   it('writes nothing where it is interrupted, and leaves packets that are not faulty alone', async () => {
     const output = join(scratch, 'interrupted.pcap');
     const progress = { read: 0, size: 0 };

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { linkTypeName } from '../../corpus/formats/link-type.ts';
 import { REPORTED_STATUSES, type ReportedStatus } from '../../verify/captures/fault.ts';
-import { CHECKSUM_LAYERS } from '../../verify/oracle/found.ts';
+import { CHECKSUM_LAYERS, isRightKnown } from '../../verify/oracle/found.ts';
 import type { FileReport } from './check-file.ts';
 import { hex } from './report-text.ts';
 
@@ -15,7 +15,8 @@ const faultShape = v.object({
   depth: amount,
   status: v.picklist(REPORTED_STATUSES),
   got: hexNumber,
-  expected: hexNumber,
+  /** Absent where nobody knows what should stand there. */
+  expected: v.optional(hexNumber),
   source: v.optional(v.string()),
   destination: v.optional(v.string()),
   sourcePort: v.optional(amount),
@@ -83,12 +84,12 @@ function fileJson({ file, checker, error }: FileReport): ChecksumReport['files']
     faults: checker.faults.map(({ got, expected, ...fault }) => ({
       ...fault,
       got: hex(got, fault.layer),
-      expected: hex(expected, fault.layer),
+      ...(isRightKnown({ got, expected }) ? { expected: hex(expected, fault.layer) } : {}),
     })),
     faultCount: checker.faultCount,
     flows: checker.flows.list().map(({ difference, ...flow }) => ({
       ...flow,
-      ...(difference < 0 ? {} : { difference: hex(difference) }),
+      ...(difference <= 0 ? {} : { difference: hex(difference) }),
     })),
     unexamined: Object.fromEntries(checker.unexamined),
     skipped: [...checker.skipped].map(([linkType, packets]) => ({

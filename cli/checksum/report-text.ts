@@ -37,7 +37,7 @@ export function printReport(report: FileReport, options: TextOptions, terminal: 
   const { faultCount } = checker;
   const upTo =
     error === undefined ? '' : `; checked up to packet ${count(checker.packets)}, the rest cannot be read`;
-  const none = checker.packets === 0 ? 'no packets: nothing was checked' : 'no faults';
+  const none = whyNothing(checker) ?? 'no faults';
   terminal.print(`  ${faultCount === 0 ? none : faultsText(faultCount)}${upTo}`);
 }
 
@@ -48,7 +48,7 @@ function printTable(checker: CaptureChecker, { layers }: TextOptions, terminal: 
   ).map((layer) => [layer, ...REPORTED_STATUSES.map((status) => count(checker.count(layer, status)))]);
   const unexamined = layers === undefined ? [...checker.unexamined] : [];
   if (rows.length === 0 && unexamined.length === 0) {
-    if (checker.packets > 0) terminal.print('  no checksums');
+    if (whyNothing(checker) === undefined) terminal.print('  no checksums');
     return;
   }
   const hasUnexamined = unexamined.length > 0;
@@ -113,7 +113,7 @@ function printFaults(checker: CaptureChecker, terminal: Terminal): void {
       count(found),
       layer,
       flow,
-      found > 1 && difference >= 0
+      found > 1 && difference > 0
         ? `all wrong by ${hex(difference)}: a field was changed without updating it`
         : '',
     ]);
@@ -132,6 +132,11 @@ export function checksumLine({ layer, depth, status, got, expected, reassembled 
   const place = depth === 0 ? layer : `${layer} (depth ${depth})`;
   const whole = reassembled === true ? ' of the reassembled datagram' : '';
   return `${place} checksum${whole} ${status}: got ${hex(got, layer)}, expected ${status !== 'illegal' || isRightKnown({ got, expected }) ? '' : 'not '}${hex(expected, layer)}`;
+}
+
+function whyNothing({ packets, filteredOut }: CaptureChecker): string | undefined {
+  if (packets === 0) return 'no packets: nothing was checked';
+  return packets === filteredOut ? 'no packet matches the filter: nothing was checked' : undefined;
 }
 
 function matchedText({ packets, filteredOut }: CaptureChecker): string {

@@ -12,8 +12,15 @@ import { inputFailure } from '../failure.ts';
 
 /** What has to be changed in fragments, which no packet shows by itself: gathered while the capture is checked. */
 export class FragmentRepairs {
-  readonly #repair = new PacketRepair();
+  /** Which checksums are changed; undefined: all that are wrong. */
+  readonly layers: ReadonlySet<string> | undefined;
+  readonly #repair: PacketRepair;
   readonly #patches: Map<number, BytePatch[]> = new Map();
+
+  constructor(layers?: ReadonlySet<string>) {
+    this.layers = layers;
+    this.#repair = new PacketRepair(layers);
+  }
 
   note(datagram: Datagram<unknown>): void {
     const linkType = datagram.bytes[0]! >> 4 === 4 ? LINKTYPE.IPV4 : LINKTYPE.IPV6;
@@ -44,10 +51,10 @@ export async function writeFixed(
   input: string,
   output: string,
   fragments: FragmentRepairs,
-  faulty?: PacketSet,
+  faulty?: Pick<PacketSet, 'has'>,
   pass?: WritePass,
 ): Promise<number> {
-  const repair = new PacketRepair();
+  const repair = new PacketRepair(fragments.layers);
   let changed = 0;
   const edit = (batch: CaptureBatch, index: number, packet: number): PacketEdit => {
     const of = fragments.of(packet);

@@ -85,7 +85,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   if (options.against !== undefined) return against(files, options.against, options, terminal);
   if (options.explain !== undefined) return explain(files, options.explain, options, terminal);
   const layers = layersOf(options.layer);
-  const fragments = new FragmentRepairs();
+  const fragments = new FragmentRepairs(layers);
   const checkOptions = checkOptionsOf(options, layers, filter, fragments);
   if (options.fix !== undefined) await requireTwoPasses(files, '--fix', options.fix);
   if (options.writeBad !== undefined) await requireTwoPasses(files, '--write-bad', options.writeBad);
@@ -126,7 +126,7 @@ function checkOptionsOf(
     filter,
     maxFaults: options.maxFaults,
     mtu: options.mtu,
-    keepFaulty: options.writeBad !== undefined || (options.fix !== undefined && 'and unfinished'),
+    keepFaulty: options.fix !== undefined ? 'and unfinished' : options.writeBad !== undefined,
     ...(options.fix === undefined ? {} : { onFaultyDatagram: (datagram) => fragments.note(datagram) }),
   };
 }
@@ -180,12 +180,11 @@ async function write(
     if (options.json !== true) terminal.print(`  ${text}`);
   };
   const { fix, writeBad } = options;
-  // With --layer or --filter not all faulty packets are known; for --write-bad unfinished ones are not kept.
-  const isAllKnown = options.layer.length === 0 && options.filter === undefined && writeBad === undefined;
   if (fix !== undefined) {
-    const faulty = isAllKnown ? checker.faulty : undefined;
-    const changed = await pass(fix, terminal, signal, (one) => writeFixed(file, fix, fragments, faulty, one));
-    if (changed !== undefined) note(`${fix}: written with right checksums, ${packetCount(changed)} changed`);
+    const { faulty, unfinished } = checker;
+    const wanted = { has: (packet: number): boolean => faulty.has(packet) || unfinished.has(packet) };
+    const changed = await pass(fix, terminal, signal, (one) => writeFixed(file, fix, fragments, wanted, one));
+    if (changed !== undefined) note(fixedText(fix, changed, checker.unknownRight));
   }
   if (writeBad !== undefined) {
     const { faulty } = checker;
@@ -195,6 +194,13 @@ async function write(
     });
     if (written !== undefined) note(`${writeBad}: ${packetCount(written, 'faulty ')} written`);
   }
+}
+
+/** What --fix did, and what it could not do. */
+function fixedText(file: string, changed: number, left: number): string {
+  const done = `${packetCount(changed)} changed`;
+  if (left === 0) return `${file}: written with right checksums, ${done}`;
+  return `${file}: written, ${done}, ${left === 1 ? '1 fault' : `${count(left)} faults`} left: what should be there is not known`;
 }
 
 /** "1 packet", "2,000 faulty packets" */

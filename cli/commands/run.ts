@@ -256,7 +256,9 @@ async function* matching(
     matches += stimuli.length;
     yield { ...one, stimuli };
   }
-  if (matches === 0) reportLine(`no packet matches ${filter.text}`);
+  if (matches > 0) return;
+  reportLine(`no packet matches ${filter.text}`);
+  process.exitCode = EXIT.incomplete;
 }
 
 async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<WorldAndPackets> {

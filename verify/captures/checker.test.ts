@@ -378,17 +378,23 @@ describe('what is looked at', () => {
     wrong[100]! ^= 1;
     const unready = udp4();
     writeU16(unready, 40, pseudoSum(unready, 26, 34, 17, 108));
-    const marked = (keepFaulty: CheckOptions['keepFaulty'], more: CheckOptions = {}): number[] => {
+    const marked = (
+      keepFaulty: CheckOptions['keepFaulty'],
+      more: CheckOptions = {},
+      which: 'faulty' | 'unfinished' = 'faulty',
+    ): number[] => {
       const checker = check([udp4(), wrong, unready], {
         ...(keepFaulty === undefined ? {} : { keepFaulty }),
         ...more,
       });
-      return [1, 2, 3].filter((number) => checker.faulty.has(number));
+      return [1, 2, 3].filter((number) => checker[which].has(number));
     };
     expect(marked(undefined)).toEqual([]);
     expect(marked(false)).toEqual([]);
     expect(marked(true)).toEqual([2]);
-    expect(marked('and unfinished')).toEqual([2, 3]);
+    expect(marked('and unfinished')).toEqual([2]);
+    expect(marked('and unfinished', {}, 'unfinished')).toEqual([3]);
+    expect(marked(true, {}, 'unfinished')).toEqual([]);
     expect(marked(true, { strict: true })).toEqual([2, 3]);
     expect(marked(true, { layers: new Set(['tcp']) })).toEqual([]);
   });

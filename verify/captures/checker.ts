@@ -16,6 +16,7 @@ import {
   type FoundHeader,
   HEADER,
   HEADER_FLAG,
+  isRightKnown,
   PART,
 } from '../oracle/found.ts';
 import { ConversationReader, conversationText } from './conversation.ts';
@@ -44,7 +45,7 @@ export interface CheckOptions {
   readonly maxFaults?: number;
   /** IP packets that are longer were not on the wire like this; default 1500. */
   readonly mtu?: number;
-  /** Are the numbers of faulty packets kept? `and unfinished`: those too whose checksums the network card fills in. */
+  /** Are the numbers of faulty packets kept? `and unfinished`: by themselves, also those whose checksums the network card fills in. */
   readonly keepFaulty?: boolean | 'and unfinished';
   /** Judges most packets before the scanner has to look at them. */
   readonly fast?: FastScan;
@@ -78,8 +79,11 @@ export class CaptureChecker implements ChecksumSink {
   reassembled = 0;
   incompleteFragments = 0;
   readonly flows: FlowFaults = new FlowFaults();
-  /** Filled with `keepFaulty`. */
+  /** Faults of which nobody knows what should stand there. */
+  unknownRight = 0;
+  /** Filled with `keepFaulty`: packets with faults, and those whose checksums the network card fills in. */
   readonly faulty: PacketSet = new PacketSet();
+  readonly unfinished: PacketSet = new PacketSet();
 
   private readonly options: CheckOptions;
   private readonly maxFaults: number;
@@ -230,7 +234,7 @@ export class CaptureChecker implements ChecksumSink {
     const isDeferred = this.deferred !== undefined && found.start > this.fragment.start;
     if (isDeferred) this.deferred!.counts.push(index);
     else this.counts[index]! += 1;
-    if (isUnready && this.options.keepFaulty === 'and unfinished') this.faulty.add(this.packets);
+    if (isUnready && this.options.keepFaulty === 'and unfinished') this.unfinished.add(this.packets);
     if (status !== CHECKSUM.bad && status !== CHECKSUM.illegal) return;
     const { layers } = this.options;
     if (layers !== undefined && !layers.has(CHECKSUM_LAYERS[found.layer]!)) return;
@@ -243,6 +247,7 @@ export class CaptureChecker implements ChecksumSink {
       return;
     }
     const { got, expected } = found;
+    if (!isRightKnown(found)) this.unknownRight++;
     const layer = CHECKSUM_LAYERS[found.layer]!;
     // Objects and texts are made for what is listed only.
     if (this.faults.length < this.maxFaults) this.faults.push(this.fault(found, unready));
@@ -392,6 +397,7 @@ export class CaptureChecker implements ChecksumSink {
   /** A fault in a fragment whose datagram did not become whole. */
   private take(key: FlowKey, fault: CaptureFault): void {
     const { layer, packet, got, expected } = fault;
+    if (!isRightKnown(fault)) this.unknownRight++;
     this.faultCount++;
     if (!this.flows.count(key, layer, got, expected)) {
       this.flows.open(key, conversationText(fault), layer, packet, got, expected);

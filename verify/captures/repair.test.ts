@@ -39,6 +39,59 @@ const IN_GRE = ethernet(0x0800, ipv4(47, withChecksum(bytes([0x80, 0, 0x65, 0x58
 
 const [EXTENDED] = GOOD['an ICMP error with extensions behind a part of a datagram']!;
 
+describe('some kinds of checksums', () => {
+  it('are repaired alone', () => {
+    const wrong = damaged(TCP, 24, L4 + 16);
+    expect(new PacketRepair(new Set(['tcp'])).packet(wrong, LINKTYPE.ETHERNET)).toEqual([
+      { at: L4 + 16, value: TCP[L4 + 16] },
+    ]);
+    expect(new PacketRepair(new Set(['udp'])).packet(wrong, LINKTYPE.ETHERNET)).toEqual([]);
+  });
+
+  it('keep right what covers them, and leave it wrong where it was', () => {
+    const inner = L4 + 8 + L4 + 16;
+    // GRE's checksum made of the wrong TCP one: right until that is repaired.
+    const made = new PacketRepair(new Set(['gre']));
+    const wrong = damaged(IN_GRE, inner);
+    const covering = patched(wrong, made.packet(wrong, LINKTYPE.ETHERNET));
+    const tcpOnly = new PacketRepair(new Set(['tcp']));
+    expect(patched(covering, tcpOnly.packet(covering, LINKTYPE.ETHERNET))).toEqual(IN_GRE);
+    const both = damaged(IN_GRE, L4 + 4, inner);
+    expect(tcpOnly.packet(both, LINKTYPE.ETHERNET)).toEqual([{ at: inner, value: IN_GRE[inner] }]);
+  });
+});
+
+describe('a frame of radio', () => {
+  const frame = bytes(
+    [0x08, 0x01, 0, 0],
+    data(18),
+    [0, 0, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+    ipv4(17, udp(data(20))),
+  );
+  const radiotap = (flags: number, rest: Uint8Array): Uint8Array =>
+    bytes([0, 0, 9, 0, 2, 0, 0, 0, flags], rest);
+
+  it('has a right frame check sequence afterwards where it had one', () => {
+    const right = radiotap(0x10, bytes(frame, frameCheckSequence(frame)));
+    const body = frame.slice();
+    body[frame.length - 1]! ^= 0x55;
+    const wrong = radiotap(0x10, bytes(body, frameCheckSequence(body)));
+    const repaired = patched(wrong, repair.packet(wrong, LINKTYPE.IEEE802_11_RADIOTAP));
+    expect(repaired).not.toEqual(wrong);
+    expect(repaired.subarray(-4)).toEqual(frameCheckSequence(repaired.subarray(9, -4)));
+    expect(repair.packet(right, LINKTYPE.IEEE802_11_RADIOTAP)).toEqual([]);
+    // One that was wrong, and bytes that are none.
+    const off = radiotap(0x10, bytes(body, [1, 2, 3, 4]));
+    expect(patched(off, repair.packet(off, LINKTYPE.IEEE802_11_RADIOTAP)).subarray(-4)).toEqual(
+      Uint8Array.of(1, 2, 3, 4),
+    );
+    const none = radiotap(0, bytes(body, frameCheckSequence(body)));
+    expect(patched(none, repair.packet(none, LINKTYPE.IEEE802_11_RADIOTAP)).subarray(-4)).toEqual(
+      frameCheckSequence(body),
+    );
+  });
+});
+
 describe('a packet', () => {
   it('with nothing wrong is left alone', () => {
     for (const packet of [TCP, UDP, UDP6, SCTP, IN_GRE])

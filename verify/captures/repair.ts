@@ -1,7 +1,10 @@
 /** What has to be written where, so that every checksum of a packet is right. */
+import { LinkHeader } from '../../corpus/formats/link-header.ts';
+import { readLinkHeader } from '../../corpus/formats/link-layer.ts';
+import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { writeU16, writeU32 } from '../../sim/packet/bytes.ts';
 import { ChecksumScanner } from '../oracle/checksums.ts';
-import { CHECKSUM, type ChecksumSink, type FoundChecksum, LAYER } from '../oracle/found.ts';
+import { CHECKSUM, CHECKSUM_LAYERS, type ChecksumSink, type FoundChecksum, LAYER } from '../oracle/found.ts';
 import type { Datagram } from './datagrams.ts';
 import { frameCheckSequence } from './frame-check.ts';
 
@@ -21,8 +24,14 @@ export class PacketRepair implements ChecksumSink {
   #at = -1;
   #expected = 0;
   #isCrc = false;
+  /** Was each checksum right before anything was written? */
+  #wereRight: boolean[] = [];
+  readonly #layers: ReadonlySet<string> | undefined;
+  readonly #linkHeader = new LinkHeader();
 
-  constructor() {
+  /** @param layers only checksums of these kinds, and what covers them and was right before; default all */
+  constructor(layers?: ReadonlySet<string>) {
+    this.#layers = layers;
     this.#scanner.bigTcp = true;
   }
 
@@ -35,6 +44,7 @@ export class PacketRepair implements ChecksumSink {
     const hadRightFcs = fcs.length === 4 && sameBytes(frameCheckSequence(packet), fcs);
     const fixed = packet.slice();
     if (!this.#fix(fixed, linkType)) return [];
+    this.#keepInnerFcs(packet, fixed, linkType);
     const patches = differences(packet, fixed);
     if (hadRightFcs) {
       frameCheckSequence(fixed).forEach((value, index) => {
@@ -42,6 +52,18 @@ export class PacketRepair implements ChecksumSink {
       });
     }
     return patches;
+  }
+
+  /** The frame check sequence that the header of a capture of radio announces: radiotap, PPI. Right before, it is right afterwards. */
+  #keepInnerFcs(packet: Uint8Array, fixed: Uint8Array, linkType: number): void {
+    if (linkType !== LINKTYPE.IEEE802_11_RADIOTAP && linkType !== LINKTYPE.PPI) return;
+    const header = this.#linkHeader;
+    const end = packet.length - 4;
+    if (!readLinkHeader(packet, 0, packet.length, linkType, header) || header.end !== end) return;
+    // Both state their own length at the same place.
+    const start = packet[2]! | (packet[3]! << 8);
+    if (!sameBytes(frameCheckSequence(packet.subarray(start, end)), packet.subarray(end))) return;
+    fixed.set(frameCheckSequence(fixed.subarray(start, end)), end);
   }
 
   /** Returns the same for a fragmented datagram, by packet number. The fragments' own headers are not among it. */
@@ -64,6 +86,7 @@ export class PacketRepair implements ChecksumSink {
   #fix(packet: Uint8Array, linkType: number): boolean {
     this.#wanted = -1;
     this.#passed = 0;
+    this.#wereRight = [];
     this.#scanner.scan(packet, 0, packet.length, this, linkType);
     let isChanged = false;
     for (let index = this.#passed - 1; index >= 0; index--) {
@@ -80,7 +103,11 @@ export class PacketRepair implements ChecksumSink {
   }
 
   checksum(found: FoundChecksum): void {
+    if (this.#wanted < 0) this.#wereRight.push(found.status === CHECKSUM.good);
     if (this.#passed++ !== this.#wanted) return;
+    // One that is not asked for is changed only where it was right until another one inside it was written.
+    const isAskedFor = this.#layers === undefined || this.#layers.has(CHECKSUM_LAYERS[found.layer]!);
+    if (!isAskedFor && this.#wereRight[this.#wanted] !== true) return;
     const isIllegal = found.status === CHECKSUM.illegal && found.expected !== 0;
     if (found.status !== CHECKSUM.bad && !isIllegal) return;
     this.#at = found.at;
