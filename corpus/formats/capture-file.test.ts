@@ -7,6 +7,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { PCAPNG_BIG_ENDIAN, PCAPNG_LITTLE_ENDIAN, readAll } from '../test-support/captures.ts';
 import { CaptureError } from './capture-error.ts';
 import { decodeCapture, readCapture } from './capture-file.ts';
+import { captureBytes } from './capture-source.ts';
 import { writeCapture } from './capture-writer.ts';
 import { PcapEncoder } from './pcap.ts';
 import { PcapngEncoder } from './pcapng-encoder.ts';
@@ -53,6 +54,31 @@ describe('reading a file', () => {
     await expect(packetsOf(path)).rejects.toThrow(
       `${path}: at byte 56: expected a block of at least 12 bytes, found the end of the file after 4 bytes`,
     );
+  });
+
+  it('reads all that lies before what is wrong behind gzip data', async () => {
+    const path = join(directory, 'behind.pcap.gz');
+    const packets = readAll(PCAPNG_BIG_ENDIAN).packets.map(({ bytes }) => bytes);
+    const packed = gzipSync(PCAPNG_BIG_ENDIAN);
+    const checksum = Uint8Array.from(packed, (byte, at) => (at === packed.length - 8 ? byte ^ 1 : byte));
+    for (const [bytes, message] of [
+      [checksum, /expected gzip data that are not damaged, found another checksum behind them/],
+      [
+        Buffer.concat([packed, Buffer.from('garbage')]),
+        /expected the end of the gzip data, found something else/,
+      ],
+    ] as const) {
+      await writeFile(path, bytes);
+      const read: Uint8Array[] = [];
+      const all = async (): Promise<void> => {
+        for await (const chunk of captureBytes(path)) read.push(chunk.slice());
+      };
+      await expect(all()).rejects.toThrow(message);
+      expect(Buffer.concat(read)).toEqual(Buffer.from(PCAPNG_BIG_ENDIAN));
+    }
+    // Another member, and zeros.
+    await writeFile(path, Buffer.concat([packed, Buffer.alloc(9)]));
+    expect(await packetsOf(path)).toEqual(packets);
   });
 
   it('says so when gzip data end too early or are damaged', async () => {

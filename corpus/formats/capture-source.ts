@@ -12,7 +12,7 @@ import {
   readSync,
   statSync,
 } from 'node:fs';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { atPath } from '../files/system-error.ts';
@@ -261,28 +261,79 @@ async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   }
 }
 
+/** Unpacks up to where something is wrong, before it says so. */
 async function* gunzipped(
   head: Uint8Array,
   rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  // Copies: the stream reads ahead, while the file's chunks all lie in one buffer.
-  const packed = Readable.from(copies(behind(head, rest)), { objectMode: false });
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
-  packed.on('error', (error) => gunzip.destroy(error));
-  packed.pipe(gunzip);
+  const ready: Uint8Array[] = [];
   let offset = 0;
-  try {
-    for await (const chunk of gunzip as AsyncIterable<Uint8Array>) {
+  let failure: Error | undefined;
+  // Not as an iterator of the stream: what is wrong behind a chunk that waits there would throw the chunk away.
+  gunzip.on('data', (chunk: Uint8Array) => ready.push(chunk));
+  gunzip.on('error', (error) => {
+    failure = error;
+  });
+  // Where a piece is wrong, nobody says that it has been taken.
+  let goOn = (): void => {};
+  gunzip.on('close', () => goOn());
+  function* taken(): Generator<Uint8Array, void, undefined> {
+    for (const chunk of ready.splice(0)) {
       yield chunk;
       offset += chunk.length;
     }
-  } catch (error) {
-    if (!isZlibError(error)) throw error;
-    throw new CaptureError(offset, 'more gzip data', error.message);
+  }
+  try {
+    for await (const piece of pieces(behind(head, rest))) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        gunzip.write(piece, () => resolve());
+      });
+      yield* taken();
+      if (failure !== undefined) break;
+    }
+    if (failure === undefined) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        gunzip.on('end', resolve).end();
+      });
+    }
+    yield* taken();
   } finally {
-    packed.destroy();
     gunzip.destroy();
   }
+  if (failure === undefined) return;
+  if (!isZlibError(failure)) throw failure;
+  throw gzipError(offset, failure.message);
+}
+
+/** What zlib says, in words for those who have a file. */
+function gzipError(offset: number, message: string): CaptureError {
+  if (message === 'incorrect data check' || message === 'incorrect length check')
+    return new CaptureError(offset, 'gzip data that are not damaged', 'another checksum behind them');
+  if (message === 'incorrect header check')
+    return new CaptureError(offset, 'the end of the gzip data', 'something else behind them');
+  return new CaptureError(offset, 'more gzip data', message);
+}
+
+/** Packed bytes that are unpacked at a time: what is wrong among them costs them all, and they may unpack to a thousand times as many. */
+const PIECE = 4096;
+/** The last ones go one by one: there are the lengths and check sums, behind all data. */
+const TAIL = 64;
+
+/** Copies: unpacking goes on in a thread, while the file's chunks all lie in one buffer. */
+async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let tail: Uint8Array = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    const joined = new Uint8Array(tail.length + chunk.length);
+    joined.set(tail);
+    joined.set(chunk, tail.length);
+    const end = Math.max(0, joined.length - TAIL);
+    for (let at = 0; at < end; at += PIECE) yield joined.subarray(at, Math.min(end, at + PIECE));
+    tail = joined.subarray(end);
+  }
+  for (let at = 0; at < tail.length; at++) yield tail.subarray(at, at + 1);
 }
 
 async function* behind(
@@ -291,10 +342,6 @@ async function* behind(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield head;
   yield* rest;
-}
-
-async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of chunks) yield Uint8Array.from(chunk);
 }
 
 function isZlibError(error: unknown): error is NodeJS.ErrnoException {
