@@ -80,6 +80,32 @@ function extensionBytes(name: string, protocol: string): ComposedName {
   return part(name, protocol, ['length'], { bits: 8, as: (words) => (words + 1) * 8, shownBits: 12 });
 }
 
+/** A field that has this name only where another one, or its own value, says so. */
+function conditional(
+  name: string,
+  protocol: string,
+  field: string,
+  isMeant: (header: HeaderView, value: number) => boolean,
+): ComposedName {
+  return {
+    name,
+    protocol,
+    bits: 16,
+    number: (header) => {
+      const value = joined(header, [field]);
+      return value !== undefined && isMeant(header, value) ? value : undefined;
+    },
+  };
+}
+
+/** Below this an EtherType is a length (IEEE 802.3 §3.2.6). */
+const LEAST_TYPE = 0x0600;
+const isType = (_: HeaderView, value: number): boolean => value >= LEAST_TYPE;
+const isLength = (_: HeaderView, value: number): boolean => value < LEAST_TYPE;
+
+/** Destination unreachable, fragmentation needed (RFC 1191 §4): in all other errors the field means nothing. */
+const needsFragments = (header: HeaderView): boolean => joined(header, ['type', 'code']) === 0x0304;
+
 /** Where the IP header around says that its data end; a capture may hold less of it. */
 function declaredEnd({ bytes, layer, outer }: HeaderView): number {
   const ip = outer.findLast(({ name }) => name === 'ipv4' || name === 'ipv6');
@@ -152,6 +178,11 @@ const GRE_FLAGS = [
 
 export const COMPOSED_NAMES: readonly ComposedName[] = [
   ...addressBits('ethernet'),
+  conditional('eth.type', 'ethernet', 'etherType', isType),
+  conditional('eth.len', 'ethernet', 'etherType', isLength),
+  conditional('vlan.etype', 'vlan', 'etherType', isType),
+  conditional('vlan.len', 'vlan', 'etherType', isLength),
+  conditional('icmp.mtu', 'icmp', 'nextHopMtu', needsFragments),
   part('vlan.cfi', 'vlan', ['dropEligible'], { bits: 1 }),
   headerBytes('ip.hdr_len', 'ipv4', 'ihl'),
   part('ip.dsfield.dscp', 'ipv4', ['tos'], { shift: 2, bits: 6 }),

@@ -35,6 +35,50 @@ const fragment = packet
 const accurate = packet.ethernet().ipv4().tcp({ flags: 2 }).bytes();
 accurate[14 + 20 + 12]! |= 1;
 
+/** A neighbour solicitation, an advertisement or a redirect. */
+const neighbour = (type: number): Uint8Array => {
+  const message = Uint8Array.of(
+    type,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0xfe,
+    0x80,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+  );
+  const rest = new Uint8Array(type === 137 ? 16 : 0);
+  return packet
+    .ethernet()
+    .ipv6({ nextHeader: 58 })
+    .payload(Uint8Array.of(...message, ...rest))
+    .bytes();
+};
+const unreachable = (code: number): Uint8Array =>
+  packet
+    .ethernet()
+    .ipv4()
+    .icmp({ type: 3, code, body: { kind: 'unreachable', unused: 0, quotedLength: 0, nextHopMtu: 1400 } })
+    .bytes();
+const lite = packet.ethernet().ipv4().udplite({ sourcePort: 7, destinationPort: 9 }).bytes();
+const lengthFrame = packet.ethernet({ etherType: 38 }).payload(new Uint8Array(46)).bytes();
+
 describe('a filter', () => {
   it.each<[filter: string, bytes: Uint8Array, matches: boolean]>([
     ['tcp', tcp, true],
@@ -93,6 +137,27 @@ describe('a filter', () => {
     ['icmp.seq == 9', tunnel, true],
     ['icmp.ident == 7', tunnel, true],
     ['icmp.mtu', tunnel, false],
+    ['icmp.mtu == 1400', unreachable(4), true],
+    ['icmp.mtu', unreachable(3), false],
+    ['icmp.nextHopMtu == 1400', unreachable(3), true],
+    ['icmp.mtu', packet.ethernet().ipv4().icmp({ type: 11, code: 0 }).bytes(), false],
+    ['icmpv6.nd.ns.target_address == fe80::1', neighbour(135), true],
+    ['icmpv6.nd.na.target_address == fe80::1', neighbour(135), false],
+    ['icmpv6.nd.ns.target_address', neighbour(136), false],
+    ['icmpv6.nd.na.target_address == fe80::/10', neighbour(136), true],
+    ['icmpv6.nd.rd.target_address == fe80::1', neighbour(137), true],
+    ['icmpv6.target == fe80::1', neighbour(136), true],
+    ['udp.port == 9', lite, true],
+    ['udp.srcport == 7 && udplite.port == 7', lite, true],
+    ['udp.port == 8 || udp', lite, false],
+    ['eth.type == 0x8100 && vlan.etype == 0x800', tcp, true],
+    ['eth.len || vlan.len', tcp, false],
+    ['eth.len == 38 && !eth.type && ethernet.etherType == 38', lengthFrame, true],
+    ['ospf', packet.ethernet().ipv6().ospf3().bytes(), true],
+    ['ospf', packet.ethernet().ipv4().ospf().bytes(), true],
+    ['ospf3', packet.ethernet().ipv4().ospf().bytes(), false],
+    ['vxlan', packet.ethernet().ipv4().udp({ destinationPort: 4790 }).vxlangpe().ipv4().bytes(), true],
+    ['erspan', packet.ethernet().ipv4().gre({ sequence: 1 }).erspan3().ethernet().bytes(), true],
     ['gre.key == 0xc0ffee', keyed, true],
     ['gre.sequence_number == 3', keyed, true],
     ['gre.key', packet.ethernet().ipv4().gre().ipv4().bytes(), false],

@@ -7,7 +7,7 @@ import type { Context } from '../../sim/packet/dissection.ts';
 import { protocolByName } from '../../sim/packet/protocols.ts';
 import { type LayerPlace, layersOf } from '../../sim/packet/walk-layers.ts';
 import type { HeaderView } from './composed-names.ts';
-import type { Target } from './names.ts';
+import type { DeclaredTarget, Target } from './names.ts';
 import { type Comparison, type Literal, type Node, type Operand, parseFilter } from './parse.ts';
 
 /** Does a packet match? */
@@ -221,7 +221,7 @@ function byProtocol(targets: readonly Target[]): Map<string, Target[]> {
 
 function numberOf(view: View, layer: LayerPlace, target: Target): number | undefined {
   if ('composed' in target) return target.composed.number?.(headerView(view, layer));
-  const place = placeOf(view, layer, target.name);
+  const place = targetPlace(view, layer, target);
   if (place === undefined) return undefined;
   const value = readNumber(view.bytes, layer.offset, place);
   if (target.bit === undefined) return value;
@@ -234,9 +234,17 @@ function rangeOf(
   target: Target,
 ): readonly [from: number, to: number] | undefined {
   if ('composed' in target) return target.composed.range?.(headerView(view, layer));
-  const place = placeOf(view, layer, target.name);
+  const place = targetPlace(view, layer, target);
   const at = layer.offset + (place?.at ?? 0);
   return place === undefined ? undefined : [at, at + place.size];
+}
+
+function targetPlace(view: View, layer: LayerPlace, { name, only }: DeclaredTarget): Place | undefined {
+  if (only !== undefined) {
+    const by = placeOf(view, layer, only.by);
+    if (by === undefined || !only.types.includes(readNumber(view.bytes, layer.offset, by))) return undefined;
+  }
+  return placeOf(view, layer, name);
 }
 
 function headerView(view: View, layer: LayerPlace): HeaderView {

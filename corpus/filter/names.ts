@@ -4,18 +4,26 @@
  */
 import type { Field, Fields } from '../../sim/packet/declaration/field.ts';
 import type { Protocol } from '../../sim/packet/declaration/protocol.ts';
-import { protocols } from '../../sim/packet/protocols.ts';
+import { type ProtocolName, protocols } from '../../sim/packet/protocols.ts';
 import { COMPOSED_NAMES, type ComposedName } from './composed-names.ts';
 
 /** What a name stands for in the headers of one protocol: a field, or what is made of fields. */
 export type Target = DeclaredTarget | ComposedTarget;
 
-interface DeclaredTarget {
+export interface DeclaredTarget {
   readonly protocol: string;
   readonly name: string;
   readonly field: Field;
   /** A bit of the field that has a name of its own. */
   readonly bit?: number;
+  /** The messages that it is a field of, where it has another name in others: Wireshark's names say of which kind a message is. */
+  readonly only?: Kinds;
+}
+
+/** Messages of some types, by the field that says which. */
+export interface Kinds {
+  readonly by: string;
+  readonly types: readonly number[];
 }
 
 interface ComposedTarget {
@@ -49,11 +57,19 @@ function prefixesOf(protocol: Protocol): string[] {
   return ofWireshark.length === 0 || taken ? [name] : [...new Set([name, ofWireshark[0]!])];
 }
 
-function fieldsOf({ declaration }: Protocol): [string, Field][] {
-  const all: Fields[] = [declaration.fields];
-  for (const { fields } of Object.values(declaration.sections ?? {})) all.push(fields);
-  for (const { fields } of Object.values(declaration.variants?.cases ?? {})) all.push(fields);
-  return all.flatMap((fields) => Object.entries(fields)).filter(([, field]) => !field.isReserved);
+function fieldsOf({ declaration }: Protocol): [string, Field, Kinds?][] {
+  const { variants } = declaration;
+  const all: [Fields, Kinds?][] = [[declaration.fields]];
+  for (const { fields } of Object.values(declaration.sections ?? {})) all.push([fields]);
+  for (const { fields, types } of Object.values(variants?.cases ?? {}))
+    all.push(types === undefined ? [fields] : [fields, { by: variants!.by, types }]);
+  return all.flatMap(([fields, kinds]) =>
+    Object.entries(fields)
+      .filter(([, field]) => !field.isReserved)
+      .map(([name, field]): [string, Field, Kinds?] =>
+        kinds === undefined ? [name, field] : [name, field, kinds],
+      ),
+  );
 }
 
 function kindOf(target: Target): Kind {
@@ -87,15 +103,15 @@ function namesOf(): Map<string, FieldName> {
   for (const protocol of protocols) {
     const prefixes = prefixesOf(protocol);
     const fields = fieldsOf(protocol);
-    for (const [name, field] of fields) {
+    for (const [name, field, only] of fields) {
       const target = { protocol: protocol.name, name, field };
       const { filter, scapy, bits } = field.options;
       const all = prefixes.flatMap((prefix) => [
         `${prefix}.${name}`,
         ...(scapy === undefined ? [] : [`${prefix}.${scapy}`]),
       ]);
-      if (filter !== undefined) all.unshift(filter);
-      for (const one of new Set(all)) declare(one, target);
+      if (filter !== undefined) declare(filter, only === undefined ? target : { ...target, only });
+      for (const one of new Set(all)) if (one !== filter) declare(one, target);
       for (const [flag, bit] of Object.entries(bits ?? {})) {
         for (const prefix of prefixes) declare(`${prefix}.${name}.${flag}`, { ...target, bit });
       }
@@ -104,7 +120,9 @@ function namesOf(): Map<string, FieldName> {
       for (const end of ends) {
         const field = fields.find(([name]) => name === end)?.[1];
         if (field === undefined) continue;
-        for (const prefix of prefixes)
+        // UDP-Lite's ports are UDP's to Wireshark.
+        const shared = field.options.filter?.split('.')[0] ?? protocol.name;
+        for (const prefix of new Set([...prefixes, shared]))
           declare(`${prefix}.${either}`, { protocol: protocol.name, name: end, field });
       }
     }
@@ -114,7 +132,8 @@ function namesOf(): Map<string, FieldName> {
 
 function isSame(a: Target, b: Target): boolean {
   if ('composed' in a && 'composed' in b) return a.composed === b.composed;
-  return a.protocol === b.protocol && a.name === b.name;
+  if ('composed' in a || 'composed' in b) return false;
+  return a.protocol === b.protocol && a.name === b.name && a.only?.types === b.only?.types;
 }
 
 // Made when they are first asked for: few runs have a filter, and both take as long as reading a capture of some megabytes.
@@ -133,11 +152,19 @@ export function protocolNames(): ReadonlyMap<string, readonly string[]> {
   return protocolNamesMade;
 }
 
+/** What is one protocol to Wireshark, whatever the version. */
+const VERSIONS: readonly (readonly [name: string, versions: readonly ProtocolName[]])[] = [
+  ['ospf', ['ospf3']],
+  ['vxlan', ['vxlangpe']],
+  ['erspan', ['erspan3']],
+];
+
 function namesOfProtocols(): Map<string, string[]> {
   const names = new Map<string, string[]>();
   for (const protocol of protocols) {
     for (const prefix of prefixesOf(protocol))
       names.set(prefix, [...(names.get(prefix) ?? []), protocol.name]);
   }
+  for (const [name, versions] of VERSIONS) names.set(name, [...names.get(name)!, ...versions]);
   return names;
 }

@@ -41,8 +41,10 @@ Headers inside tunnels and in the packets that ICMP errors quote count, too. A f
 that is wrong is refused (exit code 2) with the column, what was expected, and the name that you may have meant.
 
 Units are Wireshark's: \`ip.hdr_len\` and \`tcp.hdr_len\` count bytes (\`ip.ihl\` and \`tcp.dataOffset\` the words of the wire),
-\`ip.frag_offset\` units of 8 bytes; \`tcp.len\` is what the IP header leaves for data, captured or not. Only what Wireshark
-finds out from other packets has no name here; \`tcp.seq\` and \`tcp.ack\` are the numbers on the wire (Wireshark: \`tcp.seq_raw\`).
+\`ip.frag_offset\` units of 8 bytes; \`tcp.len\` is what the IP header leaves for data, captured or not. What Wireshark
+finds out from other packets has no name here, nor have \`frame.number\`, \`frame.cap_len\` (\`frame.len\` is what was captured), \`frame.protocols\`, and what
+is inside options (\`ip.opt.*\`, \`tcp.options.*\`); \`matches\`, and slices other than \`[start:length]\` and \`[at]\`, are not understood. \`eth.type\` is there
+in frames that have one, \`eth.len\` in those with a length; \`tcp.seq\` and \`tcp.ack\` are the numbers on the wire (Wireshark: \`tcp.seq_raw\`).
 
 ## Names
 
