@@ -70,7 +70,9 @@ class PacketList {
     const layers = decodeTree(packet, 0, packet.length);
     const summary = layers.map((layer) => `${layer.name} ${layer.text}`.trim()).join(' | ');
     const number = String(this.#packets).padStart(5);
-    terminal.print(`  ${number}  ${String(packet.length).padStart(5)} bytes  ${summary}`);
+    terminal.print(
+      `  ${number}  ${String(packet.length).padStart(5)} ${packet.length === 1 ? 'byte ' : 'bytes'}  ${summary}`,
+    );
     if (!this.#tree) return;
     for (const line of treeToText(layers).trimEnd().split('\n')) terminal.print(`           ${line}`);
   }

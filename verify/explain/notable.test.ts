@@ -56,7 +56,7 @@ describe('a packet', () => {
     ['that is the last fragment', put(UDP, 20, 0x3f, 0xff), ['it is a later fragment']],
     ['that may not be fragmented', put(UDP, 20, 0x40), []],
     ['that says that it is longer', put(UDP, 16, 0, 49), ['its IPv4 total length 49 goes beyond the frame']],
-    ['that says that it is shorter', put(UDP, 16, 0, 47), ['1 bytes follow its IPv4 packet']],
+    ['that says that it is shorter', put(UDP, 16, 0, 47), ['1 byte follows its IPv4 packet']],
     ['that says that it ends with its header', put(UDP, 16, 0, 20), ['28 bytes follow its IPv4 packet']],
     [
       'that says that it ends before its header',
@@ -68,7 +68,7 @@ describe('a packet', () => {
       put(UDP6, 18, 0, 29),
       ['its IPv6 payload length 29 goes beyond the frame'],
     ],
-    ['over IPv6 that says that it is shorter', put(UDP6, 18, 0, 27), ['1 bytes follow its IPv6 packet']],
+    ['over IPv6 that says that it is shorter', put(UDP6, 18, 0, 27), ['1 byte follows its IPv6 packet']],
     ['with a TTL of 1', ethernet(0x0800, ipv4(17, udp(data(8)), { ttl: 1 })), ['its TTL is 1']],
     ['with a TTL of 2', ethernet(0x0800, ipv4(17, udp(data(8)), { ttl: 2 })), []],
     ['with a hop limit of 0', put(UDP6, 21, 0), ['its hop limit is 0']],

@@ -14,7 +14,7 @@ export function notable(packet: Uint8Array): string[] {
 
 function features(packet: Uint8Array): string[] {
   const found: string[] = [];
-  if (packet.length < 14) return [`it ends within the Ethernet header (${packet.length} bytes)`];
+  if (packet.length < 14) return [`it ends within the Ethernet header (${bytesText(packet.length)})`];
   if ((packet[0]! & 1) !== 0) found.push('its destination MAC is a group address');
   if ((packet[6]! & 1) !== 0) found.push('its source MAC is a group address');
   let at = 12;
@@ -41,7 +41,7 @@ function features(packet: Uint8Array): string[] {
 function notableIpv4(packet: Uint8Array, start: number, found: string[]): void {
   const left = packet.length - start;
   if (left < 20) {
-    found.push(`it ends after ${left} bytes of the IPv4 header`);
+    found.push(`it ends after ${bytesText(left)} of the IPv4 header`);
     return;
   }
   const version = packet[start]! >> 4;
@@ -56,7 +56,7 @@ function notableIpv4(packet: Uint8Array, start: number, found: string[]): void {
   const total = (packet[start + 2]! << 8) | packet[start + 3]!;
   if (total > left) found.push(`its IPv4 total length ${total} goes beyond the frame`);
   else if (total < ihl * 4) found.push(`its IPv4 total length ${total} is below its header’s`);
-  else if (total < left) found.push(`${left - total} bytes follow its IPv4 packet`);
+  else if (total < left) found.push(follows(left - total, 'IPv4'));
   if (packet[start + 8]! <= 1) found.push(`its TTL is ${packet[start + 8]}`);
   if (!isLater && ihl >= 5) upperLayer(packet[start + 9]!, left - ihl * 4, found);
 }
@@ -64,14 +64,14 @@ function notableIpv4(packet: Uint8Array, start: number, found: string[]): void {
 function notableIpv6(packet: Uint8Array, start: number, found: string[]): void {
   const left = packet.length - start;
   if (left < 40) {
-    found.push(`it ends after ${left} bytes of the IPv6 header`);
+    found.push(`it ends after ${bytesText(left)} of the IPv6 header`);
     return;
   }
   const version = packet[start]! >> 4;
   if (version !== 6) found.push(`its IPv6 header says version ${version}`);
   const payload = (packet[start + 4]! << 8) | packet[start + 5]!;
   if (payload > left - 40) found.push(`its IPv6 payload length ${payload} goes beyond the frame`);
-  else if (payload < left - 40) found.push(`${left - 40 - payload} bytes follow its IPv6 packet`);
+  else if (payload < left - 40) found.push(follows(left - 40 - payload, 'IPv6'));
   const next = packet[start + 6]!;
   if (next === 0 || next === 43 || next === 44 || next === 60) found.push('it has IPv6 extension headers');
   if (packet[start + 7]! <= 1) found.push(`its hop limit is ${packet[start + 7]}`);
@@ -88,5 +88,14 @@ const UPPER: Readonly<Record<number, readonly [name: string, header: number]>> =
 function upperLayer(protocol: number, left: number, found: string[]): void {
   const upper = UPPER[protocol];
   if (upper === undefined || left >= upper[1]) return;
-  found.push(`it ends after ${Math.max(0, left)} bytes of the ${upper[0]} header`);
+  found.push(`it ends after ${bytesText(Math.max(0, left))} of the ${upper[0]} header`);
+}
+
+function follows(size: number, packet: string): string {
+  return `${bytesText(size)} ${size === 1 ? 'follows' : 'follow'} its ${packet} packet`;
+}
+
+/** "1 byte", "2 bytes" */
+function bytesText(size: number): string {
+  return `${size} ${size === 1 ? 'byte' : 'bytes'}`;
 }
