@@ -28,9 +28,10 @@ export interface World {
   /** What the flow hash of `bpf_get_hash_recalc` starts from, and the order in which elements of hash maps come; default 0. */
   readonly hashSeed?: number;
   /**
-   * What the stack holds that the program never wrote; default 0. A number is each byte; a bigint is each eight bytes at an
-   * address that eight divides, the lowest byte first. The kernel lets privileged programs read such bytes, which are whatever
-   * was there before: an outcome that depends on this depends on them.
+   * What the stack holds that the program never wrote, and, where this is stated, samples of ring buffers that it reserves;
+   * default 0. A number is each byte; a bigint is each eight bytes at an address that eight divides, the lowest byte first.
+   * The kernel lets privileged programs read such bytes, which are whatever was there before: an outcome that depends on
+   * this depends on them.
    */
   readonly stackFill?: StackFill;
   /**

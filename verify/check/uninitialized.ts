@@ -24,6 +24,7 @@ import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { byItself } from '../slot-owner.ts';
 import { callsAny } from './judging.ts';
+import { PassedOn, reservesSamples } from './passed-on.ts';
 import { CaseRunner, hasContents, type Seen, type Sighting, simplest } from './probe.ts';
 import { StackFills } from './stack-fills.ts';
 
@@ -76,6 +77,7 @@ class Kept {
 export class Uninitialized {
   readonly #program: Program;
   readonly #readsStack: boolean;
+  readonly #reserves: boolean;
   readonly #movesHead: boolean;
   readonly #short = new Kept(KEPT_OF_A_KIND, MAX_KEPT, MAX_GROWN);
   readonly #long = new Kept(LONG_OF_A_KIND, MAX_LONG, MAX_LONG_GROWN);
@@ -83,6 +85,7 @@ export class Uninitialized {
   constructor(program: Program) {
     this.#program = program;
     this.#readsStack = mayReadUnwritten(program);
+    this.#reserves = reservesSamples(program);
     this.#movesHead = callsAny(program, ({ name }) => name === ADJUST_HEAD);
   }
 
@@ -96,7 +99,7 @@ export class Uninitialized {
       const growth = output.length[packet]! - length;
       // Who cuts the tail off makes room in front all the same.
       const isGrown = growth !== 0 && this.#movesHead && this.#hook(input.entry[packet]!) === 'xdp';
-      if (!this.#readsStack && !isGrown) continue;
+      if (!this.#mayRead && !isGrown) continue;
       const offset = input.offset[packet]!;
       const type = (input.bytes[offset + 12]! << 8) | input.bytes[offset + 13]!;
       const isWritten =
@@ -113,12 +116,22 @@ export class Uninitialized {
     return this.#program.entries[entry]!.hook;
   }
 
-  /** One of each kind. */
+  /** May the program read what it never wrote, of its stack or of the samples that it reserves? */
+  get #mayRead(): boolean {
+    return this.#readsStack || this.#reserves;
+  }
+
+  /** One of each kind, and of each call that is handed such bytes. */
   async find(machine: Engine): Promise<Seen[]> {
     const found = new Map<string, Seen>();
-    if (this.#readsStack) await this.#stack(machine, found);
+    if (this.#mayRead) await this.#stack(machine, found);
+    const passed = this.#mayRead ? await this.#passed(found.size > 0) : [];
     if (!found.has('uninitialized/frame')) await this.#headroom(found);
-    return [...found.values()];
+    return [...found.values(), ...passed];
+  }
+
+  #passed(isElsewhere: boolean): Promise<Seen[]> {
+    return new PassedOn(this.#program).find([...this.#short.packets, ...this.#long.packets], isElsewhere);
   }
 
   async #stack(machine: Engine, found: Map<string, Seen>): Promise<void> {

@@ -42,7 +42,7 @@ export const RUN_RULES: readonly Rule[] = [
     'uninitialized/map',
     'error',
     'Uninitialised bytes in a map',
-    'Bytes that the program never wrote go into a map. In a key they make entries that nobody finds again; in the padding of a value they only leak, which is a warning.',
+    'Bytes that the program never wrote go into a map. In a key, or into a Bloom filter, they make entries that nobody finds again; in the padding of a value, or of one that is pushed, they only leak, which is a warning.',
   ),
   rule(
     'uninitialized/metadata',
@@ -54,7 +54,7 @@ export const RUN_RULES: readonly Rule[] = [
     'uninitialized/passed',
     'warning',
     'Uninitialised bytes handed on',
-    'Bytes of the stack that the program never wrote are handed to a helper, and no packet was found for which that makes a difference: they may go to user space, or into a sum whose result nobody uses.',
+    'Bytes of the stack that the program never wrote are handed to a helper that takes them where neither frame nor maps show it: to user space in an event, into the key or options of a tunnel, or into a question for a map or a socket. So does a sample of a ring buffer with a member that was not written, which is a note: the kernel does not clear samples, and padding and a buffer at the end that is filled in part are not reported.',
   ),
   rule(
     'determinism/differs',

@@ -9,7 +9,7 @@ function reserve(machine: Machine, map: number, size: number, flags: number, at:
   writeNullDynptr(machine, at);
   if (flags !== 0 || machine.high(2) !== 0) return -EINVAL;
   const ring = machine.mapAt(map) as RingBufferMap;
-  const sample = ring.reserve(size);
+  const sample = ring.reserveFor(machine.world, size);
   if (sample === 0) return -EINVAL;
   writeDynptr(machine, at, { kind: DYNPTR.sample, address: sample, offset: 0, size, readOnly: false });
   return 0;

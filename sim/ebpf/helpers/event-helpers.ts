@@ -71,7 +71,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     effects: { ...NO_EFFECTS, obligation: 'acquires unless null' },
     symbolic: 'any value',
     run: (machine, map, size, flags) =>
-      flags !== 0 || machine.high(2) !== 0 ? 0 : ringAt(machine, map).reserve(size),
+      flags !== 0 || machine.high(2) !== 0 ? 0 : ringAt(machine, map).reserveFor(machine.world, size),
   },
   {
     number: 132,

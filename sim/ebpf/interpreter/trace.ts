@@ -13,6 +13,7 @@ import { ArrayMap } from '../maps/array-map.ts';
 import { CONTEXT_BASE, MACHINE_WORD, STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { sourceAt } from '../object.ts';
 import type { Interpreter, RunResult } from './interpreter.ts';
+import { type PassedMemory, passedMemory } from './passed-memory.ts';
 import { CONTEXT_REGION, KIND, LAST_STACK_REGION, STACK_REGION } from './provenance.ts';
 import type { LoadedProgram, State } from './state.ts';
 
@@ -60,6 +61,8 @@ export interface TracedCall {
   readonly unwritten: readonly number[];
   /** The same memory when the call came back: what the helper has written there, too. */
   readonly handedBack: Uint8Array | undefined;
+  /** All that it was given to read, as it was before the call: keys, values, samples too. */
+  readonly passed: readonly PassedMemory[];
   /** The key that a map was asked with, as it was before the call. */
   readonly key: TracedKey | undefined;
   /** r0; undefined where the call did not come back. */
@@ -287,6 +290,7 @@ function callAt(state: State, pc: number): Pending['call'] {
     given: given?.bytes,
     key: signature === undefined ? undefined : keyGiven(state, signature, values),
     unwritten: given === undefined ? [] : unwrittenOf(state, given),
+    passed: signature === undefined ? [] : passedMemory(state, signature, values),
     givenAt: given?.address ?? 0,
   };
 }

@@ -12,8 +12,10 @@
  * while a case runs, here as in `BPF_PROG_TEST_RUN`: so a ring runs full, and nothing wraps around.
  */
 import { EAGAIN, EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
+import type { World } from '../../runtime/world.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import { type LinearMemory, roundUp8 } from '../memory.ts';
+import { unwrittenByte } from '../stack-fill.ts';
 import { DESCRIPTOR, LiveMap } from './live-map.ts';
 
 export const BPF_RB_AVAIL_DATA = 0;
@@ -49,6 +51,18 @@ export class RingBufferMap extends LiveMap {
     this.memory.setU32(header + 4, 0);
     this.setWord(DESCRIPTOR.newest, producer + length);
     return header + RINGBUF_HEADER;
+  }
+
+  /**
+   * What `bpf_ringbuf_reserve` gives: `reserve`, and in the sample whatever a world says of bytes that nobody wrote, since the
+   * kernel does not clear it. Where the world says nothing, what was there stays.
+   */
+  reserveFor({ stackFill }: Pick<World, 'stackFill'>, size: number): number {
+    const sample = this.reserve(size);
+    if (sample === 0 || stackFill === undefined) return sample;
+    const { u8 } = this.memory;
+    for (let at = sample; at < sample + size; at++) u8[at] = unwrittenByte({ stackFill }, at);
+    return sample;
   }
 
   /** Makes it what it is where user space has so much left unread: one record of so many bytes, header included. */
