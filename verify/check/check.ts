@@ -35,6 +35,7 @@ import { type GuidedRun, guidedRun } from './guided-run.ts';
 import { HeaderLengths } from './header-lengths.ts';
 import { HelperCalls } from './helper-calls.ts';
 import { checkJudging, type IsOn } from './judging.ts';
+import { hasLengths, LengthUnits } from './length-units.ts';
 import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
@@ -67,6 +68,8 @@ import { zeroSums } from './zero-sums.ts';
 export type { CheckOptions, CheckProgress, OtherKernel } from './check-options.ts';
 
 const DEFAULT_RUNS = 40_000;
+/** Packets of each kind and action in which lengths of headers are changed. */
+const LENGTHS_OF_EACH = 3;
 /** Of the time that is left when they begin, where time is limited, at the most: the rest is for what comes behind. */
 const SHARES = {
   packets: 1 / 4,
@@ -402,6 +405,7 @@ class Check {
       async () => [await this.#wraps.find(machine, witnesses)],
       () => this.#portsRead(),
       () => this.#lengths.find(program, machine),
+      () => this.#lengthUnits(),
       () => this.#misplacedData(),
       () => this.#swapped.find(machine),
       () => this.#addresses.find(machine),
@@ -427,6 +431,12 @@ class Check {
     const byKey = await this.#fragmentKeys.find(program, machine);
     // First what weighs more where both are of one line: contents decide on actions, seldom on keys.
     return [byKey, byAction].filter((seen) => seen !== undefined);
+  }
+
+  #lengthUnits(): Promise<Seen[]> {
+    const { program, worlds } = this.#options;
+    const packets = this.#transports.fewOfEach(LENGTHS_OF_EACH, hasLengths);
+    return new LengthUnits(program, worlds !== undefined).find(packets);
   }
 
   /** Where options are overlooked for ports as well, one report is enough. */

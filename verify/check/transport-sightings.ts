@@ -51,6 +51,18 @@ export class TransportSightings {
     );
   }
 
+  /** So many of each kind and action, short ones, of those that are wanted: at first one of each. */
+  fewOfEach(count: number, isWanted: (packet: Uint8Array) => boolean): Sighting[] {
+    const groups = [...this.#short.values()].flatMap((byAction) =>
+      [...byAction.values()].map(({ all, changed, unchanged }) =>
+        [...all, ...changed, ...unchanged].filter(({ stimulus }) => isWanted(stimulus.packet)),
+      ),
+    );
+    return Array.from({ length: count }, (_, at) =>
+      groups.flatMap((group) => group.slice(at, at + 1)),
+    ).flat();
+  }
+
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;

@@ -58,7 +58,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'lengths/misplaced',
     'warning',
     'Ports looked for where they are not',
-    'A header in front of TCP or UDP (options of IPv4, extension headers of IPv6, the authentication header) is taken for shorter or longer than it is: its options, or the data, are read as ports and flags. An error where something is written there. An IPv4 header has `ihl * 4` bytes, an extension header `(hdrlen + 1) * 8`, an authentication header `(len + 2) * 4`.',
+    'A header in front of TCP or UDP (options of IPv4, extension headers of IPv6, the authentication header) is taken for shorter or longer than it is: its options, or the data, are read as ports and flags. An error where something is written there, and where the length is multiplied by a wrong number, or by none (`ip + ip->ihl`, `tcp + tcp->doff`): then packets without options are misread, too. An IPv4 header has `ihl * 4` bytes, one of TCP `doff * 4`, an extension header `(hdrlen + 1) * 8`, an authentication header `(len + 2) * 4`.',
   ),
   rule(
     'fragments/set',
