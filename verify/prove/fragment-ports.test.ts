@@ -293,6 +293,28 @@ describe('a program that looks only at TCP over IPv4 without options', () => {
     expect(refuted?.witness.world.maps).toHaveProperty('flows');
   });
 
+  it('decides by the end of the frame, where no ports are', async () => {
+    const fromEnd = lookup(34).replace(
+      'r1 = *(u32 *)(r7 + 34)',
+      `r1 = r6
+      call bpf_xdp_get_buff_len
+      r2 = r0
+      r2 += -4
+      r1 = r6
+      r3 = r10
+      r3 += -16
+      r4 = 4
+      call bpf_xdp_load_bytes
+      if r0 != 0 goto out
+      r1 = *(u32 *)(r10 - 16)`,
+    );
+    const { refuted, undecided } = await judged(`${fromEnd}\nif r0 == 0 goto drop`);
+    expect([refuted, undecided]).toEqual([
+      undefined,
+      'bytes of later fragments are read where first ones have ports',
+    ]);
+  });
+
   it('decides by what an entry under the ports holds', async () => {
     const { refuted } = await judged(`${lookup(34)}
       if r0 == 0 goto out

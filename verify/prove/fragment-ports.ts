@@ -32,6 +32,8 @@ const PARTS: readonly Part[] = [
 const LEAST = 8;
 /** Paths of a group with one outcome that are tried. */
 const MOST_TRIED = 4;
+/** Padding behind a frame, by more than a place's bytes: what a program finds from the end of the frame lies elsewhere then. */
+const PADDING = 32;
 /** What bytes of a key are changed by, in turns. */
 const CHANGES = [0xff, 0x01, 0x80] as const;
 
@@ -172,10 +174,9 @@ export class FragmentPorts {
     if (run === undefined) return undefined;
     const { header, from, to } = place;
     for await (const packet of this.#others(state, usual, first.stimulus.packet, place)) {
-      const other = this.#confirmer.frameOf({ ...first, stimulus: { ...first.stimulus, packet } });
-      if (other === undefined) continue;
-      const goesElsewhere = isRedirect(this.#inputs, run.action) && other.redirect !== run.redirect;
-      if (other.action === run.action && !goesElsewhere) continue;
+      const other = this.#confirmer.frameOf(withPacket(first, packet));
+      if (other === undefined || !this.#isOtherwise(run, other)) continue;
+      if (this.#isFromEnd(first, packet)) continue;
       const data = Buffer.from(packet.subarray(header + from, header + to)).toString('hex');
       const which = from === 0 ? 'first bytes' : `data from byte ${from} on`;
       return {
@@ -184,6 +185,20 @@ export class FragmentPorts {
       };
     }
     return undefined;
+  }
+
+  #isOtherwise(one: Came, other: Came): boolean {
+    const goesElsewhere = isRedirect(this.#inputs, one.action) && other.redirect !== one.redirect;
+    return other.action !== one.action || goesElsewhere;
+  }
+
+  /** Do the bytes decide no more once there is padding behind the frame? Then they are sought from its end, and are no ports. */
+  #isFromEnd(first: Witness, packet: Uint8Array): boolean {
+    const padded = [first.stimulus.packet, packet].map((one) =>
+      this.#confirmer.frameOf(withPacket(first, Buffer.concat([one, new Uint8Array(PADDING)]))),
+    );
+    const [one, other] = padded;
+    return one !== undefined && other !== undefined && !this.#isOtherwise(one, other);
   }
 
   /** The packet with other bytes: such that a condition on them does not hold, or that something else is looked up. */
@@ -225,6 +240,12 @@ export class FragmentPorts {
       }
     }
   }
+}
+
+type Came = NonNullable<ReturnType<Confirmer['frameOf']>>;
+
+function withPacket(witness: Witness, packet: Uint8Array): Witness {
+  return { ...witness, stimulus: { ...witness.stimulus, packet } };
 }
 
 function bytesOf(inputs: Inputs, { header, from, to }: Place): ReadonlySet<Term> {
