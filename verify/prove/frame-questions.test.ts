@@ -114,6 +114,20 @@ describe('TTLs', () => {
     expect(asked(inner, edited(inner, { 22: 0, 42: 0 }), PASS)).toEqual([...expired, ...expired]);
   });
 
+  it('of a packet that is left alone inside count for the header around it', () => {
+    const nested = edited(RIGHT_PACKETS['IP in IP']!, { 22: 0 });
+    const alone = (ttl: number): Uint8Array =>
+      edited(Uint8Array.from([...nested.subarray(0, 14), ...nested.subarray(34)]), { 22: ttl });
+    const around = (ttl: number): string[] => {
+      const [was, is] = [frameOf(alone(ttl), 14), frameOf(edited(nested, { 42: ttl }), 34)];
+      const frames = { before: was, after: is, came: layoutOf(guide, was), left: layoutOf(guide, is) };
+      expect(frames.came.ips).toEqual([]);
+      return broken(ttlAndReplyQuestions(inputs, ending(PASS), frames, () => {}));
+    };
+    expect(around(1)).toEqual([]);
+    expect(around(2)).toEqual(['ttl/zero: the TTL of a new header may be 0']);
+  });
+
   it('of a packet that has moved are no step', () => {
     const tagged = Uint8Array.from([...IPV4.subarray(0, 12), 0x81, 0, 0, 1, ...IPV4.subarray(12)]);
     expect(asked(edited(IPV4, { 22: 64 }), edited(tagged, { ...NEXT_HOP, 26: 60 }), REDIRECT)).toEqual([]);
@@ -394,6 +408,26 @@ describe('lengths', () => {
         `${makes} an IPv6 packet of another version`,
       ]);
     }
+  });
+
+  it('are those of what a tunnel carried, which nobody has looked at when it came', () => {
+    const udp = RIGHT_PACKETS.UDP!;
+    const carried = (inside: Uint8Array, outer: Edits = {}): Uint8Array => {
+      const data = Uint8Array.from([8, 0, 0, 0, 0, 0, 42, 0, ...inside]);
+      const whole = total(Uint8Array.from([...udp.subarray(0, 42), ...data]), 28 + data.length);
+      return edited(whole, { 38: [(8 + data.length) >> 8, (8 + data.length) & 0xff], ...outer });
+    };
+    const takenOff = (inside: Uint8Array, outer: Edits = {}, more: Edits = {}): string[] => {
+      const before = carried(inside, outer);
+      return broken(lengthQuestions(pool, caseOf(before, edited(before.subarray(50), more))));
+    };
+    const other = edited(IPV4, { 14: 0x65 });
+    for (const inside of [IPV4, other, edited(IPV4, { 16: 0x7f })]) expect(takenOff(inside)).toEqual([]);
+    // What the program writes is its own, and a fragment holds a part of what it carries.
+    const makes = 'lengths: the frame may leave with';
+    expect(takenOff(IPV4, {}, { 14: 0x65 })).toEqual([`${makes} an IPv4 packet of another version`]);
+    expect(takenOff(edited(IPV4, { 16: 0x7f }), { 20: 0x20 })).toHaveLength(1);
+    expect(takenOff(IPV4, { 20: 0x20 })).toEqual([]);
   });
 
   it('are asked about where the front is cut off a frame that has no tags', () => {

@@ -13,7 +13,7 @@ import { DELIVERY, type Delivery, deliveryOf } from '../../sim/runtime/delivery.
 import { ARRAYS } from '../../sim/runtime/maps.ts';
 import { ERRORS4 } from '../invariants/answers.ts';
 import { ETHERNET_MINIMUM } from '../oracle/frame-pair.ts';
-import { type LaidIp, type Layout, MOST_TAGS, type TermFrame } from './frame-layout.ts';
+import { FRAGMENT, type LaidIp, type Layout, MOST_TAGS, type TermFrame } from './frame-layout.ts';
 
 export interface Question {
   /** As `check` names it; `lengths` and `fragments` for all of their parts. */
@@ -120,13 +120,15 @@ function newTtlQuestions(
   is: LaidIp,
   assume: Assume,
 ): Question[] {
-  const ttl = (frame: TermFrame, { version, start }: LaidIp): Term => frame.byte(start + TTL_AT[version]);
+  const ttl = (frame: TermFrame, { version, start }: Pick<LaidIp, 'version' | 'start'>): Term =>
+    frame.byte(start + TTL_AT[version]);
   const now = ttl(after, is);
   if (isFromElsewhere(now)) {
     assume(VALID);
     return [];
   }
-  const areAlive = came.ips.map((one) => pool.less(pool.constant(8, 1), ttl(before, one)));
+  // What is untouched inside may not go on, either.
+  const areAlive = came.announced.map((one) => pool.less(pool.constant(8, 1), ttl(before, one)));
   return [
     {
       invariant: 'ttl/zero',
@@ -243,7 +245,11 @@ function hasOtherExtension({ before, after, came, left }: FrameCase): boolean {
 }
 
 /** Does the first extension header of an IPv6 packet fit, if it has one? */
-function extensionFits(pool: TermPool, frame: TermFrame, { extension }: Layout): Term {
+export function extensionFits(
+  pool: TermPool,
+  frame: Pick<TermFrame, 'byte'>,
+  extension: Layout['extension'],
+): Term {
   if (extension === undefined) return pool.true;
   const { start, protocol, available } = extension;
   const isThere = pool.any(EXTENSIONS.map((one) => pool.equal(protocol, pool.constant(8, one))));
@@ -263,21 +269,26 @@ function hasMoreTags(pool: TermPool, { byte }: TermFrame): Term {
 }
 
 /**
- * Did all that says which packet it is, and how long, come as it leaves, behind more tags than are looked at here? Who takes one
- * off need not look at what is behind it, which came as contradictory as it leaves.
+ * When did all that says which packet it is, and how long, come as it leaves, where nobody has looked: behind more tags than are
+ * looked through here, or in the data of a tunnel? Who takes what is in front of it off need not look at what is behind, which
+ * came as contradictory as it leaves.
  */
-function isExposed(pool: TermPool, { before, after, came, left }: FrameCase): boolean {
-  if (came.announced.length > 0 || left.announced.length === 0) return false;
+function isExposed(pool: TermPool, { before, after, came, left }: FrameCase): Term {
+  // The rest of a fragment's data is in others.
+  if (left.announced.length === 0 || came.rest === FRAGMENT) return pool.false;
   const taken = pool.subtract(before.length, after.length);
-  if (!isConst(taken)) return false;
+  if (!isConst(taken)) return pool.false;
   const shift = Number(BigInt.asIntN(64, taken.value));
+  const wasSeen = came.announced.some((was) => left.announced.some((is) => is.start + shift === was.start));
+  if (wasSeen || (came.announced.length > 0 && shift <= 0)) return pool.false;
   const deciding = left.announced.flatMap(({ version, start }) =>
     [-2, -1, 0, ...DECIDING[version]].map((at) => start + at),
   );
   for (const { start, stated } of left.transports)
     deciding.push(...(stated === undefined ? [start + 12] : [start + 4, start + 5]));
   if (left.extension !== undefined) deciding.push(left.extension.start + 1);
-  return deciding.every((at) => after.byte(at) === before.byte(at + shift));
+  if (!deciding.every((at) => after.byte(at) === before.byte(at + shift))) return pool.false;
+  return came.announced.length > 0 ? pool.true : hasMoreTags(pool, before);
 }
 
 /**
@@ -286,7 +297,7 @@ function isExposed(pool: TermPool, { before, after, came, left }: FrameCase): bo
  */
 export function lengthQuestions(pool: TermPool, { before, after, came, left }: FrameCase): Question[] {
   if (came.isBroken) return [];
-  const isOld = isExposed(pool, { before, after, came, left }) ? hasMoreTags(pool, before) : pool.false;
+  const isOld = isExposed(pool, { before, after, came, left });
   const question = (broken: Term, sentence: string): Question => ({
     invariant: 'lengths',
     broken: pool.and(broken, pool.not(isOld)),
@@ -309,7 +320,10 @@ export function lengthQuestions(pool: TermPool, { before, after, came, left }: F
     const broken = pool.all([fitted, isLong, ...beyond]);
     questions.push(question(broken, 'bytes may lie behind the packet that no length counts'));
   }
-  const overruns = pool.and(extensionFits(pool, before, came), pool.not(extensionFits(pool, after, left)));
+  const overruns = pool.and(
+    extensionFits(pool, before, came.extension),
+    pool.not(extensionFits(pool, after, left.extension)),
+  );
   questions.push(question(overruns, 'an IPv6 extension header may go beyond the packet'));
   const shift = came.transports.length - left.transports.length;
   for (const [index, is] of left.transports.entries()) {

@@ -85,7 +85,7 @@ export class Trials {
         // Odd lengths as well as even ones.
         const length = new Evaluator(whole).value(before.length) ^ BigInt(attempt & 1);
         whole = preferring(state, whole, [pool.equal(before.length, pool.constant(64, length))]);
-        for (let round = 0; round < 2; round++) whole = fittingLengths(state, whole, before);
+        whole = fittingLengths(state, whole, before);
       }
       const laid = suspect === undefined ? laidIn(state, whole, before) : came;
       makeRight(whole, before, laid.checksums, suspect, free);

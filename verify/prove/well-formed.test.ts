@@ -109,6 +109,38 @@ describe('a packet', () => {
       expect([damage, made(edited(IPV6, damage))]).toEqual([damage, IPV6]);
   });
 
+  it('has lengths that are possible where the path allows no others', () => {
+    const padded = edited(UDP, { 38: 0xff });
+    // The path wants padding behind the packet: UDP ends where IP does.
+    const total = readU16(UDP, 16) - 4;
+    const short = made(edited(padded, { 17: total }), knows([16, 0], [17, total]))!;
+    expect([readU16(short, 16), readU16(short, 38)]).toEqual([total, total - 20]);
+    // A UDP length that the path bounds to less than there is.
+    const less = made(padded, (state) => {
+      const length = pool.concat([inputs.frameByte(38), inputs.frameByte(39)]);
+      state.knowledge.add(pool.not(pool.less(pool.constant(16, 12), length)), undefined);
+      const bytes: [Term, bigint][] = [
+        [inputs.frameByte(38), 0n],
+        [inputs.frameByte(39), 3n],
+      ];
+      state.values = new Map([...state.values!, ...bytes]);
+    })!;
+    expect(readU16(less, 38)).toBeGreaterThanOrEqual(8);
+    expect(readU16(less, 38)).toBeLessThanOrEqual(12);
+  });
+
+  it('has a length behind any header, and no extension header that is not there', () => {
+    const gre = edited(UDP, { 16: 0, 17: 0, 23: 47, 24: 0, 25: 0 });
+    expect(readU16(made(gre)!, 16)).toBe(UDP.length - 14);
+    const bare = edited(IPV6, { 18: 0x7f, 20: 0 }).subarray(0, 54);
+    const whole = made(bare)!;
+    expect([readU16(whole, 18), whole[20]]).toEqual([0, 59]);
+    expect(made(bare, knows([20, 0]))![20]).toBe(0);
+    // One that is there stays.
+    const options = edited(IPV6, { 20: 0, 54: 17, 55: 0 });
+    expect(made(options)![20]).toBe(0);
+  });
+
   it('keeps what the path asks for', () => {
     const wrong = edited(TCP, { 17: 41 });
     const kept = made(wrong, knows([16, 0], [17, 41]))!;

@@ -4,8 +4,9 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
-import { ETHERTYPE, IPPROTO, isTag } from '../../sim/packet/numbers.ts';
+import { IPPROTO } from '../../sim/packet/numbers.ts';
 import { type LaidChecksum, type Layout, layoutOf, type TermFrame } from './frame-layout.ts';
+import { extensionFits } from './frame-questions.ts';
 import { otherChecksum } from './other-checksums.ts';
 import { usualValues } from './witness.ts';
 
@@ -24,9 +25,7 @@ export function wellFormed(inputs: Inputs, state: PathState): Map<Term, bigint> 
     byte: (at) => inputs.frameByte(at),
     length: state.pool.zeroExtend(64, inputs.length),
   };
-  let values = fittingLengths(state, new Map(usual), before);
-  // What fits may have brought another header to light.
-  values = fittingLengths(state, values, before);
+  const values = fittingLengths(state, new Map(usual), before);
   const laid = laidIn(state, values, before);
   makeRight(values, before, laid.checksums, undefined, NONE);
   makeOthersRight(values, before, laid);
@@ -34,46 +33,91 @@ export function wellFormed(inputs: Inputs, state: PathState): Map<Term, bigint> 
   return state.constraints.every((one) => evaluator.isTrue(one.condition)) ? values : undefined;
 }
 
-/** Lengths that fit the frame, where the path leaves the choice. */
+/** What would make a header whole: the first of these that the path allows. */
+type Choices = readonly Term[];
+
+/** Each wish that is met may bring another header to light, with wishes of its own. */
+const MOST_ROUNDS = 6;
+
+/** Versions and lengths that fit the frame and each other, where the path leaves the choice. */
 export function fittingLengths(
   state: PathState,
   values: Map<Term, bigint>,
   before: TermFrame,
 ): Map<Term, bigint> {
-  const { pool } = state;
-  const wishes: Term[] = [];
-  const u16 = (at: number): Term => pool.zeroExtend(64, pool.concat([before.byte(at), before.byte(at + 1)]));
-  const length = new Evaluator(values).value(before.length);
-  const behind = (start: number): Term => pool.constant(64, length - BigInt(start));
-  const { checksums, transport } = laidIn(state, values, before);
-  for (const { layer, start, overIpv6 } of checksums) {
-    if (layer === 'ipv4') wishes.push(pool.equal(u16(start + 2), behind(start)));
-    else if (overIpv6) wishes.push(pool.equal(u16(start - 36), behind(start)));
+  let fitting = values;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const layout = laidIn(state, fitting, before);
+    const wishes = [
+      ...versionAsNamed(state, fitting, before, layout),
+      ...lengthsOfIp(state, fitting, before, layout),
+      ...lengthsOfTransport(state, fitting, before, layout),
+    ];
+    const wished = wishes.reduce((from, choices) => preferringOne(state, from, choices), fitting);
+    if (wished === fitting) return fitting;
+    fitting = wished;
   }
-  if (transport !== undefined) {
-    const protocol = Number(new Evaluator(values).value(transport.protocol));
-    const { start } = transport;
-    if (protocol === IPPROTO.UDP) wishes.push(pool.equal(u16(start + 4), behind(start)));
-    if (protocol === IPPROTO.TCP) {
-      wishes.push(pool.equal(pool.extract(before.byte(start + 12), 4, 4), pool.constant(4, 5)));
-    }
-  }
-  return preferring(state, values, [...versionAsNamed(state, values, before), ...wishes]);
+  return fitting;
 }
 
-/** The IP version that the EtherType names, where another one stands: a judge takes nothing else for a packet. */
-function versionAsNamed({ pool }: PathState, values: Assignment, { byte, length }: TermFrame): Term[] {
+/** An IP packet ends where the frame does, or the packet around it; or else not behind that. */
+function lengthsOfIp({ pool }: PathState, values: Assignment, before: TermFrame, { ips }: Layout): Choices[] {
   const evaluator = new Evaluator(values);
-  const number = (term: Term): number => Number(evaluator.value(term));
-  const end = number(length);
-  const typeAt = (at: number): number => (at + 2 < end ? number(pool.concat([byte(at), byte(at + 1)])) : 0);
-  let at = 12;
-  while (isTag(typeAt(at))) at += 4;
-  const type = typeAt(at);
-  const first = byte(at + 2);
-  const stated = type === ETHERTYPE.IPV4 ? 4 : type === ETHERTYPE.IPV6 ? 6 : undefined;
-  if (stated === undefined || number(first) >> 4 === stated) return [];
-  return [pool.equal(first, pool.constant(8, stated === 4 ? 0x45 : 0x60))];
+  return ips.map(({ version, start, end }, index) => {
+    const limit = pool.constant(64, evaluator.value(ips[index - 1]?.end ?? before.length));
+    const isShort = version === 4 ? pool.less(end, pool.constant(64, start + 20)) : pool.false;
+    return [pool.equal(end, limit), pool.not(pool.or(isShort, pool.less(limit, end)))];
+  });
+}
+
+function lengthsOfTransport(
+  { pool }: PathState,
+  values: Assignment,
+  { byte }: TermFrame,
+  { ips, transport, extension }: Layout,
+): Choices[] {
+  const ip = ips.at(-1);
+  if (transport === undefined || ip === undefined) return [];
+  const evaluator = new Evaluator(values);
+  const { start, protocol } = transport;
+  const room = pool.constant(64, evaluator.value(ip.end) - BigInt(start));
+  switch (Number(evaluator.value(protocol))) {
+    case IPPROTO.UDP: {
+      const stated = pool.zeroExtend(64, pool.concat([byte(start + 4), byte(start + 5)]));
+      const isWrong = pool.or(pool.less(stated, pool.constant(64, 8)), pool.less(room, stated));
+      return [[pool.equal(stated, room), pool.not(isWrong)]];
+    }
+    case IPPROTO.TCP:
+      return [[pool.equal(pool.extract(byte(start + 12), 4, 4), pool.constant(4, 5))]];
+    default:
+      // Extension headers that are not there make an IPv6 header no whole one.
+      return extension === undefined || evaluator.isTrue(extensionFits(pool, { byte }, extension))
+        ? []
+        : [[pool.equal(protocol, pool.constant(8, IPPROTO.NONE))]];
+  }
+}
+
+/** The IP version that the EtherType or the header around it names, where another one stands: a judge takes nothing else for a packet. */
+function versionAsNamed(
+  { pool }: PathState,
+  values: Assignment,
+  { byte }: TermFrame,
+  { announced }: Layout,
+): Choices[] {
+  const named = announced.at(-1);
+  if (named === undefined) return [];
+  const { version, start } = named;
+  const first = byte(start);
+  if (Number(new Evaluator(values).value(first)) >> 4 === version) return [];
+  return [[pool.equal(first, pool.constant(8, version === 4 ? 0x45 : 0x60))]];
+}
+
+function preferringOne(state: PathState, values: Map<Term, bigint>, choices: Choices): Map<Term, bigint> {
+  for (const choice of choices) {
+    const wished = preferring(state, values, [choice]);
+    if (wished !== values || new Evaluator(values).isTrue(choice)) return wished;
+  }
+  return values;
 }
 
 /** Values under which as many of the wishes as possible hold, besides what the path asks for. */
