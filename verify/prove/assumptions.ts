@@ -1,5 +1,5 @@
 /** What a proof rests on, in sentences. */
-import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { ELSEWHERE, type Inputs, whoElse } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { KERNEL_CONFIG, NO_CONSTANTS, type ReadConstants } from './constants.ts';
 
@@ -11,9 +11,11 @@ export function assumptionsOf(
   constants: ReadConstants = NO_CONSTANTS,
 ): string[] {
   const { limits, hook, machine } = inputs;
-  const all = [
-    `frames have ${limits.shortest} to ${limits.longest} bytes${hook === 'xdp' ? '' : ', all of them linear'}`,
-  ];
+  const inPieces = paths.some((one) => whoElse(one) === ELSEWHERE.inPieces.who);
+  const linear = inPieces
+    ? ', linear, or with the Ethernet header alone linear for slices'
+    : ', all of them linear';
+  const all = [`frames have ${limits.shortest} to ${limits.longest} bytes${hook === 'xdp' ? '' : linear}`];
   const answered = new Set(paths.flatMap((one) => one.answers.map((answer) => answer.helper)));
   if (answered.size > 0) {
     const names = [...answered].sort().join(', ');

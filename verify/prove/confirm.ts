@@ -26,7 +26,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { unknownsIn } from './asking-anew.ts';
 
-import type { Witness } from './witness.ts';
+import { isInPieces, type Witness } from './witness.ts';
 
 export interface Confirmation {
   readonly confirmed: boolean;
@@ -99,7 +99,7 @@ export class Confirmer {
       };
     if (way !== undefined) return differs(values, way);
     return state.end?.kind === 'exit'
-      ? this.#outcome(inputs, state, values, machine, result.action)
+      ? this.#outcome(inputs, state, values, machine, result.action, isInPieces(witness))
       : confirmed(values);
   }
 
@@ -163,6 +163,7 @@ export class Confirmer {
     values: Assignment,
     machine: Machine,
     action: number,
+    inPieces: boolean,
   ): Confirmation {
     const evaluator = new Evaluator(values);
     if (state.end?.kind !== 'exit') return confirmed(values);
@@ -175,7 +176,9 @@ export class Confirmer {
     const data = Number(evaluator.value(state.packet.data));
     const end = Number(evaluator.value(state.packet.end));
     const meta = Number(evaluator.value(state.packet.meta));
-    if (data !== packet.data || end !== packet.dataEnd || meta !== packet.dataMeta) {
+    // Of a frame in pieces, less lies between `data` and `data_end`.
+    const itsEnd = inPieces ? packet.frameEnd : packet.dataEnd;
+    if (data !== packet.data || end !== itsEnd || meta !== packet.dataMeta) {
       return differs(values, 'the frame has other bounds in the machine');
     }
     if (!state.leaks) {

@@ -20,7 +20,7 @@ import { type BranchWay, judgeBranches } from './branches.ts';
 import { type Confirmation, Confirmer } from './confirm.ts';
 import { readConstants } from './constants.ts';
 import { wellFormed } from './well-formed.ts';
-import { isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
+import { isInPieces, isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
 import { worldOfPaths } from './world-of-paths.ts';
 
 export interface ProveOptions {
@@ -205,6 +205,9 @@ export function confirmPath(
   const witness = witnessOf(inputs, state);
   if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
   const first = confirmer.confirm(inputs, state, witness);
+  // Paths know of pieces for slices only: what else a program sees of them is another way.
+  if (!first.confirmed && isInPieces(witness))
+    return { state, witness: undefined, confirmed: false, reason: `only ${whoElse(state)} go this way` };
   if (first.missed !== undefined && isWorthIt()) {
     for (const other of askedAnew(inputs, state, witness.values, first.missed)) {
       const confirmation = confirmer.confirm(inputs, state, other);

@@ -11,7 +11,15 @@ import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import type { SkbTunnel } from '../../sim/packet/packet-batch.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { flowHash, nextRandomState, randomOf } from '../../sim/runtime/chance.ts';
-import { isWitness, onlyInMachine, usualValues, type Witness, witnessFor, witnessOf } from './witness.ts';
+import {
+  isInPieces,
+  isWitness,
+  onlyInMachine,
+  usualValues,
+  type Witness,
+  witnessFor,
+  witnessOf,
+} from './witness.ts';
 
 const section: BpfMap = {
   ...testMap('.data', 'ARRAY', { valueSize: 8, maxEntries: 1 }),
@@ -96,6 +104,22 @@ describe('a packet', () => {
     ];
     expect(made(path(), values).stimulus.metadata).toEqual(Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 1));
     expect('metadata' in made(path(), []).stimulus).toBe(false);
+  });
+
+  it('has the Ethernet header alone in one piece where slices are to be copies: at TC, as XDP frames this short never lie so', () => {
+    const pieces = unknown('fixed.in_pieces', 1);
+    const asking = (inputs = TC): PathState => path((state) => uses(state, pieces), inputs);
+    const witness = made(asking(), [[pieces, 1]], TC);
+    expect(witness.stimulus.skb).toEqual({ linear: 14 });
+    expect(isInPieces(witness)).toBe(true);
+    const marked: Values = [
+      [pieces, 1],
+      [unknown('skb.mark', 32), 5],
+    ];
+    expect(made(asking(), marked, TC).stimulus.skb).toEqual({ mark: 5, linear: 14 });
+    const whole = made(asking(), [[pieces, 0]], TC);
+    expect(['skb' in whole.stimulus, isInPieces(whole)]).toEqual([false, false]);
+    expect(refused(asking(XDP), [[pieces, 1]])).toBe('only frames that do not lie in one piece go this way');
   });
 
   it('has a receive queue where it is not the first one', () => {

@@ -7,7 +7,7 @@ import { isSettableTunnel } from '../../sim/ebpf/helpers/tunnel-helpers.ts';
 import { GIVEN_TYPE, givenType, WIRE_EXTRA } from '../../sim/ebpf/symbolic/context-fields.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { holdsMaps, innerName } from '../../sim/ebpf/symbolic/inner-maps.ts';
-import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import { ELSEWHERE, goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { connected, repair } from '../../sim/ebpf/symbolic/repair.ts';
 import { unreadBefore } from '../../sim/ebpf/symbolic/ring-helpers.ts';
@@ -47,6 +47,11 @@ export function onlyInMachine({ context, rings, socket, stimulus }: Witness): st
   const isFromDevice = tunnel !== undefined && !isSettableTunnel(tunnel);
   if (context.length > 0 || socket.length > 0 || isFromDevice) return 'no test run can make such a frame';
   return rings.length > 0 ? 'only programs fill ring buffers' : undefined;
+}
+
+/** Is it a frame of which less lies between `data` and `data_end` than it has? */
+export function isInPieces({ stimulus }: Witness): boolean {
+  return stimulus.skb?.linear !== undefined;
 }
 
 /** Where these fields lie, by the names of their unknowns. */
@@ -91,7 +96,7 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   const metaLength = number(inputs.metaWords) * 4;
   const packet = Uint8Array.from({ length }, (_, at) => byte(`p${at}`));
   const metadata = Uint8Array.from({ length: metaLength }, (_, at) => byte(`before${metaLength - at}`));
-  const impossible = fixedField(state, values, metaLength);
+  const impossible = fixedField(inputs, state, values, metaLength);
   if (impossible !== undefined) return { reason: impossible };
   const fill = stackFill(state, values);
   if (fill === undefined)
@@ -100,7 +105,9 @@ export function witnessFor(inputs: Inputs, state: PathState, values: Assignment)
   if (typeof maps === 'string') return { reason: maps };
   const slots = slotsOf(inputs, state, evaluator);
   const globals = constantsOf(inputs, state, evaluator);
-  const skb = inputs.hook === 'xdp' ? undefined : skbOf(inputs, state, number, evaluator);
+  const inPieces = wantsPieces(inputs, state, evaluator);
+  const skb =
+    inputs.hook === 'xdp' ? undefined : withLinear(skbOf(inputs, state, number, evaluator), inPieces);
   const around = aroundOf(inputs, state, evaluator, packet);
   const egress = inputs.behindRedirect === 'devmap' ? number(inputs.egressIfindex) : DEFAULT_EGRESS_IFINDEX;
   const rxQueue = number(pool.unknown(32, 'rx_queue'));
@@ -187,10 +194,16 @@ function wireLengthOf({ pool, length }: Inputs, evaluator: Evaluator): number {
 }
 
 /** Fields that no engine can give a frame have to be 0, as in the machine. */
-function fixedField(state: PathState, values: Assignment, metaLength: number): string | undefined {
+function fixedField(
+  inputs: Inputs,
+  state: PathState,
+  values: Assignment,
+  metaLength: number,
+): string | undefined {
   const used = usedUnknowns(state);
   for (const [unknown, value] of values) {
     if (value === 0n || !used.has(unknown)) continue;
+    if (inputs.hook !== 'xdp' && unknown.name === ELSEWHERE.inPieces.name) continue;
     const who = goesElsewhere(unknown.name);
     if (who !== undefined) return `only ${who} go this way`;
     if (unknown.name.startsWith('fixed.')) {
@@ -354,6 +367,18 @@ function skbOf(
     ...(vlan === undefined ? {} : { vlan }),
     ...(tunnel === undefined ? {} : { tunnel }),
   };
+}
+
+/** Of every frame at TC, at least so much is linear. */
+const ETHERNET_HEADER = 14;
+
+/** Does the path want a frame of which nothing but the Ethernet header is linear? At TC there are such frames. */
+function wantsPieces(inputs: Inputs, { pool }: PathState, evaluator: Evaluator): boolean {
+  return inputs.hook !== 'xdp' && evaluator.isTrue(pool.unknown(1, ELSEWHERE.inPieces.name));
+}
+
+function withLinear(skb: SkbInput | undefined, inPieces: boolean): SkbInput | undefined {
+  return inPieces ? { ...skb, linear: ETHERNET_HEADER } : skb;
 }
 
 /** The tunnel that the frame came out of; its flags are stated where the path asks for others than a test run has. */
