@@ -1,5 +1,5 @@
 /** Checksums on one path: what is proved without a solver, what a packet refutes, what stays open. */
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Machine } from '../../sim/ebpf/machine.ts';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { Feasibility } from '../../sim/ebpf/symbolic/feasibility.ts';
@@ -14,6 +14,13 @@ import { suspects } from './checksum-search.ts';
 import type { LaidChecksum, TermFrame } from './frame-layout.ts';
 import { OnesForm } from './ones-form.ts';
 import { formValue } from './ones-term.ts';
+import { createZ3Solver, endZ3 } from './z3-solver.ts';
+
+let solver: Solver;
+beforeAll(async () => {
+  solver = (await createZ3Solver())!;
+});
+afterAll(endZ3);
 
 const object = testObject({ main: 'exit' });
 const pool = new TermPool();
@@ -107,9 +114,18 @@ const swapped = (a: number, b: number, size: number): Record<number, Term> => {
 };
 
 describe('a checksum is proved', () => {
-  it('where nothing that it covers was changed', async () => {
-    for (const left of [IPV4, udp(), laid('icmp', { at: 2 })])
-      expect(await verdict({ left, after: edited({ 60: other('x'), 5: other('y') }) })).toEqual(PROVED);
+  it('where the TCP header that came does not lie within its segment, and names that', async () => {
+    const words = pool.extract(byte(46), 4, 4);
+    const atLeast = (count: number): Term => pool.not(pool.less(words, pool.constant(4, count)));
+    const wrong = (size: number, ...knows: Term[]): Promise<ChecksumVerdict> => {
+      const left = laid('tcp', { size: size64(size), header: 20, at: 16, pseudo: PSEUDO });
+      return verdict({ left, after: edited({ 50: other('x') }), knows, solver, attempt: NEVER });
+    };
+    const except = { ...PROVED, except: 'TCP with an impossible data offset' };
+    expect(await wrong(23, atLeast(6))).toEqual(except);
+    expect(await wrong(40, pool.less(words, pool.constant(4, 5)))).toEqual(except);
+    expect((await wrong(24, atLeast(6))).kind).toBe('undecided');
+    expect((await wrong(23, atLeast(5))).kind).toBe('undecided');
   });
 
   it('where words have changed their places', async () => {

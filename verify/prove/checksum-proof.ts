@@ -22,7 +22,8 @@ import { OnesForm, OnesForms } from './ones-form.ts';
 import { fold, isNotZero } from './ones-term.ts';
 
 export type ChecksumVerdict =
-  | { readonly kind: 'proved' }
+  /** @property except - packets that it does not hold for, as they came wrong in something else */
+  | { readonly kind: 'proved'; readonly except?: string }
   /** A packet was seen to break it. */
   | { readonly kind: 'refuted' }
   | { readonly kind: 'undecided'; readonly reason: string };
@@ -81,12 +82,31 @@ export async function proveChecksum(
   const whole = came === undefined ? undefined : wholeForm(state, forms, before, came);
   const found = await vanishing(state, forms, difference, whole, feasibility);
   if (found.vanishes) return (await mayBeAllZero(one, feasibility, attempt)) ?? PROVED;
+  if (await neverFits(one, feasibility)) return { kind: 'proved', except: IMPOSSIBLE_OFFSET };
   const keep = new Set([...found.form.factors.keys()].flatMap((term) => [...unknownsOf(term)]));
   for await (const values of suspects(state, found.form, feasibility)) {
     if (attempt(values, keep)) return REFUTED;
   }
   if (came !== undefined && whole === undefined) bySize(state, before, came, keep);
   return askSolver(one, found.form, keep, feasibility, attempt);
+}
+
+const IMPOSSIBLE_OFFSET = 'TCP with an impossible data offset';
+
+/** Does the TCP header that came lie within its segment? Where it does not, nobody takes it for one. */
+function fits({ state: { pool }, before, came }: ChecksumCase): Term {
+  if (came?.layer !== 'tcp') return pool.true;
+  const words = pool.extract(before.byte(came.start + 12), 4, 4);
+  const isShort = pool.less(words, pool.constant(4, 5));
+  const bytes = pool.shiftLeft(pool.zeroExtend(64, words), 2);
+  return pool.not(pool.or(isShort, pool.less(came.size, bytes)));
+}
+
+async function neverFits(one: ChecksumCase, feasibility: Feasibility): Promise<boolean> {
+  const condition = fits(one);
+  if (isConst(condition)) return condition.value === 0n;
+  const { knowledge, values } = one.state;
+  return (await feasibility.ask(knowledge, condition, values)).answer === 'no';
 }
 
 /**
@@ -268,7 +288,11 @@ async function askSolver(
   attempt: Attempt,
 ): Promise<ChecksumVerdict> {
   const { state, left } = one;
-  const feasible = await feasibility.ask(state.knowledge, isNotZero(state, form), state.values);
+  const fitting = fits(one);
+  const isWrong = state.pool.and(isNotZero(state, form), fitting);
+  const feasible = await feasibility.ask(state.knowledge, isWrong, state.values);
+  if (feasible.answer === 'no' && fitting !== state.pool.true)
+    return (await mayBeAllZero(one, feasibility, attempt)) ?? { kind: 'proved', except: IMPOSSIBLE_OFFSET };
   if (feasible.answer === 'no') return (await mayBeAllZero(one, feasibility, attempt)) ?? PROVED;
   if (feasible.answer === 'unknown') return { kind: 'undecided', reason: feasible.reason };
   if (attempt(feasible.values, keep)) return REFUTED;

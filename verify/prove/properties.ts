@@ -304,6 +304,7 @@ export class PropertyJudge {
       };
       const checksum = { state, before, came: was, after, left: is };
       const verdict = await proveChecksum(checksum, this.#feasibility, attempt);
+      if (verdict.kind === 'proved' && verdict.except !== undefined) this.#notJudged.add(verdict.except);
       if (verdict.kind !== 'undecided') continue;
       row.undecided ??=
         map === undefined ? verdict.reason : `the ${is.layer} checksum is made of what map ${map} holds`;
@@ -311,10 +312,13 @@ export class PropertyJudge {
   }
 
   /** The map of which a checksum is made beside what the message is: a sum that user space has worked out. */
-  #filledIn(after: TermFrame, { start, at, header, pseudo }: LaidChecksum): string | undefined {
-    const { pool } = this.#inputs;
+  #filledIn(after: TermFrame, { start, at, pseudo }: LaidChecksum): string | undefined {
+    const { pool, limits } = this.#inputs;
     const field = pool.concat([after.byte(start + at), after.byte(start + at + 1)]);
-    const message = Array.from({ length: header }, (_, index) => after.byte(start + index));
+    if (contentsIn(this.#inputs, field) === undefined) return undefined;
+    // What the program copies from a map into options or data is in the message, and in its sum.
+    const size = Math.max(limits.longest - start, at + 2);
+    const message = Array.from({ length: size }, (_, index) => after.byte(start + index));
     message.splice(at, 2);
     return contentsBeside(this.#inputs, field, [...message, ...pseudo]);
   }
@@ -354,7 +358,7 @@ export class PropertyJudge {
     const { rest, open, transport } = came;
     if (rest === undefined || open === undefined) return;
     const changed = firstChange(this.#inputs, one, open.addresses);
-    if (changed === undefined) return;
+    if (changed === undefined || this.#isOnlyMoved(one, open.addresses)) return;
     const row = this.#rows.row('checksum/other');
     row.paths++;
     const { pool } = state;
@@ -383,6 +387,17 @@ export class PropertyJudge {
     }
     const what = changed < open.payload ? 'addresses' : 'data';
     row.undecided ??= `${what} of ${rest} are written: nobody here judges its checksum`;
+  }
+
+  /** Does the frame begin elsewhere, with all from an offset on as it came, as far as it goes: behind a new header, quoted by an error? */
+  #isOnlyMoved({ state, before, after }: Case, from: number): boolean {
+    const inputs = this.#inputs;
+    const shift = inputs.data - Number(state.number(state.packet.data));
+    if (shift === 0) return false;
+    const end = Math.min(Number(state.knowledge.range(after.length).max), inputs.limits.longest + shift);
+    for (let at = from; at + shift < end; at++)
+      if (at + shift < 0 || before.byte(at) !== after.byte(at + shift)) return false;
+    return true;
   }
 
   /** Ordinary packets first: what they show needs no proof. */

@@ -1,6 +1,7 @@
 /** A packet that leaves with several wrong checksums refutes each of them, though judges name the outermost one first. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import type { Property } from './property.ts';
 import { proveProgram } from './prove.ts';
@@ -17,6 +18,7 @@ afterAll(endZ3);
 
 const tcp = (change: string): ReturnType<typeof programOf> =>
   programOf('test', {
+    maps: [testMap('words', 'ARRAY')],
     text: `${frame(54)}
       r1 = *(u16 *)(r7 + 12)
       if r1 != 0x8 goto out
@@ -59,4 +61,34 @@ describe('a program that forgets', () => {
     expect(said(await checksums(IDENTIFICATION))).toEqual(['checksum/ipv4 refuted']);
     expect(said(await checksums(PORT)).sort()).toEqual(['checksum/ipv4 proved', 'checksum/tcp refuted']);
   });
+});
+
+/** Puts a word of a map into the data of the packet, and mends the checksum (RFC 1624, eqn. 3), with what is added besides. */
+const FILLED = (added: number): string => `r0 = r7
+  r0 += 56
+  if r0 > r8 goto out
+  r1 = *(u16 *)(r7 + 16)
+  if r1 != 0x2a00 goto out
+  *(u32 *)(r10 - 8) = 0
+  r1 = map[words]
+  r2 = r10
+  r2 += -8
+  call bpf_map_lookup_elem
+  if r0 == 0 goto out
+  r1 = *(u16 *)(r7 + 50)
+  r1 ^= 0xffff
+  r2 = *(u16 *)(r7 + 54)
+  r2 ^= 0xffff
+  r1 += r2
+  r2 = *(u16 *)(r0 + 0)
+  *(u16 *)(r7 + 54) = r2
+  r1 += r2
+  r1 += ${added}
+  ${Array.from({ length: 2 }, () => 'r2 = r1\nr2 >>= 16\nr1 &= 0xffff\nr1 += r2').join('\n')}
+  r1 ^= 0xffff
+  *(u16 *)(r7 + 50) = r1`;
+
+it('data that comes from a map is part of the message: the checksum is right for all of it, or refuted', async () => {
+  expect(said(await checksums(FILLED(0))).sort()).toEqual(['checksum/ipv4 proved', 'checksum/tcp proved']);
+  expect(said(await checksums(FILLED(5))).sort()).toEqual(['checksum/ipv4 proved', 'checksum/tcp refuted']);
 });
