@@ -48,7 +48,6 @@ describeKernel('what a run makes', ['root', 'libbpf'], () => {
     ['when it ends', 'return', 0],
     ['when an exception ends it', 'throw', 1],
     ['when it exits', 'exit', 3],
-    ['when a worker thread that made it is ended from outside', 'worker', 0],
   ])('is removed %s', async (_, how, code) => {
     const { made, end } = await start(how);
     expect(await end).toEqual([code, null]);

@@ -7,7 +7,6 @@ export const MNT_DETACH = 2;
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 
 /** `struct`-free prototypes only: sizes and layouts stay with those who know them. */
 export interface Libc {

@@ -24,9 +24,9 @@ const PAGE = 65_536;
 const PER_SECOND = 'packets per second';
 
 /** A batch of generated packets for a program, the same in every run. */
-export function generatedBatch(program: Program, count: number = BATCH): PacketBatch {
-  const batch = new PacketBatch(count);
-  generatorFor(program).fill(batch, SEED, 0, count, TEST_RUN_LIMITS);
+export function generatedBatch(program: Program): PacketBatch {
+  const batch = new PacketBatch(BATCH);
+  generatorFor(program).fill(batch, SEED, 0, BATCH, TEST_RUN_LIMITS);
   return batch;
 }
 

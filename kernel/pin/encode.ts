@@ -43,10 +43,8 @@ export const mov32 = (dst: number, src: number): Insn => insn(0xbc, dst, src, 0,
 export const mov32Imm = (dst: number, imm: number): Insn => insn(0xb4, dst, 0, 0, imm);
 export const add32 = (dst: number, src: number): Insn => insn(0x0c, dst, src, 0, 0);
 export const add32Imm = (dst: number, imm: number): Insn => insn(0x04, dst, 0, 0, imm);
-export const mul32 = (dst: number, src: number): Insn => insn(0x2c, dst, src, 0, 0);
 export const mul32Imm = (dst: number, imm: number): Insn => insn(0x24, dst, 0, 0, imm);
 export const sub32 = (dst: number, src: number): Insn => insn(0x1c, dst, src, 0, 0);
-export const or32Imm = (dst: number, imm: number): Insn => insn(0x44, dst, 0, 0, imm);
 export const xor32 = (dst: number, src: number): Insn => insn(0xac, dst, src, 0, 0);
 export const rsh32Imm = (dst: number, imm: number): Insn => insn(0x74, dst, 0, 0, imm);
 

@@ -23,7 +23,7 @@ import { dirname, join } from 'node:path';
 import { loadKoffi } from '../koffi.ts';
 import { LOCK_EX, LOCK_NB, LOCK_SH, libc, MNT_DETACH } from '../libc.ts';
 import { disposeOnExit } from './cleanup.ts';
-import { makerOf, namesOf, nextRunName, runPrefix } from './run-name.ts';
+import { makerOf, namesOf, nextRunName } from './run-name.ts';
 
 /** Where `ip netns` keeps its names (iproute2, `NETNS_RUN_DIR`). */
 export const NETNS_DIRECTORY = '/run/netns';
@@ -51,15 +51,6 @@ const PLACES: readonly { readonly directory: string; readonly remove: (path: str
  */
 export function removeLeftovers(now: number = Date.now()): string[] {
   return sweep((name, path) => isLeftover(name, path, now));
-}
-
-/**
- * Has everything that this process made removed when it ends, whichever of its threads made it. To be called on
- * the main thread by those who let worker threads make things: a worker ended from outside runs no clean-up.
- */
-export function removeOwnOnExit(): () => void {
-  const prefix = runPrefix();
-  return disposeOnExit(() => void sweep((name) => name.startsWith(prefix)));
 }
 
 /**

@@ -312,9 +312,6 @@ export function refusalReason(
   return badSkb(entry.hook, batch, packet);
 }
 
-/** Metadata in front of an XDP frame leaves room for `struct xdp_frame`. */
-export const MAX_INPUT_METADATA = 216;
-
 /** Appends what the machine holds after a run as the next outcome. */
 export function commitOutcome(machine: Machine, output: OutcomeBatch, action: number): void {
   const { packet } = machine;

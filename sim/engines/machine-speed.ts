@@ -3,7 +3,6 @@ import { DEFAULT_BUDGET, MAX_LOOPS } from '../ebpf/limits.ts';
 import { CompiledMachine } from '../ebpf/wasm/compiled-machine.ts';
 import { PacketBatch } from '../packet/packet-batch.ts';
 import type { Program } from '../runtime/program.ts';
-import type { World } from '../runtime/world.ts';
 import type { Engine } from './engine.ts';
 import { openMachine } from './machine-program.ts';
 import { OutcomeBatch } from './outcome-batch.ts';
@@ -39,19 +38,13 @@ export async function machineRacer(
   mode: MachineMode,
   program: Program,
   packet: Uint8Array,
-  world: World = {},
 ): Promise<MachineRacer> {
-  if (mode === 'wasm-copied') return copiedRacer(program, packet, world);
-  return batchRacer(mode === 'vm' ? createVmEngine() : createWasmEngine(), program, packet, world);
+  if (mode === 'wasm-copied') return copiedRacer(program, packet);
+  return batchRacer(mode === 'vm' ? createVmEngine() : createWasmEngine(), program, packet);
 }
 
-async function batchRacer(
-  engine: Engine,
-  program: Program,
-  packet: Uint8Array,
-  world: World,
-): Promise<MachineRacer> {
-  const session = await engine.open(program, world);
+async function batchRacer(engine: Engine, program: Program, packet: Uint8Array): Promise<MachineRacer> {
+  const session = await engine.open(program, {});
   const batch = new PacketBatch(BATCH, BATCH * packet.length);
   for (let index = 0; index < BATCH; index++) batch.push({ packet });
   const outcomes = new OutcomeBatch(BATCH, BATCH * packet.length);
@@ -65,9 +58,9 @@ async function batchRacer(
   };
 }
 
-function copiedRacer(program: Program, packet: Uint8Array, world: World): MachineRacer {
+function copiedRacer(program: Program, packet: Uint8Array): MachineRacer {
   const compiled = new CompiledMachine({
-    ...openMachine(program, world, {}),
+    ...openMachine(program, {}, {}),
     budget: DEFAULT_BUDGET,
     mayGoto: MAX_LOOPS,
     runs: 'packet',
@@ -79,25 +72,4 @@ function copiedRacer(program: Program, packet: Uint8Array, world: World): Machin
       return ((clock() - start) * 1e6) / packets;
     },
   };
-}
-
-/** Milliseconds from an object's bytes to the first outcome: read, checked, compiled, run. */
-export async function loadMilliseconds(
-  mode: 'vm' | 'wasm',
-  program: Program,
-  packet: Uint8Array,
-): Promise<number> {
-  // A copy: engines remember objects that they have read.
-  const fresh: Program = {
-    ...program,
-    ...(program.object === undefined ? {} : { object: program.object.slice() }),
-  };
-  const batch = new PacketBatch(1, packet.length);
-  batch.push({ packet });
-  const outcomes = new OutcomeBatch(1);
-  const engine = mode === 'vm' ? createVmEngine() : createWasmEngine();
-  const start = performance.now();
-  const session = await engine.open(fresh, {});
-  await session.run(batch, outcomes);
-  return performance.now() - start;
 }

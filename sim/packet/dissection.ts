@@ -82,11 +82,10 @@ export function bytesNode(
   bytes: Uint8Array,
   offset: number,
   length: number,
-  note?: string,
 ): TreeNode {
   const shown = toHex(bytes, offset, Math.min(length, 16)) + (length > 16 ? '…' : '');
   const text = `${length} ${length === 1 ? 'byte' : 'bytes'}${length > 0 ? `: ${shown}` : ''}`;
-  return { name, label, offset, length, text, children: [], ...(note === undefined ? {} : { note }) };
+  return { name, label, offset, length, text, children: [] };
 }
 
 /**

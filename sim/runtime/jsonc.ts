@@ -7,14 +7,13 @@ import { pathText, ShapeError } from './shape-error.ts';
 /**
  * What a text says. Whole numbers beyond 2^53 become `bigint`, so that no digit is lost; a name that stands twice in an
  * object is refused, since JSON would drop the first in silence.
- * @param root what places are relative to in messages; default: nothing
  * @throws {InputError} with the line and column that are wrong, to follow the name of the file
  */
-export function parseJsonc(text: string, root: string = ''): unknown {
+export function parseJsonc(text: string): unknown {
   if (text.trim() === '') throw new InputError('is empty: expected JSON');
   if (/[\0\ufffd]/.test(text)) throw new InputError('contains bytes that are no text: expected JSON');
   try {
-    return plain(treeOf(text), text, [], root);
+    return plain(treeOf(text), text, []);
   } catch (error) {
     // jsonc-parser goes down one call for each bracket, and so does what reads its tree.
     if (error instanceof RangeError) throw new InputError('is nested too deeply');
@@ -56,12 +55,12 @@ function notJson(text: string, problem: string, offset: number): InputError {
   return new InputError(`is not valid JSON: ${problem} at ${lineAndColumn(text, offset)}`);
 }
 
-function plain(node: Node, text: string, path: readonly (string | number)[], root: string): unknown {
+function plain(node: Node, text: string, path: readonly (string | number)[]): unknown {
   switch (node.type) {
     case 'array':
-      return (node.children ?? []).map((one, index) => plain(one, text, [...path, index], root));
+      return (node.children ?? []).map((one, index) => plain(one, text, [...path, index]));
     case 'object':
-      return objectFrom(node, text, path, root);
+      return objectFrom(node, text, path);
     case 'number':
       return numberFrom(node.value as number, text.slice(node.offset, node.offset + node.length));
     default:
@@ -75,7 +74,7 @@ function numberFrom(value: number, digits: string): number | bigint {
     : value;
 }
 
-function objectFrom(node: Node, text: string, path: readonly (string | number)[], root: string): unknown {
+function objectFrom(node: Node, text: string, path: readonly (string | number)[]): unknown {
   const fields: [string, unknown][] = [];
   const seen = new Set<string>();
   for (const property of node.children ?? []) {
@@ -85,10 +84,10 @@ function objectFrom(node: Node, text: string, path: readonly (string | number)[]
     const here = [...path, key];
     if (seen.has(key)) {
       const place = lineAndColumn(text, name.offset);
-      throw new ShapeError(pathText(here, root), `is given a second time, at ${place}`);
+      throw new ShapeError(pathText(here, ''), `is given a second time, at ${place}`);
     }
     seen.add(key);
-    fields.push([key, plain(value, text, here, root)]);
+    fields.push([key, plain(value, text, here)]);
   }
   // Also names that an assignment would not make: `__proto__`.
   return Object.fromEntries(fields);

@@ -5,11 +5,7 @@ import { ObjectError } from '../object-error.ts';
 const LIMIT = 10_000_000;
 
 export class Work {
-  #left: number;
-
-  constructor(limit: number = LIMIT) {
-    this.#left = limit;
-  }
+  #left = LIMIT;
 
   /** @throws {ObjectError} when more than the limit was spent */
   spend(amount: number, where: string): void {

@@ -207,25 +207,21 @@ export function ipv6Address(label: string, options: FieldOptions<string> = {}): 
 }
 
 /** So many bytes that have no further meaning here. */
-export function opaque(
-  size: number,
-  label: string,
-  options: FieldOptions<Uint8Array> = {},
-): Field<Uint8Array, true> {
+export function opaque(size: number, label: string): Field<Uint8Array, true> {
   return {
     bits: size * 8,
     label,
     shown: 'bytes',
     stated: true,
     isReserved: false,
-    preset: options.preset ?? new Uint8Array(size),
+    preset: new Uint8Array(size),
     read: (bytes, start, place) => bytes.slice(start + place.at, start + place.at + size),
     write: (bytes, start, place, value) => {
       if (value.length !== size)
         throw new RangeError(`${label}: ${value.length} bytes, ${size} were expected`);
       bytes.set(value, start + place.at);
     },
-    options,
+    options: {},
   };
 }
 
