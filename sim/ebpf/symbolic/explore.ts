@@ -178,17 +178,15 @@ class Explorer {
   async #turn(waiting: PathState[], later?: Longer[]): Promise<PathState | undefined> {
     const state = waiting.pop()!;
     const { limits, onProgress } = this.#options;
-    const { arrivals, doubts } = this;
     const isOver = (): boolean => this.#cut() !== undefined;
-    const children = await advance(
-      this.#inputs,
-      state,
-      this.#feasibility,
-      { ...limits, isOver },
-      arrivals,
-      doubts,
+    const children = await advance(state, {
+      inputs: this.#inputs,
+      feasibility: this.#feasibility,
+      limits: { ...limits, isOver },
+      arrivals: this.arrivals,
+      doubts: this.doubts,
       later,
-    );
+    });
     if (++this.#turns % TURNS_BETWEEN === 0) onProgress?.({ paths: this.#paths, waiting: waiting.length });
     await letOthersTurn();
     if (children !== undefined) waiting.push(...children);
@@ -203,77 +201,91 @@ interface Longer {
   readonly cut: Cut;
 }
 
+/** What paths are followed with, and what is noted on the way. */
+interface Following {
+  readonly inputs: Inputs;
+  readonly feasibility: Feasibility;
+  readonly limits: ExploreLimits & { readonly isOver: () => boolean };
+  readonly arrivals: Map<string, PathState> | undefined;
+  readonly doubts: Map<string, string>;
+  readonly later: Longer[] | undefined;
+}
+
 /**
  * Runs a path to its end, or to where it has to become several.
  * @returns the paths that go on; undefined: it has ended, `end` says how; without that no input takes it
  */
-async function advance(
-  inputs: Inputs,
-  state: PathState,
-  feasibility: Feasibility,
-  limits: ExploreLimits & { readonly isOver: () => boolean },
-  arrivals: Map<string, PathState> | undefined,
-  doubts: Map<string, string>,
-  later: Longer[] | undefined,
-): Promise<PathState[] | undefined> {
+async function advance(state: PathState, following: Following): Promise<PathState[] | undefined> {
+  const { inputs, feasibility, limits, arrivals, doubts, later } = following;
   const { programs } = inputs.machine.object;
-  const { pool } = inputs;
-  for (;;) {
+  while (state.end === undefined) {
     // Whoever asked for the turn looks at the clock as well, and ends.
     if (state.steps % STEPS_BETWEEN === STEPS_BETWEEN - 1 && limits.isOver()) return [state];
-    const { instructions } = programs[state.program]!;
-    const opcode = instructions.opcode[state.slot]!;
-    if (arrivals !== undefined && (isConditionalJump(opcode) || opcode === CALL)) {
-      const key = jumpKey(state.program, state.slot);
-      if (!arrivals.has(key)) arrivals.set(key, state.copy());
-    }
-    if (state.steps > limits.steps) {
-      state.end = { kind: 'not followed', reason: `more than ${limits.steps} instructions on one path` };
-    } else if (state.splits > limits.splits) {
-      state.end = {
-        kind: 'not followed',
-        reason: `a loop that depends on the input, unrolled ${limits.splits} times`,
-      };
-    } else {
-      const before = pool.size;
-      pool.deepest = 0;
-      try {
-        try {
-          step(inputs, state);
-        } finally {
-          state.terms += pool.size - before;
-        }
-        state.end ??= tooLarge(state, limits);
-      } catch (error) {
-        if (error instanceof Split)
-          return split(state, error.condition, feasibility, isConditionalJump(opcode), doubts, later);
-        if (error instanceof Enumerate) {
-          const children = await enumerate(state, error.term, feasibility, later);
-          if (typeof children !== 'string') return children;
-          state.end = { kind: 'not followed', reason: children };
-        } else if (error instanceof Impossible) return [];
-        else if (error instanceof NotFollowed) state.end = { kind: 'not followed', reason: error.message };
-        else if (error instanceof PathViolation) state.end = { kind: 'violation', reason: error.message };
-        else throw error;
-      }
-    }
-    if (state.end !== undefined) {
-      // What is asked of it from now on is asked within the limit.
-      state.unlimited = undefined;
-      return undefined;
-    }
+    const opcode = programs[state.program]!.instructions.opcode[state.slot]!;
+    const isJump = isConditionalJump(opcode);
+    if (isJump || opcode === CALL) noteArrival(state, arrivals);
+    const result = tooLong(state, limits) ?? stepped(inputs, state, limits);
+    if (result instanceof Impossible) return [];
+    if (result instanceof Split) return split(state, result.condition, feasibility, isJump, doubts, later);
+    if (result instanceof Enumerate) {
+      const children = await enumerate(state, result.term, feasibility, later);
+      if (typeof children !== 'string') return children;
+      state.end = notFollowed(children);
+    } else state.end = result;
   }
+  // What is asked of it from now on is asked within the limit.
+  state.unlimited = undefined;
+  return undefined;
+}
+
+function noteArrival(state: PathState, arrivals: Map<string, PathState> | undefined): void {
+  const key = jumpKey(state.program, state.slot);
+  if (arrivals?.has(key) === false) arrivals.set(key, state.copy());
+}
+
+/**
+ * Runs one instruction.
+ * @returns how the path ends with it, or what has to be known before it can run; undefined: the path goes on
+ */
+function stepped(
+  inputs: Inputs,
+  state: PathState,
+  limits: ExploreLimits,
+): PathEnd | Split | Enumerate | Impossible | undefined {
+  const { pool } = inputs;
+  const before = pool.size;
+  pool.deepest = 0;
+  try {
+    step(inputs, state);
+  } catch (error) {
+    if (error instanceof NotFollowed) return notFollowed(error.message);
+    if (error instanceof PathViolation) return { kind: 'violation', reason: error.message };
+    if (error instanceof Split || error instanceof Enumerate || error instanceof Impossible) return error;
+    throw error;
+  } finally {
+    state.terms += pool.size - before;
+  }
+  return state.end ?? tooLarge(state, limits);
+}
+
+function notFollowed(reason: string): PathEnd {
+  return { kind: 'not followed', reason };
+}
+
+/** How a path ends that has gone on for as long as any may. */
+function tooLong({ steps, splits }: PathState, limits: ExploreLimits): PathEnd | undefined {
+  if (steps > limits.steps) return notFollowed(`more than ${limits.steps} instructions on one path`);
+  if (splits > limits.splits)
+    return notFollowed(`a loop that depends on the input, unrolled ${limits.splits} times`);
+  return undefined;
 }
 
 /** How a path ends that only a bound of its terms ends. */
 function tooLarge({ terms, pool }: PathState, limits: ExploreLimits): PathEnd | undefined {
-  const reason =
-    pool.deepest > limits.depth
-      ? `what it computes depends on itself over more than ${limits.depth} steps`
-      : terms > limits.terms
-        ? `what it computes takes more than ${limits.terms} terms`
-        : undefined;
-  return reason === undefined ? undefined : { kind: 'not followed', reason };
+  if (pool.deepest > limits.depth)
+    return notFollowed(`what it computes depends on itself over more than ${limits.depth} steps`);
+  if (terms > limits.terms) return notFollowed(`what it computes takes more than ${limits.terms} terms`);
+  return undefined;
 }
 
 /** One path for each answer. */
