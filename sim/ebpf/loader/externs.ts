@@ -64,67 +64,110 @@ export function resolveExterns(
   asKernel: KernelVersion = NEWEST_KERNEL,
 ): Externs {
   const bySymbol = new Map<number, Extern>();
-  const kfuncs: string[] = [];
-  const variables: KernelVariable[] = [];
-  // Few objects have any.
-  let kconfig = new Uint8Array(0);
-  let kconfigSize = 0;
+  const found = new Found({ present, facts, asKernel });
   const declared = btf === undefined ? new Map<string, number>() : declarations(btf);
   const sections = btf === undefined ? new Map<number, string>() : sectionsOfVariables(btf);
-  for (const symbol of elf.symbolsBySection.get(SHN_UNDEF) ?? []) {
-    const { name } = symbol;
+  for (const { name, index, binding } of elf.symbolsBySection.get(SHN_UNDEF) ?? []) {
     if (name === '') continue;
     const where = `extern ${name}`;
     const typeId = declared.get(name);
     if (btf === undefined || typeId === undefined) {
       throw new ObjectError(where, 'a definition, or a declaration in BTF', 'neither');
     }
-    const weak = symbol.binding === STB_WEAK;
-    if (btf.kind(typeId) === BTF_KIND.FUNC) {
-      const since = KERNEL_FUNCTIONS_SINCE.get(name) ?? asKernel;
-      const isNewer = isOlder(asKernel, since);
-      const there = (present === undefined || present.has(name)) && !isNewer;
-      const problem = isNewer
-        ? `Linux ${asKernel} has no kernel function ${name}: it came with Linux ${since}`
-        : missingFunction(name);
-      const missing = there || weak ? undefined : problem;
-      bySymbol.set(symbol.index, { is: 'kfunc', name, index: kfuncs.length, present: there, missing });
-      kfuncs.push(name);
-    } else if (sections.get(typeId) === '.kconfig') {
-      const size = btf.sizeOf(typeId);
-      const offset = Math.ceil(kconfigSize / 8) * 8;
-      kconfigSize = offset + size;
-      if (kconfigSize > LARGEST_KCONFIG) {
-        throw new ObjectError(where, `configuration of at most ${LARGEST_KCONFIG} bytes`, `${kconfigSize}`);
-      }
-      if (kconfig.length === 0) kconfig = new Uint8Array(LARGEST_KCONFIG);
-      const target = kconfig.subarray(offset, offset + size);
-      const problem = writeConfig(name, typeId, btf, facts ?? withoutKernel(asKernel), target);
-      const isMissing = problem !== undefined && !(weak && problem !== 'of another type');
-      const missing = isMissing
-        ? `${where}: expected a value of the kernel’s configuration, found ${nothing(problem, facts)}`
-        : undefined;
-      bySymbol.set(symbol.index, { is: 'kconfig', name, offset, missing });
-    } else {
-      const isTyped = btf.resolve(btf.target(typeId)) !== 0;
-      // What a variable holds the machine does not take from a kernel: without one to ask, it is there.
-      if (isTyped && (facts?.variable(name) ?? !weak)) {
-        bySymbol.set(symbol.index, { is: 'variable', name, index: variables.length, missing: undefined });
-        variables.push({ name, size: sizeOfVariable(btf, typeId, where) });
-        if (variables.length > KERNEL_VARIABLES)
-          throw new ObjectError(where, `at most ${KERNEL_VARIABLES} variables of the kernel`, 'more');
-        continue;
-      }
-      const address = isTyped ? undefined : facts?.symbol(name);
-      const known = facts === undefined ? NO_KERNEL : (facts.unread?.('symbols') ?? 'none');
-      const missing =
-        address === undefined && !weak
-          ? `${where}: expected a variable of the kernel, found ${known}`
-          : undefined;
-      bySymbol.set(symbol.index, { is: 'ksym', name, address: address ?? 0n, missing });
-    }
+    const wanted: Wanted = { name, where, btf, typeId, isWeak: binding === STB_WEAK };
+    if (btf.kind(typeId) === BTF_KIND.FUNC) bySymbol.set(index, found.kernelFunction(wanted));
+    else if (sections.get(typeId) === '.kconfig') bySymbol.set(index, found.configuration(wanted));
+    else bySymbol.set(index, found.kernelVariable(wanted));
   }
-  return { bySymbol, kfuncs, variables, kconfig: kconfig.slice(0, kconfigSize) };
+  const { kfuncs, variables, kconfig } = found;
+  return { bySymbol, kfuncs, variables, kconfig };
+}
+
+/** An undefined symbol, with its declaration. */
+interface Wanted {
+  readonly name: string;
+  /** For messages. */
+  readonly where: string;
+  readonly btf: Btf;
+  readonly typeId: number;
+  readonly isWeak: boolean;
+}
+
+interface Kernel {
+  readonly present: ReadonlySet<string> | undefined;
+  readonly facts: KernelFacts | undefined;
+  readonly asKernel: KernelVersion;
+}
+
+/** What has been looked up for the symbols so far. */
+class Found {
+  readonly kfuncs: string[] = [];
+  readonly variables: KernelVariable[] = [];
+  readonly #kernel: Kernel;
+  /** With room for all there may be; few objects have any. */
+  #kconfig = new Uint8Array(0);
+  #kconfigSize = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  get kconfig(): Uint8Array {
+    return this.#kconfig.slice(0, this.#kconfigSize);
+  }
+
+  kernelFunction({ name, isWeak }: Wanted): Extern {
+    const { present, asKernel } = this.#kernel;
+    const since = KERNEL_FUNCTIONS_SINCE.get(name) ?? asKernel;
+    const isNewer = isOlder(asKernel, since);
+    const isThere = (present === undefined || present.has(name)) && !isNewer;
+    const problem = isNewer
+      ? `Linux ${asKernel} has no kernel function ${name}: it came with Linux ${since}`
+      : missingFunction(name);
+    const index = this.kfuncs.push(name) - 1;
+    return { is: 'kfunc', name, index, present: isThere, missing: isThere || isWeak ? undefined : problem };
+  }
+
+  configuration({ name, where, btf, typeId, isWeak }: Wanted): Extern {
+    const { facts, asKernel } = this.#kernel;
+    const size = btf.sizeOf(typeId);
+    const offset = Math.ceil(this.#kconfigSize / 8) * 8;
+    this.#kconfigSize = offset + size;
+    if (this.#kconfigSize > LARGEST_KCONFIG) {
+      const expected = `configuration of at most ${LARGEST_KCONFIG} bytes`;
+      throw new ObjectError(where, expected, `${this.#kconfigSize}`);
+    }
+    if (this.#kconfig.length === 0) this.#kconfig = new Uint8Array(LARGEST_KCONFIG);
+    const target = this.#kconfig.subarray(offset, offset + size);
+    const problem = writeConfig(name, typeId, btf, facts ?? withoutKernel(asKernel), target);
+    const isMissing = problem !== undefined && !(isWeak && problem !== 'of another type');
+    const missing = isMissing
+      ? `${where}: expected a value of the kernel’s configuration, found ${nothing(problem, facts)}`
+      : undefined;
+    return { is: 'kconfig', name, offset, missing };
+  }
+
+  kernelVariable(wanted: Wanted): Extern {
+    const { name, where, btf, typeId, isWeak } = wanted;
+    const { facts } = this.#kernel;
+    const isTyped = btf.resolve(btf.target(typeId)) !== 0;
+    // What a variable holds the machine does not take from a kernel: without one to ask, it is there.
+    if (isTyped && (facts?.variable(name) ?? !isWeak)) return this.#typedVariable(wanted);
+    const address = isTyped ? undefined : facts?.symbol(name);
+    const known = facts === undefined ? NO_KERNEL : (facts.unread?.('symbols') ?? 'none');
+    const missing =
+      address === undefined && !isWeak
+        ? `${where}: expected a variable of the kernel, found ${known}`
+        : undefined;
+    return { is: 'ksym', name, address: address ?? 0n, missing };
+  }
+
+  #typedVariable({ name, where, btf, typeId }: Wanted): Extern {
+    const index = this.variables.push({ name, size: sizeOfVariable(btf, typeId, where) }) - 1;
+    if (this.variables.length > KERNEL_VARIABLES)
+      throw new ObjectError(where, `at most ${KERNEL_VARIABLES} variables of the kernel`, 'more');
+    return { is: 'variable', name, index, missing: undefined };
+  }
 }
 
 function sizeOfVariable(btf: Btf, typeId: number, where: string): number {
