@@ -22,20 +22,21 @@ const PREFIX_LENGTH = 4;
 /** By map name: the keys that worlds state, or the values of maps without keys. */
 export function statedKeys(worlds: readonly NamedWorld[]): ReadonlyMap<string, readonly Uint8Array[]> {
   const keys = new Map<string, Uint8Array[]>();
-  for (const { world } of worlds) {
-    for (const lists of [world.maps ?? {}, world.slots ?? {}]) {
-      for (const [name, entries] of Object.entries(lists)) {
-        const known = keys.get(name) ?? [];
-        keys.set(name, known);
-        for (const entry of entries) {
-          if (known.length >= MAX_KEYS) break;
-          const key = askedFor(entry);
-          if (!known.some((one) => isSameKey(one, key))) known.push(key);
-        }
-      }
+  for (const [name, entries] of worlds.flatMap(statedLists)) {
+    const known = keys.get(name) ?? [];
+    keys.set(name, known);
+    for (const entry of entries) {
+      if (known.length >= MAX_KEYS) break;
+      const key = askedFor(entry);
+      if (!known.some((one) => isSameKey(one, key))) known.push(key);
     }
   }
   return keys;
+}
+
+/** What a world states in maps of values and in maps of programs and sockets, by the map's name. */
+function statedLists({ world }: NamedWorld): [name: string, entries: readonly (MapEntry | MapSlot)[]][] {
+  return [...Object.entries(world.maps ?? {}), ...Object.entries(world.slots ?? {})];
 }
 
 /** The entries that worlds state: what they hold is the user's, or a model's, and stays as it is. */
@@ -45,14 +46,12 @@ export class StatedEntries {
   readonly #lengths = new Map<string, number>();
 
   constructor(worlds: readonly NamedWorld[]) {
+    for (const [name, entries] of worlds.flatMap(statedLists)) {
+      const keys = this.#keys.get(name) ?? new Set();
+      this.#keys.set(name, keys);
+      for (const entry of entries) keys.add(askedFor(entry).join());
+    }
     for (const { world } of worlds) {
-      for (const lists of [world.maps ?? {}, world.slots ?? {}]) {
-        for (const [name, entries] of Object.entries(lists)) {
-          const keys = this.#keys.get(name) ?? new Set();
-          this.#keys.set(name, keys);
-          for (const entry of entries) keys.add(askedFor(entry).join());
-        }
-      }
       for (const [name, entries] of Object.entries(world.maps ?? {}))
         this.#lengths.set(name, Math.max(this.#lengths.get(name) ?? 0, entries.length));
     }
