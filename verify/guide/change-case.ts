@@ -3,7 +3,13 @@ import { repair } from '../../corpus/simplify/packet-layout.ts';
 import { isFillable, isSettable } from '../../sim/ebpf/analysis/settable-data.ts';
 import { variableAt } from '../../sim/ebpf/analysis/variable-at.ts';
 import type { Assignment } from '../../sim/ebpf/dataflow/expression.ts';
-import type { InputField, MapByte, PacketContext } from '../../sim/ebpf/dataflow/inputs.ts';
+import type {
+  CallResult,
+  InputField,
+  MapByte,
+  PacketByte,
+  PacketContext,
+} from '../../sim/ebpf/dataflow/inputs.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { isTag } from '../../sim/packet/numbers.ts';
 import type { SkbInput, SkbVlan, Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -21,6 +27,8 @@ import { resized, withMapByte, withMetadata } from './world-edits.ts';
 const LAST_CPU = 4095n;
 /** Of a device, which the kernel has as an `int`. */
 const LAST_IFINDEX = 0x7fff_ffffn;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Which inputs a case can state; the others are not worth solving for. */
 export function isChoosable(background: Background): (field: InputField) => boolean {
@@ -58,99 +66,122 @@ export function changeSequence(
   assignment: Assignment,
   background: Background,
 ): Sequence | undefined {
-  const stimuli = sequence.stimuli.slice();
-  let world = sequence.world;
+  const draft: Draft = {
+    background,
+    stimuli: sequence.stimuli.slice(),
+    copied: new Set(),
+    world: sequence.world,
+  };
   // Lengths first: bytes may lie in what is gained.
   const entries = [...assignment].sort(([a], [b]) => Number(isLength(b)) - Number(isLength(a)));
-  const copied = new Set<number>();
-  for (const [field, value] of entries) {
-    switch (field.kind) {
-      case 'length': {
-        const packet = resized(stimuli[field.packet]!.packet, Number(value));
-        if (packet === undefined) return undefined;
-        stimuli[field.packet] = { ...stimuli[field.packet]!, packet };
-        break;
-      }
-      case 'metadata': {
-        const changed = withMetadata(stimuli[field.packet]!, Number(value));
-        if (changed === undefined) return undefined;
-        stimuli[field.packet] = changed;
-        break;
-      }
-      case 'packet': {
-        if (!copied.has(field.packet)) {
-          copied.add(field.packet);
-          const { packet, metadata } = stimuli[field.packet]!;
-          stimuli[field.packet] = {
-            ...stimuli[field.packet]!,
-            packet: packet.slice(),
-            ...(metadata === undefined ? {} : { metadata: metadata.slice() }),
-          };
-        }
-        const { packet, metadata } = stimuli[field.packet]!;
-        if (field.offset >= packet.length) return undefined;
-        if (field.offset >= 0) packet[field.offset] = Number(value);
-        else if (metadata !== undefined && metadata.length + field.offset >= 0)
-          metadata[metadata.length + field.offset] = Number(value);
-        else return undefined;
-        break;
-      }
-      case 'context': {
-        const given = withContext(stimuli[field.packet]!, field, value);
-        if (given === undefined) return undefined;
-        stimuli[field.packet] = given;
-        if (field.name === 'ingressIfindex') {
-          const known = withDevice(world, Number(value), background.machine);
-          if (known === undefined) return undefined;
-          world = known;
-        }
-        break;
-      }
-      case 'tunnel': {
-        const changed = withTunnelByte(stimuli[field.packet]!, field, Number(value));
-        if (changed === undefined) return undefined;
-        stimuli[field.packet] = changed;
-        break;
-      }
-      case 'map': {
-        const changed = withMapByte(world, field, Number(value), background.machine.object.maps);
-        if (changed === undefined) return undefined;
-        world = changed;
-        break;
-      }
-      case 'call': {
-        const call = background.calls[field.call];
-        const { machine } = background;
-        const answered =
-          call === undefined
-            ? undefined
-            : answerCall(world, stimuli, call, value, machine, isChoosable(background));
-        if (answered === undefined) return undefined;
-        world = answered.world;
-        if (answered.stimuli !== undefined) stimuli.splice(0, stimuli.length, ...answered.stimuli);
-        break;
-      }
-      case 'time':
-        if (field.packet > 0 && value > (world.time ?? 0n))
-          world = { ...world, tick: (value - (world.time ?? 0n)) / BigInt(field.packet) };
-        else world = { ...world, time: value };
-        break;
-      case 'cpu':
-        if (value > LAST_CPU) return undefined;
-        world = { ...world, cpu: Number(value) };
-        break;
-      case 'egress':
-        if (value < 1n || value > LAST_IFINDEX) return undefined;
-        world = { ...world, egressIfindex: Number(value) };
-        break;
-      case 'chance':
-        world = { ...world, randomSeed: randomSeedFor(Number(value), field.draws) };
-        break;
-      case 'stack':
-        return undefined;
-    }
-  }
+  if (!entries.every(([field, value]) => change(draft, field, value))) return undefined;
+  const { stimuli, world } = draft;
   return { world: withMovedEntries(world, valuesAfter(stimuli, assignment), background), stimuli };
+}
+
+/** A sequence some of whose inputs have been given their values. */
+interface Draft {
+  readonly background: Background;
+  readonly stimuli: Stimulus[];
+  /** Packets whose bytes are the draft's own, by index. */
+  readonly copied: Set<number>;
+  world: World;
+}
+
+type Kind = InputField['kind'];
+type FieldOf<K extends Kind> = InputField & { readonly kind: K };
+/** Gives an input its value. @returns whether a case can be like that */
+type Change<K extends Kind> = (draft: Draft, field: FieldOf<K>, value: bigint) => boolean;
+
+function change<K extends Kind>(draft: Draft, field: FieldOf<K>, value: bigint): boolean {
+  const changeOfKind: Change<K> = CHANGES[field.kind];
+  return changeOfKind(draft, field, value);
+}
+
+const CHANGES: { readonly [K in Kind]: Change<K> } = {
+  length({ stimuli }, { packet: index }, value) {
+    const stimulus = stimuli[index]!;
+    const packet = resized(stimulus.packet, Number(value));
+    return replaced(stimuli, index, packet && { ...stimulus, packet });
+  },
+  metadata: ({ stimuli }, { packet }, value) =>
+    replaced(stimuli, packet, withMetadata(stimuli[packet]!, Number(value))),
+  packet: changeByte,
+  context: changeContext,
+  tunnel: ({ stimuli }, field, value) =>
+    replaced(stimuli, field.packet, withTunnelByte(stimuli[field.packet]!, field, Number(value))),
+  map: (draft, field, value) =>
+    moved(draft, withMapByte(draft.world, field, Number(value), draft.background.machine.object.maps)),
+  call: changeAnswer,
+  time(draft, { packet }, value) {
+    const { time = 0n } = draft.world;
+    const isLater = packet > 0 && value > time;
+    return moved(draft, {
+      ...draft.world,
+      ...(isLater ? { tick: (value - time) / BigInt(packet) } : { time: value }),
+    });
+  },
+  cpu: (draft, _, value) =>
+    moved(draft, value > LAST_CPU ? undefined : { ...draft.world, cpu: Number(value) }),
+  egress: (draft, _, value) =>
+    moved(
+      draft,
+      value < 1n || value > LAST_IFINDEX ? undefined : { ...draft.world, egressIfindex: Number(value) },
+    ),
+  chance: (draft, { draws }, value) =>
+    moved(draft, { ...draft.world, randomSeed: randomSeedFor(Number(value), draws) }),
+  stack: () => false,
+};
+
+function replaced(stimuli: Stimulus[], index: number, stimulus: Stimulus | undefined): boolean {
+  if (stimulus === undefined) return false;
+  stimuli[index] = stimulus;
+  return true;
+}
+
+function moved(draft: Draft, world: World | undefined): boolean {
+  if (world === undefined) return false;
+  draft.world = world;
+  return true;
+}
+
+function changeByte({ stimuli, copied }: Draft, field: PacketByte, value: bigint): boolean {
+  if (!copied.has(field.packet)) {
+    copied.add(field.packet);
+    stimuli[field.packet] = copyOf(stimuli[field.packet]!);
+  }
+  const { packet, metadata = NO_BYTES } = stimuli[field.packet]!;
+  // In front of the frame lies the metadata.
+  const [bytes, at] = field.offset >= 0 ? [packet, field.offset] : [metadata, metadata.length + field.offset];
+  if (at < 0 || at >= bytes.length) return false;
+  bytes[at] = Number(value);
+  return true;
+}
+
+function copyOf(stimulus: Stimulus): Stimulus {
+  const { packet, metadata } = stimulus;
+  return {
+    ...stimulus,
+    packet: packet.slice(),
+    ...(metadata === undefined ? {} : { metadata: metadata.slice() }),
+  };
+}
+
+function changeContext(draft: Draft, field: PacketContext, value: bigint): boolean {
+  const { stimuli, world, background } = draft;
+  if (!replaced(stimuli, field.packet, withContext(stimuli[field.packet]!, field, value))) return false;
+  return (
+    field.name !== 'ingressIfindex' || moved(draft, withDevice(world, Number(value), background.machine))
+  );
+}
+
+function changeAnswer(draft: Draft, { call: index }: CallResult, value: bigint): boolean {
+  const { world, stimuli, background } = draft;
+  const call = background.calls[index];
+  if (call === undefined) return false;
+  const answered = answerCall(world, stimuli, call, value, background.machine, isChoosable(background));
+  if (answered?.stimuli !== undefined) stimuli.splice(0, stimuli.length, ...answered.stimuli);
+  return moved(draft, answered?.world);
 }
 
 /** Is it how many bytes there are, of the frame or in front of it? */
