@@ -222,7 +222,14 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
     [['checksum', '-', '--against', '-'], /only one of the two captures/],
     [['checksum', 'ping.pcapng', '--layer', 'arp'], /--layer must be one of ipv4, .* not “arp”/],
     [['checksum', 'ping.pcapng', '--explain', '99'], /--explain 99: ping.pcapng has only \d+ packets/],
-    [['checksum', 'ping.pcapng', '--explain', '1', '--json'], /leave out --json/],
+    [
+      ['checksum', 'ping.pcapng', '--explain', '1', '--json', '--fix', 'x'],
+      /--explain cannot be combined with --fix, --json/,
+    ],
+    [
+      ['checksum', 'ping.pcapng', '--against', 'ping.pcapng', '--no-reassemble', '--mtu', '9000'],
+      /--against cannot be combined with --no-reassemble, --mtu/,
+    ],
   ],
   'corpus generate': [
     ...each(NOT_COUNTS, (text) => ['corpus', 'generate', '--out', 'new', '--runs', text], COUNT),
@@ -471,6 +478,30 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       /--mutants must be a positive integer/,
     ),
     [['verify', 'icmp_echo', '--min-score', '90'], /give --mutants, too/],
+    ...[
+      ['--junit', 'x.xml'],
+      ['--coverage', 'x.info'],
+      ['--require', 'testrun'],
+      ['--live'],
+      ['--packets', 'ping.pcapng'],
+      ['--engines', 'vm'],
+      ['--oracle', 'off'],
+      ['--min-coverage', '50'],
+      ['--max-divergences', '2'],
+      ['--as-kernel', '6.1'],
+      ['--workers', '2'],
+      ['--shrink-time', '1'],
+      ['--prove'],
+    ].map(
+      (option): Refused => [
+        ['verify', 'icmp_echo', '--mutants', '5', ...option],
+        new RegExp(`--mutants cannot be combined with ${option[0]}`),
+      ],
+    ),
+    [
+      ['prove', 'icmp_echo', '--against', 'icmp_filter', '--off', 'ttl', '--all-paths'],
+      /--against cannot be combined with --off, --all-paths/,
+    ],
     [['verify', 'icmp_echo', '--mutants', '--min-score', '101'], /must be a percentage from 0 to 100/],
     ...each(
       ['', '-1', '101', 'abc', '50%%', '1e1'],

@@ -14,6 +14,7 @@ import {
   writeFixed,
 } from '../checksum/write-captures.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
+import { requireOnly } from '../input/given-options.ts';
 import {
   FILTER_HELP,
   parseCount,
@@ -73,17 +74,27 @@ export function registerChecksum(program: Command): void {
     .action(run);
 }
 
-async function run(files: readonly string[], options: Options): Promise<void> {
+/** What counts in each mode: one packet is shown whole, and two captures are held against each other whole. */
+const OF_INTERFACE: readonly string[] = [
+  ...['bad', 'filter', 'layer', 'strict', 'reassemble', 'mtu', 'count', 'time', 'json', 'maxFaults', 'color'],
+];
+const OF_AGAINST: readonly string[] = ['strict', 'maxFaults', 'json', 'color'];
+const OF_EXPLAIN: readonly string[] = ['color'];
+
+async function run(files: readonly string[], options: Options, command: Command): Promise<void> {
+  if (options.interface !== undefined) requireOnly(command, '--interface', OF_INTERFACE);
+  else if (options.count !== undefined) throw inputFailure('--count belongs to --interface');
+  else if (options.time !== undefined) throw inputFailure('--time belongs to --interface');
+  else if (options.against !== undefined) requireOnly(command, '--against', OF_AGAINST);
+  else if (options.explain !== undefined) requireOnly(command, '--explain', OF_EXPLAIN);
   const terminal = createTerminal(options);
   const filter = options.filter === undefined ? undefined : await readFilter(options.filter);
   if (options.interface !== undefined) return watch(files, options.interface, options, filter, terminal);
-  if (options.count !== undefined) throw inputFailure('--count belongs to --interface');
-  if (options.time !== undefined) throw inputFailure('--time belongs to --interface');
   if (files.length === 0) {
     throw inputFailure("missing required argument 'capture'", 'see xdpsim checksum --help');
   }
   if (options.against !== undefined) return against(files, options.against, options, terminal);
-  if (options.explain !== undefined) return explain(files, options.explain, options, terminal);
+  if (options.explain !== undefined) return explain(files, options.explain, terminal);
   const layers = layersOf(options.layer);
   const fragments = new FragmentRepairs(layers);
   const checkOptions = checkOptionsOf(options, layers, filter, fragments);
@@ -139,7 +150,6 @@ async function watch(
   terminal: Terminal,
 ): Promise<void> {
   if (files.length > 0) throw inputFailure('--interface watches a device: leave out the captures');
-  refuseTogether('--interface', options, ['explain', 'fix', 'writeBad', 'against']);
   const layers = layersOf(options.layer);
   // Loads what calls the kernel.
   const { checkDevice } = await import('../checksum/live.ts');
@@ -153,18 +163,6 @@ async function watch(
   else printReport(report, { ...options, layers }, terminal);
   process.exitCode = exitCodeOf([report]);
   if (isInterrupted) process.exitCode = EXIT.interrupted;
-}
-
-/** Refuses options that mean nothing together. */
-function refuseTogether(
-  option: string,
-  options: Options,
-  others: readonly ('explain' | 'fix' | 'writeBad' | 'against' | 'bad' | 'filter')[],
-): void {
-  for (const name of others) {
-    if (options[name] === undefined) continue;
-    throw inputFailure(`${option} cannot be combined with --${name === 'writeBad' ? 'write-bad' : name}`);
-  }
 }
 
 /** The second pass of `--fix` and `--write-bad`. A file that could not be opened has none. */
@@ -243,22 +241,14 @@ async function against(
   terminal: Terminal,
 ): Promise<void> {
   if (files.length > 1) throw inputFailure('--against compares one capture with another');
-  refuseTogether('--against', options, ['explain', 'fix', 'writeBad', 'bad', 'filter']);
-  if (options.layer.length > 0) throw inputFailure('--against cannot be combined with --layer');
   const { maxFaults } = options;
   const json = options.json === true;
   const { checkAgainst } = await import('../checksum/against.ts');
   await checkAgainst(files[0]!, after, { strict: options.strict === true, maxFaults, json }, terminal);
 }
 
-async function explain(
-  files: readonly string[],
-  packet: number,
-  options: Options,
-  terminal: Terminal,
-): Promise<void> {
+async function explain(files: readonly string[], packet: number, terminal: Terminal): Promise<void> {
   if (files.length > 1) throw inputFailure('--explain takes exactly one capture');
-  if (options.json === true) throw inputFailure('--explain prints text: leave out --json');
   const { explainPacket } = await import('../checksum/explain-packet.ts');
   if (await explainPacket(files[0]!, packet, terminal)) process.exitCode = EXIT.found;
 }

@@ -14,6 +14,7 @@ import { notJudged } from '../check/scope.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { createEngineAs, versionOption } from '../engines.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { requireOnly } from '../input/given-options.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
 import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
@@ -58,7 +59,7 @@ export function registerProve(program: Command): void {
     .description(
       'follow every path of an object: branches reached or unreachable, checksums right for all packets',
     )
-    .argument('[object...]', 'objects FILE.o[:FUNCTION], or built-in programs')
+    .argument('[object...]', 'objects or C sources FILE[:FUNCTION], or built-in programs')
     .option(
       '--against <object>',
       'another build: prove that it treats all packets alike, or show one that it does not',
@@ -77,7 +78,12 @@ export function registerProve(program: Command): void {
       parseDuration('--solver-time'),
       5,
     )
-    .option('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader', repeated, [])
+    .option(
+      '--max-entries <name=n>',
+      'the size of a map, as a loader sets it: in place of what it declares, or where it leaves that to its loader',
+      repeated,
+      [],
+    )
     .option('--as-kernel <version>', AS_KERNEL_HELP, parseKernelVersion)
     .option('--off <invariant>', 'leave this property out (ttl/step), or its group (reply)', repeated, [])
     .addOption(cflagsOption())
@@ -93,7 +99,14 @@ export function registerProve(program: Command): void {
     .action(run);
 }
 
-async function run(names: readonly string[], options: Options): Promise<void> {
+/** What counts with `--against`: nothing is judged there but whether both builds do the same. */
+const OF_AGAINST: readonly string[] = [
+  ...['time', 'paths', 'maxLength', 'solverTime', 'maxEntries', 'asKernel'],
+  ...['cflags', 'clang', 'json', 'report', 'color'],
+];
+
+async function run(names: readonly string[], options: Options, command: Command): Promise<void> {
+  if (options.against !== undefined) requireOnly(command, '--against', OF_AGAINST);
   if (names.length === 0) {
     throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
   }

@@ -14,6 +14,7 @@ import type { Requirements } from '../../verify/verdict.ts';
 import { cflagsOption, clangOption, compilerSettings } from '../compile/settings.ts';
 import { chooseEngines, engineNames, versionOption } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
+import { requireOnly } from '../input/given-options.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -162,7 +163,14 @@ export function registerVerify(program: Command): void {
     .action(run);
 }
 
-async function run(names: readonly string[], options: Options): Promise<void> {
+/** What counts with `--mutants`: they run in the machine, against the model, and are all that is reported. */
+const OF_MUTANTS: readonly string[] = [
+  ...['runs', 'time', 'seed', 'guide', 'object', 'minScore', 'verbose', 'json', 'report', 'color'],
+  ...['world', 'map', 'maxEntries', 'aim', 'cflags', 'clang'],
+];
+
+async function run(names: readonly string[], options: Options, command: Command): Promise<void> {
+  if (options.mutants !== undefined) requireOnly(command, '--mutants', OF_MUTANTS);
   const plan: VerifyPlan = {
     programs: names,
     compiler: compilerSettings(),
@@ -183,8 +191,6 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   };
   if (options.mutants === undefined && options.minScore !== undefined)
     throw inputFailure('--min-score is a share of mutants: give --mutants, too');
-  if (options.mutants !== undefined && options.prove !== undefined)
-    throw inputFailure('--mutants and --prove do not go together');
   if (options.mutants !== undefined) {
     const { scoreMutants } = await import('../verify/mutants.ts');
     process.exitCode = await scoreMutants(plan, { ...options, mutants: options.mutants });
@@ -232,7 +238,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
     const aid = await proofs?.aid(program, { terminal });
     const report = await verifier.verify(index, program, watch, prove?.casesOfAid(aid));
     terminal.clearProgress();
-    const one = tested(program, report, required, aid);
+    const one = { ...tested(program, report, required, aid), oracle: plan.oracle };
     all.push(one);
     if (!quiet) printProgram(one, width, options, runOptions(one, options, plan), terminal);
   }

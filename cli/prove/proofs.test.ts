@@ -107,7 +107,7 @@ describe('verify --prove', () => {
   it('does not go with --mutants', () => {
     const { code, err } = xdpsim('verify', 'tcp_filter', '--prove', '--mutants', '3');
     expect(code).toBe(2);
-    expect(err).toContain('--mutants and --prove do not go together');
+    expect(err).toContain('--mutants cannot be combined with --prove');
   });
 });
 

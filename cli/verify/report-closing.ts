@@ -5,7 +5,7 @@ import type { EngineReport, ProgramReport } from '../../verify/report.ts';
 import type { Mark } from '../../verify/verdict.ts';
 import type { Style } from '../output.ts';
 import { count, rate, type Terminal } from '../terminal.ts';
-import { notChecked, type Tested } from './tested.ts';
+import { SWITCHED_OFF, type Tested, uncheckedByMachines } from './tested.ts';
 
 export interface ClosingOptions {
   readonly seed: string;
@@ -25,7 +25,7 @@ export function closingLines(
   const reports = all.map(({ report }) => report);
   const packets = reports.reduce((sum, report) => sum + report.packets, 0);
   const programs = all.length === 1 ? '1 program' : `${all.length} programs`;
-  const done = `${programs}, ${count(packets)} packets in ${seconds.toFixed(1)} s, seed ${seed}`;
+  const done = `${programs}, ${packetCount(packets)} in ${seconds.toFixed(1)} s, seed ${seed}`;
   const isPartial = interrupted || reports.some((report) => report.interrupted);
   const [style, result] = resultOf(all, isPartial);
   return [
@@ -39,6 +39,7 @@ export function closingLines(
     ...pinned(reports),
     ...notCompared(reports, verbose),
     ...withoutKernel(all, verbose),
+    ...notJudged(all).map((line) => terminal.style('yellow', line)),
     '',
     ...(isPartial ? [terminal.style('yellow', 'Interrupted: this is what was done until then.')] : []),
     terminal.style(style, `${done}: ${result}.`),
@@ -145,7 +146,9 @@ function ofEngines(
 function notCompared(reports: readonly ProgramReport[], verbose: boolean): string[] {
   const gaps = sumNotCompared(reports.flatMap((report) => report.notCompared));
   if (gaps.length === 0) return [];
-  if (!verbose) return [`  Not compared: ${summaryOf(gaps)} (--verbose lists them)`];
+  const [only, ...others] = gaps;
+  const isAll = others.length === 0 && only!.packets === undefined;
+  if (!verbose) return [`  Not compared: ${summaryOf(gaps)}${isAll ? '' : ' (--verbose lists them)'}`];
   return gaps.map(({ what, engine, packets }) => {
     const counted = packets === undefined ? '' : `${packetCount(packets)}: `;
     const names = reports
@@ -173,11 +176,19 @@ function summaryOf(gaps: readonly NotCompared[]): string {
   return texts.join('; ');
 }
 
+/** What the user has switched off: it is said, however good the rest looks. */
+function notJudged(all: readonly Tested[]): string[] {
+  const [{ oracle = 'all' } = {}] = all;
+  return SWITCHED_OFF[oracle].map((what) => `  Not checked: ${what}`);
+}
+
 /** A pass in the machine is no verifier acceptance. */
 function withoutKernel(all: readonly Tested[], verbose: boolean): string[] {
   const good = all.filter(({ verdict }) => verdict.mark !== 'differs' && verdict.mark !== 'failed');
   const gaps = new Map(
-    good.flatMap(({ report }) => notChecked(report)).map((gap) => [`${gap.engine} ${gap.what}`, gap]),
+    good
+      .flatMap(({ report }) => uncheckedByMachines(report))
+      .map((gap) => [`${gap.engine} ${gap.what}`, gap]),
   );
   if (gaps.size === 0) return [];
   const engines = [...new Set([...gaps.values()].map(({ engine }) => engine))].join(' and ');

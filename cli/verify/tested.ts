@@ -4,6 +4,7 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { UNCHECKED, UNCHECKED_BY } from '../../sim/ebpf/unchecked.ts';
 import { type EngineName, isKernel, isMachine } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { Oracle } from '../../verify/judging.ts';
 import { notToReach, type ProofAid } from '../../verify/prove/aid.ts';
 import { withoutImpossible } from '../../verify/prove/proved-coverage.ts';
 import { type ProgramReport, reportToJson, withCoverageFigures } from '../../verify/report.ts';
@@ -18,6 +19,8 @@ export interface Tested {
   readonly report: ProgramReport;
   readonly verdict: Verdict;
   readonly unreached: readonly Unreached[];
+  /** What was judged of frames; default: all. */
+  readonly oracle?: Oracle;
   /** Of `--prove`. */
   readonly aid?: ProofAid;
 }
@@ -55,13 +58,14 @@ function provedReport(program: Program, report: ProgramReport, aid: ProofAid): P
 }
 
 /** As `verify --json` prints it. */
-export function testedToJson({ report, verdict, unreached, aid }: Tested): unknown {
+export function testedToJson(one: Tested): unknown {
+  const { report, verdict, unreached, aid } = one;
   const { coverage, ...plain } = reportToJson(report);
   return {
     ...plain,
     verdict: verdict.mark,
     reasons: verdict.reasons,
-    notChecked: notChecked(report),
+    notChecked: notChecked(one),
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
     ...(aid === undefined ? {} : { proof: aidJson(aid) }),
   };
@@ -84,14 +88,29 @@ export function exitCodeOf(all: readonly Tested[]): number {
   return idle.length > 0 ? EXIT.environment : EXIT.agreed;
 }
 
-/** What the verifier refuses and the engines that ran let pass: a run without a kernel says nothing of it. */
+/**
+ * What the verifier refuses and the engines that ran let pass: a run without a kernel says nothing of it. Of `oracle`: what the
+ * user has switched off.
+ */
 export interface NotChecked {
   readonly what: string;
-  readonly engine: EngineName;
+  readonly engine: EngineName | 'oracle';
 }
 
-/** Of a program that no kernel ran: what none of its machines checks. */
-export function notChecked({ engines }: ProgramReport): NotChecked[] {
+/** What is not judged of the frames that leave. */
+export const SWITCHED_OFF: Readonly<Record<Oracle, readonly string[]>> = {
+  off: ['checksums of frames that leave (--oracle off)', 'invariants of frames that leave (--oracle off)'],
+  checksums: ['invariants of frames that leave (--oracle checksums)'],
+  all: [],
+};
+
+/** Of a program that no kernel ran, what none of its machines checks; and what the oracle was not to judge. */
+export function notChecked({ report, oracle = 'all' }: Pick<Tested, 'report' | 'oracle'>): NotChecked[] {
+  const ofOracle = SWITCHED_OFF[oracle].map((what) => ({ what, engine: 'oracle' as const }));
+  return [...uncheckedByMachines(report), ...ofOracle];
+}
+
+export function uncheckedByMachines({ engines }: ProgramReport): NotChecked[] {
   const ran = engines.filter((one) => one.status === 'ran' && one.packets > 0).map((one) => one.name);
   if (ran.some(isKernel)) return [];
   // In order of rank, the stricter first: what it does not check, the other does not either.
