@@ -58,6 +58,8 @@ export interface CheckedProgramJson {
   };
   /** Where packets left branches out, and the paths could be followed. */
   readonly proof?: ProofAidJson;
+  /** Other kernels as which the machine ran it, too. */
+  readonly asKernels?: readonly string[];
   readonly engines: readonly EngineJson[];
   readonly notChecked: readonly string[];
 }
@@ -135,6 +137,7 @@ function programJson(checked: CheckedProgram, named: readonly NamedFinding[]): C
     ...(coverage === undefined ? {} : { coverage: { ...coverage, unreached } }),
     sweeps,
     ...(proof === undefined ? {} : { proof: aidJson(proof) }),
+    ...(checked.asKernels === undefined ? {} : { asKernels: checked.asKernels }),
     engines: report.engines.map(({ name: engine, status, reason: why, remedy }) => ({
       name: engine,
       status,
@@ -236,6 +239,7 @@ const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({
     least: optional(nonNegative),
   }),
   proof: optional(proofAidShape),
+  asKernels: optional(list(text)),
   engines: list(
     object<EngineJson>({
       name: engineName,

@@ -66,6 +66,7 @@ export function checkedLines(
       : `; sweeps: ${count(sweeps.packets)} of ${count(sweeps.wanted)} packets, for lack of time`;
   lines.push(`  ${ran}${swept}, ${seconds.toFixed(1)} s`);
   if (proof !== undefined) lines.push(`  ${aidText(proof)}`);
+  if (checked.asKernels !== undefined) lines.push(`  Also as Linux ${checked.asKernels.join(', ')}`);
   const places = verbose ? unreached : unreached.slice(0, MAX_PLACES);
   for (const one of places) lines.push(`  Not reached: ${placeOfUnreached(one)}: ${one.because}`);
   if (unreached.length > places.length)

@@ -31,7 +31,10 @@ export interface CheckWatch {
  */
 export async function programsOf(plan: CheckPlan): Promise<PlacedProgram[]> {
   if (plan.programs.length === 0)
-    throw inputFailure('no program given: name an object, OBJECT[:FUNCTION], or a built-in program');
+    throw inputFailure(
+      'no program given: name an object, OBJECT[:FUNCTION], or a built-in program',
+      'xdpsim init writes a configuration file that names them.',
+    );
   // What is wrong with a world is said before anything runs.
   return placePrograms(
     await resolvePrograms(plan.programs, undefined, undefined, ENTERED),

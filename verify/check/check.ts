@@ -115,6 +115,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     unreached,
     sweeps,
     ...(run.proof === undefined ? {} : { proof: run.proof }),
+    ...(run.asKernels.length === 0 ? {} : { asKernels: run.asKernels }),
     notChecked: [...notChecked, ...run.shortened, ...guessedTypes(program)],
     seconds: (performance.now() - start) / 1000,
   };
@@ -165,6 +166,8 @@ class Check {
   /** What ran as other kernels, and as which. */
   readonly #ofKernels = new Map<ProgramReport, string>();
   proof: ProofAid | undefined;
+  /** Those as which it has run, or was refused. */
+  readonly asKernels: string[] = [];
   /** Packets of its paths that have not run. */
   #pathCases: readonly SavedCase[] = [];
   /** All of them. */
@@ -479,6 +482,7 @@ class Check {
     for (const { version, machine: other } of versions) {
       if (this.#isOver()) return;
       const report = await this.#runs.run({ engines: [other], runs: OTHER_RUNS }, 'other kernels');
+      this.asKernels.push(version);
       const refused = refusedBy(program, version, report);
       if (refused !== undefined) {
         this.#made.push(refused);

@@ -72,6 +72,8 @@ export interface CheckedProgram {
   readonly sweeps: SweepReport;
   /** Where packets left branches out, and the paths could be followed. */
   readonly proof?: ProofAid;
+  /** As which other kernels the machine ran it, too; absent: as none. */
+  readonly asKernels?: readonly string[];
   /** What was not judged, a sentence each: a kernel that is not there, frames that came broken. */
   readonly notChecked: readonly string[];
   readonly seconds: number;
