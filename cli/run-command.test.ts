@@ -1,4 +1,4 @@
-/** `run` on packets that no kernel would bring to the program: they are left out, and named. */
+/** `run`: packets that no kernel would bring to the program are left out, and named; what stands in maps is shown. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,4 +44,9 @@ it('brings tags that lay beside generated frames back: they are in the bytes of 
   const { packets, refused = [] } = JSON.parse(out);
   expect(packets.length + refused.length).toBe(400);
   expect(refused.length).toBeLessThan(8);
+});
+
+it('shows maps by the types of their keys and values', async () => {
+  const { out } = await runInProcess('run', 'icmp_echo', GOOD);
+  expect(out).toMatch(/^map xdp_stats_map .*\n {2}\d+ = \{"rx_packets":1,"rx_bytes":\d+\}$/m);
 });

@@ -100,7 +100,10 @@ export function registerCheck(program: Command): void {
     .addOption(
       new Option('--github', 'print workflow commands, which GitHub shows on the lines').conflicts('json'),
     )
-    .option('--config <file>', 'the configuration file (default: xdpsim.config.ts, .js or .json here)')
+    .option(
+      '--config <file>',
+      'the configuration file (default: xdpsim.config.json, .jsonc, .js, .mjs, .ts or .mts here)',
+    )
     .option('--no-config', 'without the configuration file')
     .option(
       '--baseline <file>',

@@ -89,7 +89,7 @@ export function registerCorpus(program: Command): void {
   corpus
     .command('show')
     .description('list the packets of captures and saved cases')
-    .argument('<file...>', 'pcap or pcapng')
+    .argument('<file...>', 'captures, saved cases, and lists in text')
     .option('--tree', 'show each packet decoded')
     .option('--filter <expression>', FILTER_HELP, parseFilterOption)
     .option('--no-color', 'no colours')
@@ -124,7 +124,7 @@ export function registerCorpus(program: Command): void {
     .command('minimize')
     .description('keep only the cases that reach an instruction or branch that no other case reaches')
     .argument('<program>', 'the program that runs them')
-    .argument('<file...>', 'captures (each packet is a case) and saved cases')
+    .argument('<file...>', 'captures and lists in text (each packet is a case), and saved cases')
     .requiredOption('--out <path>', OUT_HELP)
     .addOption(worldOption())
     .addOption(mapOption())

@@ -26,7 +26,8 @@ async function run(
   named: readonly string[],
   { format, force }: { readonly format: 'json' | 'js' | 'ts'; readonly force?: boolean },
 ): Promise<void> {
-  const path = `xdpsim.config.${format}`;
+  // A module whatever the package.json says, if there is any.
+  const path = `xdpsim.config.${format === 'js' ? 'mjs' : format}`;
   const there = isThere(path) ? path : findConfig('.');
   if (there !== undefined && (force !== true || there !== path)) {
     throw inputFailure(

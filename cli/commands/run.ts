@@ -21,6 +21,7 @@ import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { entryText } from '../../verify/explain/map-text.ts';
 import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
 import { AskedKernel, type AskedVerdict, askedLines, askedToJson } from '../asked-kernel.ts';
@@ -392,7 +393,7 @@ async function runToText(
     printRefused(Number.POSITIVE_INFINITY);
     maps = ran.maps;
   }
-  for (const map of maps) printMap(map, terminal);
+  for (const map of maps) printMap(program, map, terminal);
 }
 
 function printOutcome(program: Program, ran: Ran, index: number, options: Options, terminal: Terminal): void {
@@ -431,14 +432,12 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
   if (options.hexdump === true) terminal.printLines(indent(hexdump(after)));
 }
 
-function printMap(map: MapSnapshot, terminal: Terminal): void {
+function printMap(program: Program, map: MapSnapshot, terminal: Terminal): void {
   // An array's entries all exist: those that were never written say nothing, and are not kept.
   if (map.count === 0) return;
   const summed = isPerCpu(map.definition.type) ? ', all CPUs together' : '';
   terminal.print(`map ${map.definition.name} (${map.definition.type}${summed})`);
-  for (const { key, value } of map.kept()) {
-    terminal.print(`  ${Buffer.from(key).toString('hex')}: ${Buffer.from(value).toString('hex')}`);
-  }
+  for (const entry of map.kept()) terminal.print(`  ${entryText(program, map.definition.name, entry)}`);
 }
 
 async function runToJson(program: Program, engine: Engine, outcomes: AsyncIterable<Ran>): Promise<void> {

@@ -1,7 +1,7 @@
 /** `--max-entries NAME=N`: the sizes of maps that a loader would set. */
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { leavesSizeToLoader, maxEntriesOf } from '../../sim/runtime/map-sizes.ts';
-import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
 import { count } from '../terminal.ts';
@@ -15,7 +15,12 @@ import { parseCount } from './options.ts';
 export function withMaxEntries(programs: readonly Program[], options: readonly string[]): Program[] {
   if (options.length === 0) return [...programs];
   const sizes = Object.fromEntries(options.map(parse));
-  const known = new Set(programs.flatMap((program) => mapsOf(program).map(({ name }) => name)));
+  // Sections with variables are maps as well, of one value that no loader can choose the number of.
+  const known = new Set(
+    programs.flatMap((program) =>
+      mapsOf(program).flatMap((map) => (map.global === undefined ? [map.name] : [])),
+    ),
+  );
   for (const name of Object.keys(sizes)) {
     if (known.has(name)) continue;
     const has = [...known].sort().join(', ') || 'none';
@@ -52,7 +57,7 @@ export function assumedSizes(programs: readonly Program[]): string[] {
 }
 
 /** With the templates of maps in maps, `tables.inner`. Without an object, and for one that cannot be read, none: whoever runs it says what is wrong. */
-function mapsOf({ object }: Program): readonly MapDefinition[] {
+function mapsOf({ object }: Program): readonly BpfMap[] {
   if (object === undefined) return [];
   try {
     return linkedObject(object).maps.flatMap((map) => (map.inner === undefined ? [map] : [map, map.inner]));

@@ -42,7 +42,10 @@ export function mapOption(): Option {
 
 /** `--max-entries` */
 export function maxEntriesOption(): Option {
-  return many('--max-entries <name=n>', 'the size of a map that leaves max_entries to its loader');
+  return many(
+    '--max-entries <name=n>',
+    'the size of a map, as a loader sets it: in place of what it declares, or where it leaves that to its loader',
+  );
 }
 
 /** `--aim` */
