@@ -53,7 +53,7 @@ function headersOf(inputs: Inputs, state: PathState): Header[] {
   };
   const headers: Header[] = [['ethernet', 0]];
   let at = 14;
-  let type = known(12, 2);
+  let type = known(12, 2) ?? protocolOf(inputs, state);
   while (type !== undefined && isTpid(type)) {
     headers.push(['vlan', at]);
     type = known(at + 2, 2);
@@ -74,6 +74,15 @@ function headersOf(inputs: Inputs, state: PathState): Header[] {
   const transport = next === undefined ? undefined : TRANSPORTS.get(next);
   if (transport !== undefined) headers.push([transport, at]);
   return headers;
+}
+
+/** The EtherType of a TC frame, where a path knows `skb->protocol` and has not looked into the frame. */
+function protocolOf(inputs: Inputs, { pool, knowledge }: PathState): number | undefined {
+  const field = concludedFields(inputs).find(({ name }) => name === 'skb.protocol');
+  if (field === undefined) return undefined;
+  const known = [field.term, pool.extract(field.term, 0, 16)].map((term) => knowledge.only(term));
+  const word = known.find((one) => one !== undefined);
+  return word === undefined ? undefined : Number(((word & 0xffn) << 8n) | ((word >> 8n) & 0xffn));
 }
 
 const TRANSPORTS: ReadonlyMap<number, keyof typeof PROTOCOLS> = new Map([
@@ -154,6 +163,10 @@ export class FieldNames {
         show: SHOWN[field.shown],
       };
       this.#enter(named, lowest === 0 && bits === bytes.length * 8);
+      for (const [flag, mask] of Object.entries(field.options.bits ?? {})) {
+        const place = Math.log2(mask);
+        if (Number.isInteger(place)) this.#byTerm.set(pool.extract(term, place, 1), `${named.name}.${flag}`);
+      }
     }
     if (name === 'ipv4') this.#fragment(inputs, start);
   }

@@ -1,6 +1,8 @@
 /** Structs of the kernel's interface that helpers write: types of local variables are in no object's BTF, so that they are named by these. */
 
-/** A number in the machine's order. */
+import { SOCKET } from '../../sim/ebpf/context/socket.ts';
+
+/** A number in the machine's order, unless it says otherwise. */
 export interface StructField {
   readonly name: string;
   readonly offset: number;
@@ -40,6 +42,37 @@ const STRUCTS: ReadonlyMap<string, WrittenStruct> = new Map([
     { argument: 2, fields: [field('reqid', 0, 4), field('family', 8, 2)] },
   ],
 ]);
+
+/** `struct bpf_sock`: addresses, and the other end's port, are in the network's order. */
+const SOCKET_FIELDS: readonly (StructField & { readonly isBytes: boolean })[] = [
+  ...(
+    [
+      ['bound_dev_if', SOCKET.boundDevIf],
+      ['family', SOCKET.family],
+      ['type', SOCKET.type],
+      ['protocol', SOCKET.protocol],
+      ['mark', SOCKET.mark],
+      ['priority', SOCKET.priority],
+      ['src_port', SOCKET.srcPort],
+      ['state', SOCKET.state],
+      ['rx_queue_mapping', SOCKET.rxQueueMapping],
+    ] as const
+  ).map(([name, offset]) => ({ ...field(name, offset, 4), isBytes: false })),
+  ...(
+    [
+      ['src_ip4', SOCKET.srcIp4, 4],
+      ['src_ip6', SOCKET.srcIp6, 16],
+      ['dst_port', SOCKET.dstPort, 2],
+      ['dst_ip4', SOCKET.dstIp4, 4],
+      ['dst_ip6', SOCKET.dstIp6, 16],
+    ] as const
+  ).map(([name, offset, size]) => ({ ...field(name, offset, size), isBytes: true })),
+];
+
+/** The field of a socket that a byte lies in. */
+export function socketField(at: number): (StructField & { readonly isBytes: boolean }) | undefined {
+  return SOCKET_FIELDS.find(({ offset, size }) => at >= offset && at < offset + size);
+}
 
 /** The field that a byte lies in of what a helper wrote behind an argument; undefined: none is known. */
 export function writtenField(helper: string, argument: number, at: number): StructField | undefined {

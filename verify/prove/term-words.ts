@@ -1,6 +1,7 @@
 /** Terms in words: what a program computes, as a C program would write it, of fields of the packet and of entries in maps. */
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
+import { FRAME_SOCKET } from '../../sim/ebpf/symbolic/socket-helpers.ts';
 import {
   allOnes,
   isConst,
@@ -11,13 +12,16 @@ import {
 } from '../../sim/ebpf/symbolic/term.ts';
 import { type EntryByte, type EntryField, EntryWords } from './entry-words.ts';
 import { decimal, FieldNames, hex, type NamedField } from './field-names.ts';
-import { writtenField } from './helper-structs.ts';
+import { socketField, writtenField } from './helper-structs.ts';
 
 /** Which map stands in a slot of a map of maps. */
 const INNER = /^map(\d+)\.(\d+)\.inner$/;
 const FRAME_BYTE = /^p(\d+)$/;
 /** A byte of what a helper wrote through one of its arguments. */
 const WRITTEN = /^(bpf_\w+\.\d+\.\d+)\.(\d+)$/;
+
+/** A byte of the frame's socket, or of one that a helper found. */
+const SOCKET_BYTE = /^(given\.socket|bpf_skc?_lookup_\w+\.\d+)\.(\d+)$/;
 
 /** Terms that a condition or a part of one may be written of: no one reads more. */
 export const MOST_WRITTEN = 400;
@@ -88,8 +92,22 @@ export class TermWords {
     return this.#namedField(id, field, (at) => this.entries.byteAt(entry, at));
   }
 
-  /** A member of the struct that a helper wrote, where it is known which one that is. */
+  /** A member of a socket. */
+  #socketField(byte: Term): readonly [field: NamedField, index: number] | undefined {
+    const [, of, at] = (byte.operation === 'var' ? SOCKET_BYTE.exec(byte.name) : null) ?? [];
+    const field = of === undefined ? undefined : socketField(Number(at));
+    if (of === undefined || field === undefined) return undefined;
+    const name = `${socketName(of)}.${field.name}`;
+    const named = this.#namedField(`${of}.${field.offset}`, { ...field, name }, (index) =>
+      this.#inputs.pool.unknown(8, `${of}.${index}`),
+    );
+    return [named, named.bytes.indexOf(byte)];
+  }
+
+  /** A member of the struct that a helper wrote, where it is known which one that is; or of a socket. */
   #writtenField(byte: Term): readonly [field: NamedField, index: number] | undefined {
+    const ofSocket = this.#socketField(byte);
+    if (ofSocket !== undefined) return ofSocket;
     const [, of, at] = (byte.operation === 'var' ? WRITTEN.exec(byte.name) : null) ?? [];
     if (of === undefined) return undefined;
     const [helper, call, argument] = of.split('.');
@@ -286,7 +304,8 @@ export class TermWords {
   #placeOf(term: Term): { readonly of: string; readonly at: number } | undefined {
     const frame = term.operation === 'var' ? FRAME_BYTE.exec(term.name) : null;
     if (frame !== null) return { of: 'frame', at: Number(frame[1]) };
-    const written = term.operation === 'var' ? WRITTEN.exec(term.name) : null;
+    const written =
+      term.operation === 'var' ? (WRITTEN.exec(term.name) ?? SOCKET_BYTE.exec(term.name)) : null;
     if (written !== null) return { of: written[1]!, at: Number(written[2]) };
     const entry = this.entries.byteOf(term);
     if (entry === undefined) return undefined;
@@ -298,12 +317,12 @@ export class TermWords {
     if (terms.length === 1) return this.name(terms[0]!);
     const inMemory = step === 1 ? terms : [...terms].reverse();
     const entry = this.entries.byteOf(inMemory[0]!);
-    if (WRITTEN.test(inMemory[0]!.name)) {
+    if (WRITTEN.test(inMemory[0]!.name) || SOCKET_BYTE.test(inMemory[0]!.name)) {
       const [field] = this.#writtenField(inMemory[0]!) ?? [];
       if (field?.bytes.length === terms.length && field.bytes.at(-1) === inMemory[0])
         return step === 1 ? `swapped(${field.name})` : field.name;
       const from = this.#placeOf(inMemory[0]!)!.at;
-      const text = `${writtenBy(inMemory[0]!)}[${from}…${from + terms.length - 1}]`;
+      const text = `${this.#writer(inMemory[0]!)}[${from}…${from + terms.length - 1}]`;
       return step === 1 ? text : `swapped(${text})`;
     }
     if (entry === undefined) {
@@ -355,7 +374,18 @@ export class TermWords {
     const [field] = this.#writtenField(term) ?? [];
     if (field?.bytes.length === 1) return field.name;
     if (WRITTEN.test(name)) return `${writtenBy(term)}[${WRITTEN.exec(name)![2]}]`;
-    return name.replace(/^fixed\./, 'skb.').replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
+    const [, socket, at] = SOCKET_BYTE.exec(name) ?? [];
+    if (socket !== undefined)
+      return field === undefined ? `${socketName(socket)}[${at}]` : `${field.name}[${at}]`;
+    return name
+      .replace(/^(fixed|given)\./, 'skb.')
+      .replace(/^skb\.cb(\d)$/, 'skb.cb[$1]')
+      .replace(/\.(\d+)$/, (_, ordinal) => `#${Number(ordinal) + 1}`);
+  }
+
+  #writer(byte: Term): string {
+    const [, socket] = SOCKET_BYTE.exec(byte.name) ?? [];
+    return socket === undefined ? writtenBy(byte) : socketName(socket);
   }
 
   #entryByte(entry: EntryByte): string {
@@ -371,6 +401,13 @@ export class TermWords {
     if (entry !== undefined) return this.entries.field(entry)?.name ?? this.#entryByte(entry);
     return this.#fields.fieldOf(unknown)?.[0].name ?? this.name(unknown);
   }
+}
+
+/** `skb.sk`, or the call that found it: `bpf_sk_lookup_tcp#1`. */
+function socketName(of: string): string {
+  if (of === FRAME_SOCKET) return 'skb.sk';
+  const [helper, call] = of.split('.');
+  return `${helper}#${Number(call) + 1}`;
 }
 
 /** The call, and the argument that led to the byte: `bpf_strtol#1.arg4`. */

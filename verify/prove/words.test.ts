@@ -33,6 +33,8 @@ const is = (term: Term, value: number | bigint): Term => pool.equal(term, pool.c
 const bits = (at: number, low: number, width: number): Term => pool.extract(byte(at), low, width);
 const tunnelBytes = (...at: number[]): Term =>
   pool.concat(at.map((one) => pool.unknown(8, `bpf_skb_get_tunnel_key.0.1.${one}`)));
+const socketBytes = (of: string, ...at: number[]): Term =>
+  pool.concat(at.map((one) => pool.unknown(8, `${of}.${one}`)));
 const less = (term: Term, value: number | bigint): Term => pool.less(term, pool.constant(term.width, value));
 
 /** The words for conditions on a path that knows the others. */
@@ -77,7 +79,26 @@ describe('a condition says', () => {
     ['frame.len >= 51', pool.less(pool.constant(16, 50), inputs.length)],
     ['frame.len < 51', pool.not(pool.less(pool.constant(16, 50), inputs.length))],
     ['ifindex == 5', is(inputs.ingressIfindex, 5)],
-    ['metadata words == 1', is(inputs.metaWords, 1)],
+    ['metadata.len == 4', is(inputs.metaWords, 1)],
+    ['metadata.len < 8', less(inputs.metaWords, 2)],
+    ['metadata.len >= 200', pool.not(less(pool.shiftLeft(wide(inputs.metaWords), 2), 197))],
+    ['metadata.len < 200', less(pool.shiftLeft(wide(inputs.metaWords), 2), 200)],
+    // One of several numbers, or none, as a switch asks.
+    ['frame[40] is none of 0, 43, 60', pool.all([60, 0, 43].map((one) => pool.not(is(byte(40), one))))],
+    ['frame[40] is one of 0, 43, 60', pool.any([60, 0, 43].map((one) => is(byte(40), one)))],
+    ['frame[40] == 8 || frame[41] == 8', pool.or(is(byte(40), 8), is(byte(41), 8))],
+    // Sockets, and what is or is not there.
+    ['skb.sk.state == 6', is(socketBytes('given.socket', 75, 74, 73, 72), 6)],
+    ['bpf_skc_lookup_tcp#2.state != 6', pool.not(is(socketBytes('bpf_skc_lookup_tcp.1', 75, 74, 73, 72), 6))],
+    ['skb.sk.dst_port == 0x50', is(socketBytes('given.socket', 48, 49), 80)],
+    ['skb.sk[200] == 1', is(socketBytes('given.socket', 200), 1)],
+    ['bpf_skc_lookup_tcp#2 == NULL', pool.unknown(1, 'bpf_skc_lookup_tcp.1.null')],
+    ['bpf_skc_lookup_tcp#2 != NULL', pool.not(pool.unknown(1, 'bpf_skc_lookup_tcp.1.null'))],
+    ['skb.sk == NULL', pool.unknown(1, 'given.no_socket')],
+    ['skb.vlan_proto == 0x88a8', pool.unknown(1, 'skb.vlan_service')],
+    ['skb.vlan_proto == 0x8100', pool.not(pool.unknown(1, 'skb.vlan_service'))],
+    ['skb.cb[2] == 7', is(pool.unknown(32, 'skb.cb2'), 7)],
+    ['skb.napi_id == 7', is(pool.unknown(32, 'given.napi_id'), 7)],
     // Bytes behind it have no other name.
     ['frame[14] == 8', is(byte(14), 8)],
     ['frame[40] == frame[41]', pool.equal(byte(40), byte(41))],
@@ -479,6 +500,7 @@ describe('conditions are opposite', () => {
     ['map flows is full', 'map flows is not full'],
     ['queue ports has at least 1 element', 'queue ports has fewer than 1 element'],
     ['computed(a) holds', 'computed(a) does not hold'],
+    ['a is none of 1, 2', 'a is one of 1, 2'],
     ['a == 1 && b == 2', '!(a == 1 && b == 2)'],
   ])('%s, and %s', (one, other) => {
     expect([opposite(one, other), opposite(other, one)]).toEqual([true, true]);
@@ -491,4 +513,31 @@ describe('conditions are opposite', () => {
     ['a < 1', 'a >= 2'],
     ['a == 1 && b == 2', 'a != 1 && b == 2'],
   ])('not %s, and %s', (one, other) => expect(opposite(one, other)).toBe(false));
+});
+
+describe('names', () => {
+  it('of headers are known where a TC program has looked at skb->protocol alone', () => {
+    const tc = new Inputs(pool, machine, 'tc-ingress', object.programs[0]!);
+    const said = (protocol: number): string => {
+      const state = tc.start(0);
+      const word = contextWord(tc, state, SK_BUFF.protocol);
+      state.knowledge.add(pool.equal(word, pool.constant(32, protocol)), undefined);
+      state.knowledge.add(is(bits(14, 0, 4), 5), undefined);
+      state.knowledge.add(is(byte(23), 6), ORIGIN);
+      state.knowledge.add(bits(47, 1, 1), ORIGIN);
+      return joinWords(wordsOf(tc, state));
+    };
+    expect(said(0x0008)).toBe('ip.proto == 6 && tcp.flags.syn == 1');
+    expect(said(0x0608)).not.toContain('ip.proto');
+  });
+
+  it('of bounds that a call brings along are left out, and those that a program asks for are not', () => {
+    const program = testObject({ main: 'call bpf_get_prandom_u32\nr0 += 1\nexit' });
+    const own = new Inputs(pool, new Machine(program, {}), 'xdp', program.programs[0]!);
+    const state = own.start(0);
+    const result = pool.unknown(32, 'bpf_get_prandom_u32.0');
+    state.knowledge.add(pool.not(signedLess(result, pool.constant(32, -4095))), { program: 0, slot: 0 });
+    state.knowledge.add(pool.not(less(result, 7)), { program: 0, slot: 1 });
+    expect(joinWords(wordsOf(own, state))).toBe('bpf_get_prandom_u32#1 >= 7');
+  });
 });

@@ -1,7 +1,9 @@
 /** Conditions of paths in words: `ip.proto == 6 && tcp.dstport == 80`, `flows[ip.src].packets >= 10`. */
+import { CALL } from '../../sim/ebpf/instruction.ts';
 import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { Constraint } from '../../sim/ebpf/symbolic/knowledge.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-import { allOnes, isConst, type Term, writtenSize } from '../../sim/ebpf/symbolic/term.ts';
+import { allOnes, isConst, type Term, unknownsOf, writtenSize } from '../../sim/ebpf/symbolic/term.ts';
 import { decimal, hex, type NamedField } from './field-names.ts';
 import { INNER, MOST_WRITTEN, TermWords } from './term-words.ts';
 
@@ -14,6 +16,13 @@ export interface Word {
   /** The value as it is written. */
   readonly shown?: string;
 }
+
+/** Bytes of metadata, which have a length in words. */
+const METADATA = 'metadata.len';
+const METADATA_WORD = 4n;
+/** TPIDs that `skb->vlan_proto` may name (IEEE 802.1Q). */
+const CUSTOMER_TAG = 0x8100n;
+const SERVICE_TAG = 0x88a8n;
 
 /** Equalities among which one looks for some that belong together. */
 const MOST_JOINED = 24;
@@ -64,6 +73,9 @@ class Words {
         break;
       case 'and':
       case 'eq': {
+        const among = this.#noneOf(conjuncts(condition));
+        if (among !== undefined)
+          return { text: `${among.subject} is ${holds ? 'none' : 'one'} of ${among.list}` };
         const { joined, others } = this.#joined(conjuncts(condition));
         const words = [
           ...joined.map(({ term, value }) => this.#equals(term, value)),
@@ -75,6 +87,9 @@ class Words {
         return { text: holds ? text : words.length === 1 ? opposite(only!).text : `!(${text})` };
       }
       case 'or': {
+        const among = this.#noneOf(disjuncts(condition).map((one) => this.#inputs.pool.not(one)));
+        if (among !== undefined)
+          return { text: `${among.subject} is ${holds ? 'one' : 'none'} of ${among.list}` };
         const text = `${this.#condition(a!, true).text} || ${this.#condition(b!, true).text}`;
         return { text: holds ? text : `!(${text})` };
       }
@@ -88,6 +103,8 @@ class Words {
         const number = ({ value, width }: Term): bigint => (isSigned ? BigInt.asIntN(width, value) : value);
         const show = (one: Term): NamedField['show'] | undefined =>
           isSigned ? undefined : this.#terms.showing(one);
+        const metadata = isSigned ? undefined : this.#metadataBelow(condition);
+        if (metadata !== undefined) return relation(METADATA, holds ? '<' : '>=', metadata);
         if (isConst(b!)) return relation(name(a!), holds ? '<' : '>=', number(b!), show(a!));
         if (isConst(a!)) return relation(name(b!), holds ? '>=' : '<', number(a!) + 1n, show(b!));
         return { text: `${name(a!)} ${holds ? '<' : '>='} ${name(b!)}` };
@@ -106,6 +123,12 @@ class Words {
             text: `map ${this.#terms.entries.mapName(this.#inputs.mapOf(Number(full[1]))!)} is ${holds ? '' : 'not '}full`,
           };
         }
+        const isNull = /^(bpf_\w+)\.(\d+)\.null$/.exec(condition.name);
+        if (isNull !== null)
+          return { text: `${isNull[1]}#${Number(isNull[2]) + 1} ${holds ? '==' : '!='} NULL` };
+        if (condition.name === 'given.no_socket') return { text: `skb.sk ${holds ? '==' : '!='} NULL` };
+        if (condition.name === 'skb.vlan_service')
+          return relation('skb.vlan_proto', '==', holds ? SERVICE_TAG : CUSTOMER_TAG);
         return relation(this.#terms.name(condition), '==', holds ? 1n : 0n);
       }
       case 'extract': {
@@ -117,6 +140,35 @@ class Words {
     }
     const text = this.#terms.name(condition);
     return { text: holds ? text : `!(${text})` };
+  }
+
+  /** The bytes of metadata that there are fewer of, which come in words; undefined: it is about something else. */
+  #metadataBelow({ operands: [number, bound] }: Term): bigint | undefined {
+    const { pool, metaWords } = this.#inputs;
+    if (!isConst(bound!) || number!.width < metaWords.width) return undefined;
+    if (number === pool.zeroExtend(number!.width, metaWords)) return bound!.value * METADATA_WORD;
+    const bytes =
+      number!.width < 8 ? undefined : pool.shiftLeft(pool.zeroExtend(number!.width, metaWords), 2);
+    if (number !== bytes) return undefined;
+    return ((bound!.value + METADATA_WORD - 1n) / METADATA_WORD) * METADATA_WORD;
+  }
+
+  /** Several numbers that one term is not, as a `switch` asks for them; undefined: it is something else. */
+  #noneOf(parts: readonly Term[]): { readonly subject: string; readonly list: string } | undefined {
+    if (parts.length < 2) return undefined;
+    const found: Equality[] = [];
+    for (const part of parts) {
+      const is =
+        part.operation === 'xor' && isConst(part.operands[1]!) ? equality(part.operands[0]!) : undefined;
+      if (is === undefined || is.term.width < 8 || is.term !== (found[0] ?? is).term) return undefined;
+      found.push(is);
+    }
+    const words = found
+      .sort((a, b) => Number(a.value - b.value))
+      .map((one) => this.#equals(one.term, one.value));
+    const [{ subject } = {}] = words;
+    if (subject === undefined || words.some((one) => one.subject !== subject)) return undefined;
+    return { subject, list: words.map(({ shown, value }) => shown ?? `${value}`).join(', ') };
   }
 
   /** `x - 1 < 8` of numbers without a sign, which C programs mean and compilers write: `1 <= x <= 8`. */
@@ -257,6 +309,7 @@ class Words {
     if (swapped !== undefined && value < 0x10000n) {
       return relation(swapped, '==', ((value & 0xffn) << 8n) | (value >> 8n), hex);
     }
+    if (term === this.#inputs.metaWords) return relation(METADATA, '==', value * METADATA_WORD);
     const subject = this.#terms.name(term);
     if (term.operation !== 'var' || !INNER.test(term.name))
       return relation(subject, '==', value, this.#terms.showing(term));
@@ -331,10 +384,15 @@ const NEGATED: readonly (readonly [string, string])[] = [
   [' is full', ' is not full'],
   [' has at least ', ' has fewer than '],
   [' holds', ' does not hold'],
+  [' is none of ', ' is one of '],
 ];
 
 function conjuncts(condition: Term): Term[] {
   return condition.operation === 'and' ? condition.operands.flatMap(conjuncts) : [condition];
+}
+
+function disjuncts(condition: Term): Term[] {
+  return condition.operation === 'or' ? condition.operands.flatMap(disjuncts) : [condition];
 }
 
 /** Is it that the kernel has what every engine here has? That goes without saying. */
@@ -343,11 +401,21 @@ function isUsual(condition: Term): boolean {
   return opposite !== undefined && goesElsewhere(opposite.name) !== undefined;
 }
 
+/** Is it a bound of what a helper returns, which its call itself brings along? No program asks that. */
+function isPermitted({ machine }: Inputs, { condition, origin }: Constraint): boolean {
+  const [bound] = condition.operation === 'xor' ? condition.operands : [];
+  if (bound?.operation !== 'slt' && bound?.operation !== 'ult') return false;
+  const [only, ...others] = unknownsOf(bound);
+  if (others.length > 0 || only === undefined || !/^bpf_\w+\.\d+$/.test(only.name)) return false;
+  const { instructions } = machine.object.programs[origin!.program]!;
+  return instructions.opcode[origin!.slot] === CALL;
+}
+
 /** The conditions of a path, in their order. */
 export function wordsOf(inputs: Inputs, state: PathState): Word[] {
   const words = new Words(inputs, state);
   return state.constraints
-    .filter((one) => one.origin !== undefined && !isUsual(one.condition))
+    .filter((one) => one.origin !== undefined && !isUsual(one.condition) && !isPermitted(inputs, one))
     .map(({ condition }) => words.word(condition));
 }
 

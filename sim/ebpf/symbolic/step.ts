@@ -172,7 +172,11 @@ function arithmetic(state: PathState, instructions: Instructions, opcode: number
   number(binary(state, operation, cut(before), cut(other), instructions.offset[slot] === 1));
 }
 
-function binary({ pool }: PathState, operation: number, a: Term, b: Term, signed: boolean): Term {
+function binary(state: PathState, operation: number, a: Term, b: Term, signed: boolean): Term {
+  const { pool } = state;
+  // What holds for frames up to the limit only is not known of longer ones.
+  const known = state.unlimited ?? state.knowledge;
+  const shifted = (by: 'shl' | 'lshr' | 'ashr'): Term => pool.shift(by, a, b, known.range(b).max);
   switch (operation) {
     case BPF_ADD:
       return pool.add(a, b);
@@ -191,11 +195,11 @@ function binary({ pool }: PathState, operation: number, a: Term, b: Term, signed
     case BPF_XOR:
       return pool.xor(a, b);
     case BPF_LSH:
-      return pool.shift('shl', a, b);
+      return shifted('shl');
     case BPF_RSH:
-      return pool.shift('lshr', a, b);
+      return shifted('lshr');
     case BPF_ARSH:
-      return pool.shift('ashr', a, b);
+      return shifted('ashr');
     default:
       throw new PathViolation(`unknown operation ${operation}`);
   }

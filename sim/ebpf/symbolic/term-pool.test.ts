@@ -187,6 +187,23 @@ describe('the form of terms', () => {
     expect(pool.less(pool.addConst(odd, -1), odd)).toBe(pool.true);
   });
 
+  it('reads a bit of a shifted constant as the numbers that it stands for', () => {
+    const by = pool.zeroExtend(64, pool.unknown(8, 'by'));
+    const low = pool.extract(pool.unknown(8, 'by'), 0, 6);
+    const is = (value: number): Term => pool.equal(low, pool.constant(6, value));
+    const one = pool.constant(64, 1);
+    expect(pool.extract(pool.shift('shl', one, by), 43, 1)).toBe(is(43));
+    const set = pool.constant(64, (1n << 60n) | (1n << 5n));
+    expect(pool.extract(pool.shift('lshr', set, by), 0, 1)).toBe(pool.any([is(5), is(60)]));
+    expect(pool.extract(pool.shift('lshr', set, by), 4, 1)).toBe(pool.any([is(1), is(56)]));
+    // A set of many numbers is left as it is, and so is what is no constant.
+    expect(pool.extract(pool.shift('lshr', pool.constant(64, -1), by), 0, 1).operation).toBe('extract');
+    expect(pool.extract(pool.shift('lshr', pool.unknown(64, 'a'), by), 0, 1).operation).toBe('extract');
+    // Where it is known to be no larger, nothing is masked.
+    expect(pool.shift('shl', one, by, 60n).operands[1]).toBe(by);
+    expect(pool.shift('shl', one, by, 64n).operands[1]).not.toBe(by);
+  });
+
   it('decides what bits and bounds decide', () => {
     const nibble = pool.zeroExtend(64, pool.extract(bytes[0]!, 0, 4));
     expect(pool.less(nibble, pool.constant(64, 16))).toBe(pool.true);

@@ -25,6 +25,9 @@ const NONE: readonly bigint[] = [];
 /** A mask of more separate runs of ones than these stays a mask. */
 const MOST_PIECES = 16;
 
+/** Numbers in a set that a bit of a shifted constant tells. */
+const MOST_CHOSEN = 16;
+
 export class TermPool {
   readonly #terms = new Map<string, Term>();
   /** The depth of the deepest term that was asked for since somebody set this to 0. */
@@ -311,12 +314,28 @@ export class TermPool {
       default:
     }
     if (((a.maybe >> BigInt(low)) & allOnes(width)) === 0n) return this.constant(width, 0n);
+    const chosen = width === 1 ? this.#bitChosen(a, low) : undefined;
+    if (chosen !== undefined) return chosen;
     // Bits above that are certainly zero are no part of what is cut out.
     const used = bitLength(a.maybe);
     if (used > low && used < low + width) {
       return this.concat([this.constant(low + width - used, 0n), this.extract(a, low, used - low)]);
     }
     return this.#make({ operation: 'extract', width, operands: [a], low });
+  }
+
+  /** A bit of a constant that is shifted, as compilers look numbers up in a small set: is it one of these? */
+  #bitChosen({ operation, operands }: Term, low: number): Term | undefined {
+    const [mask, by] = operands;
+    if ((operation !== 'shl' && operation !== 'lshr') || mask === undefined || !isConst(mask))
+      return undefined;
+    const counts: bigint[] = [];
+    for (let bit = 0; bit < mask.width; bit++) {
+      const count = operation === 'shl' ? low - bit : bit - low;
+      if (count >= 0 && ((mask.value >> BigInt(bit)) & 1n) === 1n) counts.push(BigInt(count));
+    }
+    if (counts.length > MOST_CHOSEN) return undefined;
+    return this.any(counts.map((count) => this.equal(by!, this.constant(by!.width, count))));
   }
 
   /** @param pieces the most significant first */
@@ -394,9 +413,12 @@ export class TermPool {
     return by === 0 ? a : this.signExtend(a.width, this.extract(a, by, a.width - by));
   }
 
-  /** A shift by a term, of which eBPF takes the lower bits only. */
-  shift(operation: 'shl' | 'lshr' | 'ashr', a: Term, by: Term): Term {
-    const masked = this.and(by, this.constant(by.width, a.width - 1));
+  /**
+   * A shift by a term, of which eBPF takes the lower bits only.
+   * @param most the largest number that the term may be, as far as is known besides
+   */
+  shift(operation: 'shl' | 'lshr' | 'ashr', a: Term, by: Term, most: bigint = by.max): Term {
+    const masked = most < BigInt(a.width) ? by : this.and(by, this.constant(by.width, a.width - 1));
     if (isConst(masked)) {
       const count = Number(masked.value);
       if (operation === 'shl') return this.shiftLeft(a, count);
