@@ -7,8 +7,8 @@
 import { expect, it } from 'vitest';
 import { builtInPrograms } from '../cli/input/program-source.ts';
 import { fork, seedFromText } from '../corpus/generate/random.ts';
-import { WorldPackets } from '../corpus/generate/world-packets.ts';
-import { generateWorld } from '../corpus/generate/worlds.ts';
+import { WorldPackets } from '../corpus/generate/test-support/world-packets.ts';
+import { generateWorld } from '../corpus/generate/test-support/worlds.ts';
 import { createWorldNetwork, routeCommand } from '../kernel/network/world-network.ts';
 import { createTestRunEngine } from '../kernel/testrun/testrun.ts';
 import type { Engine } from '../sim/engines/engine.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -11,7 +11,7 @@ import { writeAtomically } from '../files/atomic-file.ts';
 import { PcapEncoder } from '../formats/pcap.ts';
 import { PcapngEncoder } from '../formats/pcapng-encoder.ts';
 import { bytesOf, PCAPNG_BIG_ENDIAN, readAll } from '../test-support/captures.ts';
-import { type Case, casesFromCapture, encodeCase, loadCase, loadCases, saveCase } from './case.ts';
+import { type Case, casesFromCapture, encodeCase, loadCase, saveCase } from './case.ts';
 import { headerFromComments, headerToComments, PART_LENGTH } from './case-header.ts';
 
 let directory: string;
@@ -286,34 +286,6 @@ describe('a file that is no good case', () => {
   });
 });
 
-describe('a directory of cases', () => {
-  it('is loaded in order of name, without what is no capture or unfinished', async () => {
-    for (const file of ['b.pcapng', 'a.pcapng', 'B.pcapng', '.c.pcapng.0123456789ab.tmp']) {
-      await saveCase(join(directory, file), { ...SMALL, program: file });
-    }
-    await writeFile(join(directory, 'README.md'), 'about these');
-    await mkdir(join(directory, 'more'));
-    const names = (await loadCases(directory)).map(({ case: { program } }) => program);
-    expect(names).toEqual(['B.pcapng', 'a.pcapng', 'b.pcapng']);
-  });
-
-  it('may be absent', async () => {
-    expect(await loadCases(join(directory, 'none'))).toEqual([]);
-  });
-
-  it('names the file that is damaged', async () => {
-    await saveCase(join(directory, 'a.pcapng'), SMALL);
-    await writeFile(join(directory, 'b.pcapng'), encodeCase(SMALL).subarray(0, 100));
-    await expect(loadCases(directory)).rejects.toThrow('b.pcapng: at byte 0: expected a block of ');
-  });
-
-  it('takes plain captures only for a named program', async () => {
-    await writeFile(join(directory, 'plain.pcapng'), PCAPNG_BIG_ENDIAN);
-    await expect(loadCases(directory)).rejects.toThrow('found a capture without one');
-    expect((await loadCases(directory, 'xdp_pass')).map((saved) => saved.case.stimuli.length)).toEqual([3]);
-  });
-});
-
 describe('cases from a capture', () => {
   async function cases(capture: Uint8Array, packetsPerCase?: number): Promise<Case[]> {
     const path = join(directory, 'capture');
@@ -405,7 +377,6 @@ describe('a process that is killed while it saves', () => {
     expect(left).toHaveLength(1);
     expect(await readFile(join(directory, left[0]!))).toHaveLength(100_000);
     expect(await loadCase(path)).toEqual(SMALL);
-    expect(await loadCases(directory)).toHaveLength(1);
   });
 
   it('sees the file under its name only when it is complete', async () => {

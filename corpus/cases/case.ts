@@ -3,8 +3,6 @@
  * Wireshark opens (README.md beside this file describes the form).
  */
 
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { InputError } from '../../sim/runtime/input-error.ts';
 import type { Example } from '../../sim/runtime/program.ts';
@@ -80,22 +78,6 @@ export async function loadCase(path: string): Promise<Case> {
   }
   if (only === undefined) throw new CaptureError(0, 'a case', 'none', path);
   return only;
-}
-
-/**
- * Loads every capture (`.pcapng`, `.pcap`, also with `.gz`) directly in a directory, in order of name. A directory
- * that does not exist holds none.
- * @param program makes cases of plain captures, too; without it, they are refused
- * @throws {CaptureError} naming the first file that is no case or damaged
- */
-export async function loadCases(directory: string, program?: string): Promise<SavedCase[]> {
-  const plain = program === undefined ? undefined : { program, world: {} };
-  const saved: SavedCase[] = [];
-  for (const name of (await namesIn(directory)).filter(isCapture).sort()) {
-    const path = join(directory, name);
-    for await (const value of readCases(path, plain, MAX_CASE_PACKETS)) saved.push({ path, case: value });
-  }
-  return saved;
 }
 
 /** How a capture is cut into cases. */
@@ -211,17 +193,4 @@ function asCaptureError<Result>(offset: number, expected: string, read: () => Re
     }
     throw error;
   }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-function isCapture(name: string): boolean {
-  return !name.startsWith('.') && /\.pcap(ng)?(\.gz)?$/.test(name);
 }

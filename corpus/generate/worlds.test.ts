@@ -6,8 +6,8 @@ import { RoutingTables } from '../../sim/runtime/routing-tables.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldFromJson, worldToJson } from '../../sim/runtime/world-json.ts';
 import { seedFromText } from './random.ts';
-import { targetsOf, WorldPackets } from './world-packets.ts';
-import { generateWorld } from './worlds.ts';
+import { targetsOf, WorldPackets } from './test-support/world-packets.ts';
+import { generateWorld } from './test-support/worlds.ts';
 
 const seed = seedFromText('worlds');
 const worlds = Array.from({ length: 300 }, (_, index) =>

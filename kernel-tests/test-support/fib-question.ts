@@ -4,7 +4,7 @@
  * every result and every field is compared, where a router shows an action only.
  */
 import { Random, type Seed } from '../../corpus/generate/random.ts';
-import { targetsOf, type WorldTargets } from '../../corpus/generate/world-packets.ts';
+import { targetsOf, type WorldTargets } from '../../corpus/generate/test-support/world-packets.ts';
 import {
   copy,
   readU16,

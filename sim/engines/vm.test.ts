@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { RunTrace } from '../ebpf/interpreter/trace.ts';
 import { PacketBatch, type Stimulus } from '../packet/packet-batch.ts';
 import type { Hook } from '../runtime/actions.ts';
 import type { Program } from '../runtime/program.ts';
@@ -8,7 +9,6 @@ import type { Session } from './engine.ts';
 import { EngineError } from './engine.ts';
 import { OutcomeBatch, STATUS } from './outcome-batch.ts';
 import { createVmEngine } from './vm.ts';
-import { tracePacket } from './vm-trace.ts';
 
 function builtIn(name: string, ...entries: readonly (readonly [string, Hook])[]): Program {
   const path = new URL(`../../bpf/built/${name}.o`, import.meta.url);
@@ -212,13 +212,14 @@ it('counts coverage by function and line', async () => {
   expect(functions[0]!.branches.some(({ taken, notTaken }) => taken === 1 && notTaken === 1)).toBe(true);
 });
 
-it('traces one packet of a batch, with the state that those before it left', () => {
-  const batch = new PacketBatch(2);
-  batch.push({ packet: ping() });
-  batch.push({ packet: ping() });
-  const { steps } = tracePacket(builtIn('proto_count_hash'), {}, batch, 1);
-  const added = steps.find((step) => step.memory?.place.startsWith('rxcnt'));
+it('traces each packet of a batch, with the state that those before it left', async () => {
+  const traces: RunTrace[] = [];
+  const session = await createVmEngine({ onTrace: (trace) => traces.push(trace) }).open(
+    builtIn('proto_count_hash'),
+    {},
+  );
+  await run(session, { packet: ping() }, { packet: ping() });
+  const added = traces[1]!.steps.find((step) => step.memory?.place.startsWith('rxcnt'));
   expect(added?.memory?.bytes[0]).toBe(2);
   expect(added?.source?.text).toMatch('__sync_fetch_and_add');
-  expect(() => tracePacket(builtIn('proto_count_hash'), {}, batch, 2)).toThrow('no packet 2');
 });

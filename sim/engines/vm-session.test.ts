@@ -1,4 +1,4 @@
-/** One packet of a batch, step by step, through single and chained entries; and what a session says of each run. */
+/** What a session of the interpreter reports of each run, step by step, through single and chained entries. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { RunTrace } from '../ebpf/interpreter/trace.ts';
@@ -9,7 +9,6 @@ import { portFilter } from '../programs/port_filter.ts';
 import type { Program, ProgramDefinition } from '../runtime/program.ts';
 import { OutcomeBatch } from './outcome-batch.ts';
 import { createVmEngine, type VmOptions } from './vm.ts';
-import { tracePacket } from './vm-trace.ts';
 import { createWasmEngine } from './wasm.ts';
 
 function programOf({ name, entries }: ProgramDefinition): Program {
@@ -29,6 +28,14 @@ function batchOf(...stimuli: Stimulus[]): PacketBatch {
   return batch;
 }
 
+/** The traces of all runs; a chained entry is run once by XDP and, where that passes the packet on, once by TC. */
+async function tracesOf(...stimuli: Stimulus[]): Promise<RunTrace[]> {
+  const traces: RunTrace[] = [];
+  const session = await createVmEngine({ onTrace: (trace) => traces.push(trace) }).open(MARK, {});
+  await session.run(batchOf(...stimuli), new OutcomeBatch(stimuli.length));
+  return traces;
+}
+
 /** The functions that the trace went through, and what it came to. */
 const seen = ({ steps, result }: RunTrace): unknown => [
   ...new Set(steps.map(({ program }) => program)),
@@ -36,44 +43,31 @@ const seen = ({ steps, result }: RunTrace): unknown => [
 ];
 
 describe('the trace of a packet', () => {
-  it('is of the entry that it runs', () => {
-    const batch = batchOf({ packet, entry: XDP }, { packet, entry: TC }, { packet, entry: BOTH });
-    expect([0, 1, 2].map((index) => seen(tracePacket(MARK, {}, batch, index)))).toEqual([
+  it('is of the entry that it runs', async () => {
+    const traces = await tracesOf({ packet, entry: XDP }, { packet, entry: TC }, { packet, entry: BOTH });
+    expect(traces.map(seen)).toEqual([
       ['meta_mark_xdp', 2],
       ['meta_mark_tc', 0],
+      ['meta_mark_xdp', 2],
       ['meta_mark_tc', 0],
     ]);
   });
 
-  it('of a chained entry shows TC what XDP left', () => {
+  it('of a chained entry shows TC what XDP left', async () => {
     /** The mark that TC sets: 41 where there is no metadata, else what XDP wrote. */
-    const mark = (stimulus: Stimulus): unknown =>
-      tracePacket(MARK, {}, batchOf(stimulus), 0).steps.flatMap(({ memory }) =>
-        memory?.place.startsWith('ctx') ? [[...memory.bytes]] : [],
-      );
-    expect(mark({ packet, entry: TC })).toEqual([[41, 0, 0, 0]]);
-    expect(mark({ packet, entry: TC, metadata: Uint8Array.of(7, 0, 0, 0) })).toEqual([[7, 0, 0, 0]]);
-    expect(mark({ packet, entry: BOTH })).toEqual([[42, 0, 0, 0]]);
-    expect(mark({ packet, entry: BOTH, metadata: Uint8Array.of(7, 0, 0, 0) })).toEqual([[42, 0, 0, 0]]);
+    const mark = async (stimulus: Stimulus): Promise<unknown> =>
+      (await tracesOf(stimulus))
+        .at(-1)!
+        .steps.flatMap(({ memory }) => (memory?.place.startsWith('ctx') ? [[...memory.bytes]] : []));
+    expect(await mark({ packet, entry: TC })).toEqual([[41, 0, 0, 0]]);
+    expect(await mark({ packet, entry: TC, metadata: Uint8Array.of(7, 0, 0, 0) })).toEqual([[7, 0, 0, 0]]);
+    expect(await mark({ packet, entry: BOTH })).toEqual([[42, 0, 0, 0]]);
+    expect(await mark({ packet, entry: BOTH, metadata: Uint8Array.of(7, 0, 0, 0) })).toEqual([[42, 0, 0, 0]]);
   });
 
-  it('of a chained entry is that of XDP where XDP does not pass it on', () => {
-    const batch = batchOf({ packet, entry: BOTH, metadata: new Uint8Array(216) });
-    expect(seen(tracePacket(MARK, {}, batch, 0))).toEqual(['meta_mark_xdp', 0]);
-  });
-
-  it('ends where it is told to', () => {
-    const batch = batchOf({ packet, entry: XDP });
-    const { steps, truncated } = tracePacket(MARK, {}, batch, 0, { stepLimit: 3 });
-    expect([steps.length, truncated]).toEqual([3, true]);
-  });
-
-  it('is of packets and entries that are there', () => {
-    const batch = batchOf({ packet }, { packet, entry: 3 });
-    expect(() => tracePacket(MARK, {}, batch, -1)).toThrow('the batch has no packet -1');
-    expect(() => tracePacket(MARK, {}, batch, 2)).toThrow('the batch has no packet 2');
-    expect(tracePacket(MARK, {}, batch, 0).result.action).toBe(2);
-    expect(() => tracePacket(MARK, {}, batch, 1)).toThrow('the program has no entry 3');
+  it('of a chained entry is that of XDP where XDP does not pass it on', async () => {
+    const traces = await tracesOf({ packet, entry: BOTH, metadata: new Uint8Array(216) });
+    expect(traces.map(seen)).toEqual([['meta_mark_xdp', 0]]);
   });
 });
 

@@ -10,13 +10,13 @@ import {
   lastAddress,
   type Prefix,
   prefixFromText,
-} from '../../sim/packet/addresses.ts';
-import { copy, writeU16, writeU32 } from '../../sim/packet/bytes.ts';
-import { checksum } from '../../sim/packet/checksum.ts';
-import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
-import type { World } from '../../sim/runtime/world.ts';
-import { CHECKSUMS, LIFETIMES, SPECIAL_IPV4, SPECIAL_IPV6 } from './boundaries.ts';
-import { Random, type Seed } from './random.ts';
+} from '../../../sim/packet/addresses.ts';
+import { copy, writeU16, writeU32 } from '../../../sim/packet/bytes.ts';
+import { checksum } from '../../../sim/packet/checksum.ts';
+import type { PacketBatch } from '../../../sim/packet/packet-batch.ts';
+import type { World } from '../../../sim/runtime/world.ts';
+import { CHECKSUMS, LIFETIMES, SPECIAL_IPV4, SPECIAL_IPV6 } from '../boundaries.ts';
+import { Random, type Seed } from '../random.ts';
 
 const LOOPBACK = 1;
 const ETHERNET = 14;

@@ -13,11 +13,11 @@ import {
   lastAddress,
   type Prefix,
   prefixFromText,
-} from '../../sim/packet/addresses.ts';
-import { writeU32le } from '../../sim/packet/bytes.ts';
-import { RoutingTables } from '../../sim/runtime/routing-tables.ts';
-import type { Device, MapEntry, Neighbour, Route, World } from '../../sim/runtime/world.ts';
-import { Random, type Seed } from './random.ts';
+} from '../../../sim/packet/addresses.ts';
+import { writeU32le } from '../../../sim/packet/bytes.ts';
+import { RoutingTables } from '../../../sim/runtime/routing-tables.ts';
+import type { Device, MapEntry, Neighbour, Route, World } from '../../../sim/runtime/world.ts';
+import { Random, type Seed } from '../random.ts';
 
 export interface WorldOptions {
   /** The name of a DEVMAP_HASH, keyed by ifindex, that holds some of the devices; default: none is filled. */
