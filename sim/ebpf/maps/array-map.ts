@@ -14,27 +14,21 @@
 import { E2BIG, EEXIST, EINVAL } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
 import type { BpfMap } from '../bpf-object.ts';
-import { type LinearMemory, roundUp8 } from '../memory.ts';
-import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapRow } from './live-map.ts';
+import type { LinearMemory } from '../memory.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, DESCRIPTOR, type MapRow } from './live-map.ts';
+import { StorageOfValues } from './storage-of-values.ts';
 import { TouchedBlocks } from './touched-blocks.ts';
 
 /** Up to here a copy of all values is kept, where the world fills many of them. */
 const LARGEST_KEPT = 0x400_0000;
 
-export class ArrayMap extends LiveMap {
-  /** Address of value 0. */
-  readonly storage: number;
-  readonly stride: number;
+export class ArrayMap extends StorageOfValues {
   readonly #touched: TouchedBlocks | undefined;
   /** What `keep` remembers: all values, and in which blocks they are. */
   #kept: { readonly values: Uint8Array; readonly blocks: Uint8Array | undefined } | undefined;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     super(memory, source, index, typeNumber);
-    this.stride = roundUp8(source.valueSize);
-    this.storage = memory.allocate(this.stride * source.maxEntries);
-    this.setWord(DESCRIPTOR.storage, this.storage);
-    this.setWord(DESCRIPTOR.stride, this.stride);
     const bytes = this.stride * source.maxEntries;
     if (source.global !== undefined) this.clear();
     else if (source.maxEntries > 1 && TouchedBlocks.wanted(bytes)) {

@@ -4,22 +4,10 @@
  * A ring of `maxEntries` values; the descriptor's `oldest` is the index of the first, `count` how many there are.
  */
 import { E2BIG, EINVAL, ENOENT, EOPNOTSUPP } from '../../runtime/errno.ts';
-import type { BpfMap } from '../bpf-object.ts';
-import { type LinearMemory, roundUp8 } from '../memory.ts';
-import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap, type MapContent } from './live-map.ts';
+import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, type MapContent } from './live-map.ts';
+import { StorageOfValues } from './storage-of-values.ts';
 
-export class QueueMap extends LiveMap {
-  readonly storage: number;
-  readonly stride: number;
-
-  constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
-    super(memory, source, index, typeNumber);
-    this.stride = roundUp8(source.valueSize);
-    this.storage = memory.allocate(this.stride * source.maxEntries);
-    this.setWord(DESCRIPTOR.storage, this.storage);
-    this.setWord(DESCRIPTOR.stride, this.stride);
-  }
-
+export class QueueMap extends StorageOfValues {
   override lookup(_key: number): number {
     return 0;
   }

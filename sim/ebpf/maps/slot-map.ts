@@ -15,22 +15,10 @@
  */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
-import type { BpfMap } from '../bpf-object.ts';
-import { type LinearMemory, roundUp8 } from '../memory.ts';
-import { BPF_EXIST, BPF_NOEXIST, DESCRIPTOR, LiveMap } from './live-map.ts';
+import { BPF_EXIST, BPF_NOEXIST } from './live-map.ts';
+import { StorageOfValues } from './storage-of-values.ts';
 
-export class SlotMap extends LiveMap {
-  readonly storage: number;
-  readonly stride: number;
-
-  constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
-    super(memory, source, index, typeNumber);
-    this.stride = roundUp8(source.valueSize);
-    this.storage = memory.allocate(this.stride * source.maxEntries);
-    this.setWord(DESCRIPTOR.storage, this.storage);
-    this.setWord(DESCRIPTOR.stride, this.stride);
-  }
-
+export class SlotMap extends StorageOfValues {
   /** The device and CPU maps set BPF_F_RDONLY_PROG themselves; the others' slots are not memory to programs at all. */
   override get programWritable(): boolean {
     return false;
