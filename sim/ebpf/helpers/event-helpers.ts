@@ -24,6 +24,21 @@ function ringOf(machine: Machine, sample: number): RingBufferMap | undefined {
   return undefined;
 }
 
+/** A call that ends a sample's reservation: its record, but for number and name. */
+function committing(isDiscarded: boolean): Omit<Helper, 'number' | 'name'> {
+  return {
+    arguments: ['sample', 'anything'],
+    returns: 'void',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: { ...NO_EFFECTS, obligation: 'releases pointer', leaves: 'outside' },
+    symbolic: 'any value',
+    run: (machine, sample) => {
+      ringOf(machine, sample)?.commit(sample, isDiscarded);
+      return 0;
+    },
+  };
+}
+
 function perfEventOutput(machine: Machine, mapAddress: number, flags: number): number {
   const high = machine.high(2);
   if ((high & ~CONTEXT_LENGTH_MASK) !== 0) return -EINVAL;
@@ -76,28 +91,12 @@ export const EVENT_HELPERS: readonly Helper[] = [
   {
     number: 132,
     name: 'bpf_ringbuf_submit',
-    arguments: ['sample', 'anything'],
-    returns: 'void',
-    rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases pointer', leaves: 'outside' },
-    symbolic: 'any value',
-    run: (machine, sample) => {
-      ringOf(machine, sample)?.commit(sample, false);
-      return 0;
-    },
+    ...committing(false),
   },
   {
     number: 133,
     name: 'bpf_ringbuf_discard',
-    arguments: ['sample', 'anything'],
-    returns: 'void',
-    rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: { ...NO_EFFECTS, obligation: 'releases pointer', leaves: 'outside' },
-    symbolic: 'any value',
-    run: (machine, sample) => {
-      ringOf(machine, sample)?.commit(sample, true);
-      return 0;
-    },
+    ...committing(true),
   },
   {
     number: 134,

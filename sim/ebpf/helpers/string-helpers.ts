@@ -48,44 +48,41 @@ function parse(machine: Machine, text: number, size: number, flags: number): Par
   return { length: at + number.length, value, negative };
 }
 
+/**
+ * A call that reads a number from text: its record, but for number and name.
+ * @param refusal the error for a number that the result cannot hold; 0: it can
+ */
+function toNumber(refusal: (value: bigint, negative: boolean) => number): Omit<Helper, 'number' | 'name'> {
+  return {
+    arguments: ['memory', 'size', 'anything', 'u64_out'],
+    returns: 'int',
+    rules: { hooks: 'both', license: 'any', packetAccess: false },
+    effects: NO_EFFECTS,
+    symbolic: 'any value',
+    run: (machine, text, size, flags, out) => {
+      // Since Linux 6.12; before, a failing call left what was there.
+      machine.memory.setU64(out, 0n);
+      const { length, value, negative } =
+        machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
+      if (length < 0) return length;
+      const refused = refusal(value, negative);
+      if (refused !== 0) return refused;
+      machine.memory.setU64(out, negative ? -value : value);
+      return length;
+    },
+  };
+}
+
 export const STRING_HELPERS: readonly Helper[] = [
   {
     number: 105,
     name: 'bpf_strtol',
-    arguments: ['memory', 'size', 'anything', 'u64_out'],
-    returns: 'int',
-    rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
-    symbolic: 'any value',
-    run: (machine, text, size, flags, out) => {
-      // Since Linux 6.12; before, a failing call left what was there.
-      machine.memory.setU64(out, 0n);
-      const { length, value, negative } =
-        machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
-      if (length < 0) return length;
-      if (value > (1n << 63n) - (negative ? 0n : 1n)) return -ERANGE;
-      machine.memory.setU64(out, negative ? -value : value);
-      return length;
-    },
+    ...toNumber((value, negative) => (value > (1n << 63n) - (negative ? 0n : 1n) ? -ERANGE : 0)),
   },
   {
     number: 106,
     name: 'bpf_strtoul',
-    arguments: ['memory', 'size', 'anything', 'u64_out'],
-    returns: 'int',
-    rules: { hooks: 'both', license: 'any', packetAccess: false },
-    effects: NO_EFFECTS,
-    symbolic: 'any value',
-    run: (machine, text, size, flags, out) => {
-      // Since Linux 6.12; before, a failing call left what was there.
-      machine.memory.setU64(out, 0n);
-      const { length, value, negative } =
-        machine.high(2) !== 0 ? failure(EINVAL) : parse(machine, text, size, flags);
-      if (length < 0) return length;
-      if (negative) return -EINVAL;
-      machine.memory.setU64(out, value);
-      return length;
-    },
+    ...toNumber((_value, negative) => (negative ? -EINVAL : 0)),
   },
   {
     number: 182,
