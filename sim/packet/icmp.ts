@@ -4,6 +4,7 @@ import { protocol } from './declaration/declare.ts';
 import { hex, ipv4Address, reserved, u8, u16, u32 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
 import { extendedBy, quotedBy } from './icmp-extension.ts';
+import { messageName } from './icmp-names.ts';
 import { IPPROTO } from './numbers.ts';
 
 export const ICMP_TYPE = {
@@ -171,11 +172,7 @@ export const ICMP = protocol({
     type: follower === 'icmpext' ? ICMP_TYPE.EXTENDED_ECHO_REQUEST : ICMP_TYPE.DESTINATION_UNREACHABLE,
   }),
   announcedBy: { ipv4Protocol: [IPPROTO.ICMP] },
-  summary: ({ type, code }) => {
-    const name = TYPE_NAMES[type] ?? `type ${type}`;
-    const codeName = CODE_NAMES[type]?.[code];
-    return codeName === undefined ? name : `${name}, ${codeName}`;
-  },
+  summary: (message) => messageName(TYPE_NAMES, CODE_NAMES, message),
   notes: ({ value: { type, code } }) => ({ code: CODE_NAMES[type]?.[code] }),
   follow: (header) => {
     const { value, offset, length, end } = header;

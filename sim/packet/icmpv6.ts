@@ -5,6 +5,7 @@ import { type Field, flag, hex, ipv6Address, reserved, u8, u16, u32 } from './de
 import type { ValueOf } from './declaration/protocol.ts';
 import { MLD_QUERIER, MLD_RECORDS } from './group-records.ts';
 import { extendedBy, quotedBy } from './icmp-extension.ts';
+import { messageName } from './icmp-names.ts';
 import { NEIGHBOUR_OPTIONS } from './neighbour-options.ts';
 import { IPPROTO } from './numbers.ts';
 
@@ -219,11 +220,7 @@ export const ICMPV6 = protocol({
     type: follower === 'icmpext' ? ICMPV6_TYPE.EXTENDED_ECHO_REQUEST : ICMPV6_TYPE.DESTINATION_UNREACHABLE,
   }),
   announcedBy: { ipv6Protocol: [IPPROTO.ICMPV6] },
-  summary: ({ type, code }) => {
-    const name = TYPE_NAMES[type] ?? `type ${type}`;
-    const codeName = CODE_NAMES[type]?.[code];
-    return codeName === undefined ? name : `${name}, ${codeName}`;
-  },
+  summary: (message) => messageName(TYPE_NAMES, CODE_NAMES, message),
   notes: ({ value: { type, code } }) => ({ code: CODE_NAMES[type]?.[code] }),
   follow: (header) => {
     const { value, offset, length, end } = header;
