@@ -38,7 +38,6 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
     for (const line of [kernelsText(proof), longerText(proof)])
       if (line !== undefined) lines.push(`  ${line}`);
   }
-  if (proof.notCompared.length > 0) lines.push(`  not compared: ${proof.notCompared.join(', ')}`);
   if (verdict !== 'fail') lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
   return lines;
 }

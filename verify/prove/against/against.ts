@@ -54,7 +54,6 @@ export interface AgainstProof {
   /** Paths of the first, and pairs of paths whose conditions meet. */
   readonly paths: number;
   readonly pairs: number;
-  readonly notCompared: readonly string[];
   readonly assumptions: readonly string[];
   /** Those among them that not every proof has: what was taken for granted of the maps and the calls of this pair. */
   readonly ownAssumptions: readonly string[];
@@ -182,7 +181,6 @@ class AgainstRun {
   readonly #kernels: AlikeKernels | undefined;
   readonly #suspects: Suspect[] = [];
   readonly #kinds = new Map<string, number>();
-  readonly #notCompared = new Set<string>();
   readonly #ended: PathState[] = [];
   #open: string | undefined;
   #unseen: string | undefined;
@@ -268,7 +266,6 @@ class AgainstRun {
       open: this.#open,
       paths: count,
       pairs: this.#pairs,
-      notCompared: [...this.#notCompared],
       constants,
       assumptions: assumptionsOf(this.#first, this.#ended, [], [], constants),
       ownAssumptions: [...new Set(this.#ended.flatMap(({ assumptions }) => assumptions))],
