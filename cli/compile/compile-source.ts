@@ -9,7 +9,7 @@ import { requireOwnEnd } from '../../bpf/tool-ended.ts';
 import { EXIT, environmentFailure, Failure, inputFailure } from '../failure.ts';
 import { isDirectory, requireRegularFile } from '../input/read-file.ts';
 import { findClang } from './find-clang.ts';
-import { type CompilerSettings, compilerSettings } from './settings.ts';
+import { compilerSettings } from './settings.ts';
 
 /** As for objects that are read from files. */
 const MAX_OBJECT = 64 * 1024 * 1024;
@@ -55,7 +55,8 @@ export function defaultFlags(): string[] {
  * @param path of the source
  * @throws {Failure} where there is no compiler, and where the source does not compile: with the compiler's messages
  */
-export function compileSource(path: string, settings: CompilerSettings = compilerSettings()): Compiled {
+export function compileSource(path: string): Compiled {
+  const settings = compilerSettings();
   requireRegularFile(path);
   if (isDirectory(path)) throw inputFailure(`${path}: is a directory, not a C source`);
   const clang = findClang(settings.clang);

@@ -36,11 +36,6 @@ export interface ObjectOptions {
   readonly slots?: World['slots'];
   /** What maps hold at first, by name: here, only the names of those that user space makes count. */
   readonly contents?: World['maps'];
-  /**
-   * Where maps declared `LIBBPF_PIN_BY_NAME` are pinned: a directory in a bpffs. Without it they are not pinned,
-   * since libbpf would put them into the host's /sys/fs/bpf, and another run would find its counts in them.
-   */
-  readonly pinDirectory?: string;
   /** Maps of other objects that take the place of this one's own, by name. */
   readonly sharedMaps?: Readonly<Record<string, BpfMap>>;
   /** Sizes of maps, by name: see `maxEntriesOf`. */
@@ -379,10 +374,6 @@ function tryToLoad(
   const view = new DataView(openOptions.buffer);
   view.setBigUint64(OBJECT_OPEN_OPTS.sz, BigInt(OBJECT_OPEN_OPTS.size), true);
   view.setBigUint64(OBJECT_OPEN_OPTS.object_name, BigInt(addressOf(name)), true);
-  const pinDirectory = new TextEncoder().encode(`${options.pinDirectory ?? ''}\0`);
-  if (options.pinDirectory !== undefined) {
-    view.setBigUint64(OBJECT_OPEN_OPTS.pin_root_path, BigInt(addressOf(pinDirectory)), true);
-  }
   if (log !== undefined) {
     view.setBigUint64(OBJECT_OPEN_OPTS.kernel_log_buf, BigInt(addressOf(log)), true);
     view.setBigUint64(OBJECT_OPEN_OPTS.kernel_log_size, BigInt(log.length), true);
@@ -393,11 +384,10 @@ function tryToLoad(
   const shown: number[] = [];
   try {
     const maps = walk((previous) => bpf.bpf_object__next_map(handle, previous));
-    if (options.pinDirectory === undefined) {
-      for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
-      makeArraysMappable(libbpf, maps);
-      seedBloomFilters(libbpf, maps);
-    }
+    // libbpf would pin maps declared `LIBBPF_PIN_BY_NAME` in the host's /sys/fs/bpf, and another run would find its counts in them.
+    for (const map of maps) bpf.bpf_map__set_pin_path(map, null);
+    makeArraysMappable(libbpf, maps);
+    seedBloomFilters(libbpf, maps);
     for (const map of maps) setSize(libbpf, map, options.maxEntries);
     const templates = templatesOf(libbpf, maps, options.maxEntries);
     shown.push(...showSized(libbpf, maps, templates));

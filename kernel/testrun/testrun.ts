@@ -19,27 +19,14 @@ import { firstRefusal } from './limits.ts';
 import { TestRunSession } from './session.ts';
 import { canObserveTrace } from './trace.ts';
 
-/** Makes a world's devices, routes and neighbours real. */
-export type NetworkOf = (world: World) => Promise<SessionNetwork>;
-
-export interface TestRunOptions {
-  /** For worlds that state a network. Default: network namespaces of the session's own (`world-network.ts`). */
-  readonly networkOf?: NetworkOf;
-}
-
 /** Cheap: nothing is loaded or asked of the kernel before the first question. */
-export function createTestRunEngine(options: TestRunOptions = {}): Engine {
-  return new TestRunEngine(options.networkOf ?? networkOfItsOwn);
+export function createTestRunEngine(): Engine {
+  return new TestRunEngine();
 }
 
 class TestRunEngine implements Engine {
   readonly name = 'testrun';
-  readonly #networkOf: NetworkOf;
   #observes: Observables | undefined;
-
-  constructor(networkOf: NetworkOf) {
-    this.#networkOf = networkOf;
-  }
 
   get observes(): Observables {
     this.#observes ??= {
@@ -79,7 +66,7 @@ class TestRunEngine implements Engine {
         remedy: availability.remedy,
       });
     }
-    const network = statesNetwork(world) ? await this.#networkOf(withDefaultDevices(world, [])) : undefined;
+    const network = statesNetwork(world) ? await networkOfItsOwn(withDefaultDevices(world, [])) : undefined;
     return new TestRunSession(program, world, network);
   }
 }
@@ -91,6 +78,7 @@ function statesNetwork(world: World): boolean {
   );
 }
 
+/** Makes a world's devices, routes and neighbours real, in network namespaces of the session's own. */
 async function networkOfItsOwn(world: World): Promise<SessionNetwork> {
   const { createWorldNetwork } = await import('../network/world-network.ts');
   const { enter, close } = await createWorldNetwork(world);

@@ -52,7 +52,6 @@ export const shiftRight = binary(WASM.i32_shr_u);
 export const equal = binary(WASM.i32_eq);
 export const notEqual = binary(WASM.i32_ne);
 export const less = binary(WASM.i32_lt_s);
-export const atMost = binary(WASM.i32_le_s);
 export const greater = binary(WASM.i32_gt_s);
 export const lessUnsigned = binary(WASM.i32_lt_u);
 
