@@ -20,9 +20,7 @@ import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
 import { readsMetadata } from '../../sim/ebpf/dictionary/read-metadata.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
-import { sourceAt } from '../../sim/ebpf/object.ts';
 import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
-import { ARRAYS } from '../../sim/runtime/maps.ts';
 import {
   type GeneratorHints,
   hintsOf,
@@ -31,10 +29,11 @@ import {
   type Program,
 } from '../../sim/runtime/program.ts';
 import { letOthersTurn } from '../../sim/runtime/turns.ts';
-import type { World } from '../../sim/runtime/world.ts';
+import type { MapEntry, World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import { Approach, Nearest } from './approach.ts';
 import type { Background } from './background.ts';
+import { CaseQueue, type Kept, type Where } from './case-queue.ts';
 import { changeSequence, isChoosable, isFree, isLength, repaired } from './change-case.ts';
 import { Combinations } from './combinations.ts';
 import { Learned } from './learned.ts';
@@ -42,8 +41,10 @@ import { HeldFields, MOST_MENDED, partingOf } from './mending.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
-import { askingFor, StatedEntries, statedKeys } from './stated-entries.ts';
-import { type Edge, edgeId, edgeOf, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
+import { askingFor } from './stated-entries.ts';
+import { StatedWorlds } from './stated-worlds.ts';
+import { type Edge, edgeId, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
+import { type Reached, Ways } from './ways.ts';
 import { answerCall, answersOf, withConnected, withFilled } from './world-answers.ts';
 import { withMoreElements } from './world-edits.ts';
 
@@ -63,17 +64,6 @@ export interface GuideOptions {
   readonly combinations?: boolean;
   /** Ends it early: what was found up to then is returned, and depends on the moment. */
   readonly signal?: AbortSignal;
-}
-
-/** Why a case was kept. */
-export interface Reached {
-  readonly function: string;
-  /** The instruction, counted from the program's start. */
-  readonly instruction: number;
-  /** Which way a branch went; absent: the program ended there. */
-  readonly taken?: boolean;
-  readonly file?: string;
-  readonly line?: number;
 }
 
 export interface GuidedCase extends Sequence {
@@ -130,32 +120,14 @@ const COMBINING = 0.25;
 /** The shares of the effort that leading up to one way may take that hangs on how often a loop met something, and to all of them. */
 const APPROACHING = 0.15;
 const APPROACHING_ALL = 0.45;
-/** Kept cases from which it begins, where none came near. */
-const MOST_BEGINNINGS = 24;
 /** Cases that are kept for a combination. */
 const MAX_COMBINED = 32;
-
-/** Of a case, the branches that are solved. */
-type Where = 'wanted' | 'everywhere' | 'last packet';
-
-interface Kept {
-  readonly sequence: Sequence;
-  readonly fresh: readonly number[];
-  /** Maps that it changes, by name: what number one has that user space makes depends on the world. */
-  readonly changes: ReadonlySet<string>;
-  /** Instructions that it runs. */
-  readonly cost: number;
-  /** Of its branches, those that are solved; absent: the wanted ones. */
-  readonly where?: Where;
-}
 
 /** A case that is kept for the ways that it goes together. */
 interface Combined {
   readonly sequence: Sequence;
   readonly signature: number;
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** Looks for cases that reach what has not been reached. */
 export function guide(program: Program, options: GuideOptions): Guidance {
@@ -185,40 +157,28 @@ class Guide {
   readonly #runs: TracedRuns;
   readonly #seed: Seed;
   readonly #effort: number;
-  readonly #kept: Kept[] = [];
-  readonly #queue: Kept[] = [];
+  readonly #worlds: StatedWorlds;
+  readonly #ways: Ways;
+  readonly #queue = new CaseQueue();
   readonly #attempts = new Map<number, number>();
   readonly #calls = new Map<string, number>();
   /** Calls with few answers, by their places: a case that makes one, and what it has not answered yet. */
   readonly #asked = new Map<string, { readonly sequence: Sequence; readonly left: Set<bigint> }>();
   /** Maps that a run has changed: at first, they start empty. */
   readonly #changed = new Set<string>();
-  /** Maps on which a condition, or the key of a lookup, was seen to hang. */
-  readonly #decisive = new Set<string>();
-  /** Cases that change maps on which nothing was seen to hang yet, such as counters: what follows them comes last. */
-  readonly #later: Kept[] = [];
-  /** Global variables that a run has written: they are the program's own. */
-  readonly #ownGlobals = new Set<string>();
-  readonly #stopping = new Map<string, Uint8Array>();
-  readonly #worlds: readonly NamedWorld[];
   /** Ways in other combinations, not new by themselves: what one of them leads to may be. */
   readonly #paths = new Set<number>();
   readonly #others: Sequence[] = [];
   readonly #combinations: Combinations | undefined;
   readonly #combined: Combined[] = [];
-  /** Kept cases all of whose branches have been solved. */
-  #followed = 0;
   readonly #learned = new Learned();
-  /** Keys of the worlds' own entries, and where which of them have been found. */
-  readonly #stated: ReadonlyMap<string, readonly Uint8Array[]>;
-  readonly #statedEntries: StatedEntries;
+  /** Where which of the worlds' own entries have been found. */
   readonly #met = new Set<string>();
   #presets = false;
   #solved = 0;
   /** Of the effort, what putting cases back on their paths has taken. */
   #mended = 0;
   #lastFind = 0;
-  readonly #edges = new Map<number, Edge>();
   /** Lookups that have found an entry that nobody but guidance made, where packets make them, too. */
   readonly #fills = new Set<string>();
   /** Ways that were seen to hang on what a world states in a map. */
@@ -232,21 +192,19 @@ class Guide {
     this.#runs = new TracedRuns(program);
     this.#seed = fork(seedFromText(options.seed), 0x6775_6964);
     this.#effort = options.effort ?? DEFAULT_EFFORT;
-    this.#worlds = options.worlds ?? worldsOf(program);
-    this.#stated = statedKeys(this.#worlds);
-    this.#statedEntries = new StatedEntries(this.#worlds);
+    this.#worlds = new StatedWorlds(program, options.worlds ?? worldsOf(program));
+    this.#ways = new Ways(this.#runs, this.#worlds.first);
     this.#combinations = options.combinations === true ? new Combinations() : undefined;
   }
 
   *run(): Steps<Guidance> {
-    const first = this.#worlds[0]?.world ?? {};
-    this.#addEdges(first);
+    this.#ways.add(this.#worlds.first);
     yield* this.#start();
     yield* this.#drain(this.#effort * EMPTY);
     this.#presets = true;
     // What hangs on a map that the program changes has been tried in vain.
     this.#attempts.clear();
-    for (const kept of this.#kept.slice()) {
+    for (const kept of this.#queue.kept.slice()) {
       this.#follow(kept);
       yield;
     }
@@ -261,11 +219,6 @@ class Guide {
     return this.#guidance();
   }
 
-  /** Other constants, or programs in other slots, open other ways. */
-  #addEdges(world: World): void {
-    for (const edge of this.#runs.edges(world)) this.#edges.set(edgeId(edge), edge);
-  }
-
   /** Is there nothing left to reach, or nothing left to spend? */
   #isOver(): boolean {
     const { signal } = this.#options;
@@ -274,10 +227,6 @@ class Guide {
 
   get #spent(): number {
     return this.#runs.steps + this.#solved;
-  }
-
-  #isComplete(): boolean {
-    return [...this.#edges.values()].every((edge) => this.#runs.timesOf(edge) > 0);
   }
 
   *#start(): Steps {
@@ -295,7 +244,7 @@ class Guide {
       this.#hints(),
       entries.map((entry) => entry.hook),
     );
-    for (const [number, { world }] of this.#worlds.entries()) {
+    for (const [number, { world }] of this.#worlds.all.entries()) {
       for (const stimulus of this.#generated(generator, number)) {
         if (this.#isOver()) return;
         this.#try({ world, stimuli: [stimulus] });
@@ -305,7 +254,7 @@ class Guide {
   }
 
   #generated(generator: PacketGenerator, number: number): Stimulus[] {
-    const count = Math.max(8, Math.floor(FIRST_PACKETS / this.#worlds.length));
+    const count = Math.max(8, Math.floor(FIRST_PACKETS / this.#worlds.all.length));
     const batch = new PacketBatch(count);
     const limits = number % 2 === 0 ? TEST_RUN_LIMITS : NO_LIMITS;
     generator.fill(batch, fork(this.#seed, number), 0, count, limits);
@@ -319,19 +268,19 @@ class Guide {
     this.#lastRun = run;
     if (run === undefined) {
       // The machine may not even take it: a helper that programs of its kind cannot call, say.
-      if (this.#runs.machineOf(sequence.world) === undefined) this.#noteStopping(sequence.world);
+      if (this.#runs.machineOf(sequence.world) === undefined) this.#worlds.noteStopping(sequence.world);
       return false;
     }
     if (run.stopped) {
-      if (this.#hasOwnSlots(sequence.world)) return false;
+      if (this.#worlds.hasOwnSlots(sequence.world)) return false;
       // With such a value no loader comes through the verifier. What stops it anyway, it does with the object's, too.
-      if (this.#hasOwnGlobals(sequence.world)) {
-        this.#noteStopping(sequence.world);
-        return this.#try({ ...sequence, world: this.#withStatedGlobals(sequence.world) });
+      if (this.#worlds.hasOwnGlobals(sequence.world)) {
+        this.#worlds.noteStopping(sequence.world);
+        return this.#try({ ...sequence, world: this.#worlds.withStatedGlobals(sequence.world) });
       }
     }
     this.#nearest.note(run, sequence);
-    for (const name of run.trace.memory.changedGlobals) this.#ownGlobals.add(name);
+    this.#worlds.noteWritten(run.trace.memory.changedGlobals);
     for (const call of run.trace.calls) this.#noteAnswer(sequence, call);
     const isOther = !this.#paths.has(run.signature);
     if (isOther && this.#paths.size < MAX_PATHS) {
@@ -340,8 +289,7 @@ class Guide {
     }
     const isCombination = sequence.stimuli.length === 1 && this.#combinations?.enter(run) === true;
     if (run.fresh.length === 0) {
-      if (this.#presets && this.#asksAnew(run.trace))
-        this.#queue.push({ sequence, fresh: [], changes: NONE, cost: 0, where: 'everywhere' });
+      if (this.#presets && this.#asksAnew(run.trace)) this.#queue.add(sequence, 'everywhere');
       if (isCombination) this.#keepCombined(sequence, run, before);
       return false;
     }
@@ -371,43 +319,6 @@ class Guide {
     this.#combined.push({ sequence: isAlike ? whole : sequence, signature });
   }
 
-  /**
-   * Do programs stand in slots into which only guidance has put them? Where the machine stops one of them, no loader could have
-   * put it there; the program that calls it is not to blame.
-   */
-  #hasOwnSlots({ slots }: World): boolean {
-    return slots !== undefined && this.#worlds.every(({ world }) => world.slots !== slots);
-  }
-
-  /** Is it still the very value of a world that everything started from? What guidance sets is a copy. */
-  #isStated({ globals }: World, name: string): boolean {
-    const value = globals?.[name];
-    return value !== undefined && this.#worlds.some(({ world }) => world.globals?.[name] === value);
-  }
-
-  /**
-   * Is a writable variable left to user space? Only once the program has shown what it writes itself; and not where a model says what
-   * the program does, which may well take a variable for what the source initialises it with.
-   */
-  #mayFill(global: string): boolean {
-    return this.#presets && this.#program.definition === undefined && !this.#ownGlobals.has(global);
-  }
-
-  #hasOwnGlobals(world: World): boolean {
-    return Object.keys(world.globals ?? {}).some((name) => !this.#isStated(world, name));
-  }
-
-  #noteStopping(world: World): void {
-    for (const [name, value] of Object.entries(world.globals ?? {}))
-      if (!this.#stopping.has(name) && !this.#isStated(world, name)) this.#stopping.set(name, value);
-  }
-
-  #withStatedGlobals(world: World): World {
-    const { globals = {}, ...rest } = world;
-    const stated = Object.entries(globals).filter(([name]) => this.#isStated(world, name));
-    return stated.length === 0 ? rest : { ...rest, globals: Object.fromEntries(stated) };
-  }
-
   #keep(sequence: Sequence, run: TracedRun, before: Sequence | undefined): void {
     const last = Math.max(...run.fresh.map(({ packet }) => packet));
     let shown: Sequence = { ...sequence, stimuli: sequence.stimuli.slice(0, last + 1) };
@@ -418,16 +329,9 @@ class Guide {
     const again = this.#runs.run(shown) ?? run;
     const changes = this.#changedBy(again, shown.world);
     for (const map of changes) this.#changed.add(map);
-    if (shown.world.globals !== undefined || shown.world.slots !== undefined) this.#addEdges(shown.world);
-    const kept = {
-      sequence: shown,
-      fresh,
-      changes,
-      cost: again.trace.steps,
-    };
-    this.#kept.push(kept);
+    if (shown.world.globals !== undefined || shown.world.slots !== undefined) this.#ways.add(shown.world);
+    this.#queue.keep({ sequence: shown, fresh, changes, cost: again.trace.steps });
     this.#lastFind = this.#spent;
-    this.#queue.push(kept);
   }
 
   #changedBy({ trace }: TracedRun, world: World): ReadonlySet<string> {
@@ -444,7 +348,7 @@ class Guide {
   /** @param until the effort after which the rest is left for later */
   *#drain(until: number = this.#effort): Steps {
     while (!this.#isOver() && this.#spent < until) {
-      const next = this.#queue.shift();
+      const next = this.#queue.next();
       if (next === undefined) return;
       this.#follow(next, next.where);
       yield;
@@ -453,33 +357,16 @@ class Guide {
   }
 
   #extendInTime(kept: Kept): void {
-    if ([...kept.changes].some((map) => this.#decisive.has(map))) this.#extend(kept);
-    else this.#later.push(kept);
+    if (this.#queue.changesDecisive(kept)) this.#extend(kept);
+    else this.#queue.postpone(kept);
   }
 
   /** A map may hang on another one that has not been seen to decide, and ways end where nothing is compared. */
   *#extendLater(): Steps {
-    for (let next = this.#later.shift(); next !== undefined && !this.#isOver(); next = this.#later.shift()) {
+    const following = (): Kept | undefined => this.#queue.nextPostponed();
+    for (let next = following(); next !== undefined && !this.#isOver(); next = following()) {
       this.#extend(next);
       yield* this.#drain();
-    }
-  }
-
-  /** Which maps decide on this path? That an array has an element does not change. */
-  #noteDecisive({ branches, calls }: FlowTrace, { object }: Machine): void {
-    const fields = new Set<InputField>();
-    for (const { a, b } of branches) {
-      fieldsOf(a, fields);
-      fieldsOf(b, fields);
-    }
-    for (const { keyParts } of calls) for (const part of keyParts) fieldsOf(part, fields);
-    for (const field of fields) {
-      if (field.kind === 'map') this.#decisive.add(object.maps[field.map]!.name);
-      if (field.kind !== 'call') continue;
-      const { map } = calls[field.call]!;
-      if (map < 0) continue;
-      const { name, type } = object.maps[map]!;
-      if (!ARRAYS.has(type)) this.#decisive.add(name);
     }
   }
 
@@ -489,7 +376,7 @@ class Guide {
     const machine = this.#runs.machineOf(sequence.world);
     if (run === undefined || machine === undefined) return;
     const { branches, calls } = run.trace;
-    this.#noteDecisive(run.trace, machine);
+    this.#queue.noteDecisive(run.trace, machine);
     const background = this.#backgroundOf(sequence, machine, calls);
     const choosable = isChoosable(background);
     for (const call of calls) {
@@ -575,9 +462,10 @@ class Guide {
       machine,
       calls,
       mayPreset: (map) => this.#presets || !this.#changed.has(machine.object.maps[map]!.name),
-      isStated: (global) => this.#isStated(world, global),
-      isStatedEntry: (map, key) => this.#statedEntries.has(machine.object.maps[map]!, key),
-      mayFill: (global) => this.#mayFill(global),
+      isStated: (global) => this.#worlds.isStated(world, global),
+      isStatedEntry: (map, key) => this.#worlds.entries.has(machine.object.maps[map]!, key),
+      // Only once the program has shown what it writes itself.
+      mayFill: (global) => this.#presets && this.#worlds.mayFill(global),
     };
   }
 
@@ -595,7 +483,7 @@ class Guide {
     const { machine } = background;
     const map = machine.object.maps[call.map];
     if (map === undefined || map.global !== undefined) return;
-    for (const key of this.#stated.get(map.name) ?? []) {
+    for (const key of this.#worlds.keys.get(map.name) ?? []) {
       const place = `${call.program} ${call.slot} ${map.name} ${key.join()}`;
       if (this.#met.has(place) || this.#isOver()) continue;
       this.#solved += SOLVING;
@@ -612,7 +500,7 @@ class Guide {
         );
         if (run === undefined || finds !== true) continue;
         this.#met.add(place);
-        if (!isNew) this.#kept.push({ sequence: one, fresh: [], changes: NONE, cost: run.trace.steps });
+        if (!isNew) this.#queue.keepKnown(one, run.trace.steps);
         break;
       }
     }
@@ -633,7 +521,7 @@ class Guide {
       const from = `${call.program} ${call.slot}`;
       const how = this.#fills.has(from) ? 'wanted' : 'everywhere';
       this.#fills.add(from);
-      this.#queue.push({ sequence: filled, fresh: [], changes: NONE, cost: 0, where: how });
+      this.#queue.add(filled, how);
     }
   }
 
@@ -641,7 +529,7 @@ class Guide {
   #connect(sequence: Sequence, call: FlowCall): void {
     const place = `${call.program} ${call.slot} connected`;
     const attempts = this.#calls.get(place) ?? 0;
-    const isStated = this.#worlds.some(({ world }) => world.sockets !== undefined);
+    const isStated = this.#worlds.all.some(({ world }) => world.sockets !== undefined);
     if (isStated || attempts >= CONNECTED || this.#isOver()) return;
     const world = withConnected(sequence.world, call);
     if (world === undefined) return;
@@ -694,25 +582,16 @@ class Guide {
       isOver: () => this.#isOver() || this.#spent > until,
     });
     // What one way leads to may hang on a number, too, or bring a case nearer to another way.
-    for (let found = -1; found < this.#kept.length; ) {
-      found = this.#kept.length;
-      for (const id of this.#edges.keys()) {
+    for (let found = -1; found < this.#queue.kept.length; ) {
+      found = this.#queue.kept.length;
+      for (const id of this.#ways.ids()) {
         const nearest = this.#nearest.get(id);
         if (this.#runs.count(id) > 0 || nearest === undefined || this.#spent > all) continue;
         until = Math.min(all, this.#spent + this.#effort * APPROACHING);
-        approach.lead(id, nearest, this.#beginnings());
+        approach.lead(id, nearest, this.#queue.shortest());
         yield* this.#drain();
       }
     }
-  }
-
-  /** The shortest of the kept cases: what is short yet can be led anywhere. */
-  #beginnings(): Sequence[] {
-    return this.#kept
-      .slice()
-      .sort((a, b) => a.cost - b.cost)
-      .slice(0, MOST_BEGINNINGS)
-      .map(({ sequence }) => sequence);
   }
 
   *#otherWays(sequence: Sequence, { trace }: TracedRun, index: number): Generator<Sequence> {
@@ -747,7 +626,7 @@ class Guide {
       this.#try(repeated);
     }
     if (repeated !== undefined && stimuli.length === 1)
-      for (const clock of this.#otherClocks(sequence.world))
+      for (const clock of this.#worlds.otherClocks(sequence.world))
         this.#try({ ...repeated, world: { ...sequence.world, ...clock } });
     if (stimuli.length >= MAX_PACKETS) return;
     const followers = [last, reversed(last), ...this.#otherEntries(last)];
@@ -757,16 +636,6 @@ class Guide {
       if (this.#try(longer)) continue;
       this.#follow({ sequence: longer }, 'last packet');
     }
-  }
-
-  /** How time goes by in the worlds that everything started from, but for this one: a limit that a trickle never reaches is one. */
-  #otherClocks({ tick = 0n }: World): Pick<World, 'time' | 'tick'>[] {
-    const clocks = new Map<bigint, Pick<World, 'time' | 'tick'>>();
-    for (const { world } of this.#worlds) {
-      const { time, tick: other = 0n } = world;
-      if (other !== tick) clocks.set(other, { ...(time === undefined ? {} : { time }), tick: other });
-    }
-    return [...clocks.values()];
   }
 
   #otherEntries(stimulus: Stimulus): Stimulus[] {
@@ -783,9 +652,7 @@ class Guide {
   *#combine(others: Sequence[]): Steps {
     if (this.#combinations?.hasAny !== true) return;
     const until = this.#spent + this.#effort * COMBINING;
-    const kept = this.#kept.slice(this.#followed).map(({ sequence }) => sequence);
-    this.#followed = this.#kept.length;
-    for (const sequence of kept.concat(others.splice(0))) {
+    for (const sequence of this.#queue.takeUnsolved().concat(others.splice(0))) {
       if (this.#spent > until || this.#combined.length >= MAX_COMBINED) break;
       this.#follow({ sequence }, 'everywhere');
       yield;
@@ -799,12 +666,13 @@ class Guide {
    */
   *#explore(): Steps {
     const random = new Random();
-    for (const { sequence } of this.#kept) this.#others.push(sequence);
-    let found = this.#kept.length;
+    const { kept } = this.#queue;
+    for (const { sequence } of kept) this.#others.push(sequence);
+    let found = kept.length;
     let until = this.#spent + this.#effort * PATIENCE;
-    for (let round = 0; !this.#isOver() && !this.#isComplete() && this.#kept.length > 0; round++) {
-      if (this.#kept.length > found) {
-        found = this.#kept.length;
+    for (let round = 0; !this.#isOver() && this.#ways.missing().length > 0 && kept.length > 0; round++) {
+      if (kept.length > found) {
+        found = kept.length;
         until = this.#spent + this.#effort * PATIENCE;
       }
       if (this.#spent > until) return;
@@ -818,49 +686,32 @@ class Guide {
   }
 
   #mutate(random: Random): void {
-    const kept = this.#pick(random);
-    const other = this.#kept[random.below(this.#kept.length)]!;
-    this.#try(
-      mutateSequence(kept.sequence, other.sequence, random, (map, entry) =>
-        this.#statedEntries.holds(map, entry),
-      ),
-    );
-  }
-
-  /** Of three, the one whose rarest way was gone least. */
-  #pick(random: Random): Kept {
-    let best = this.#kept[random.below(this.#kept.length)]!;
-    for (let draw = 0; draw < 2; draw++) {
-      const one = this.#kept[random.below(this.#kept.length)]!;
-      if (this.#rarity(one) < this.#rarity(best)) best = one;
-    }
-    return best;
-  }
-
-  #rarity({ fresh }: Kept): number {
-    return Math.min(...fresh.map((id) => this.#runs.count(id)));
+    const rare = this.#queue.drawRare(random, (way) => this.#runs.count(way));
+    const other = this.#queue.draw(random);
+    const isStated = (map: string, entry: MapEntry): boolean => this.#worlds.entries.holds(map, entry);
+    this.#try(mutateSequence(rare.sequence, other.sequence, random, isStated));
   }
 
   #guidance(): Guidance {
-    const missing = [...this.#edges.values()].filter((edge) => this.#runs.timesOf(edge) === 0);
-    const kept = this.#kept.map(({ sequence, fresh }) => ({
+    const missing = this.#ways.missing();
+    const kept = this.#queue.kept.map(({ sequence, fresh }) => ({
       ...sequence,
-      reached: fresh.flatMap((id) => this.#reached(id)),
+      reached: fresh.flatMap((id) => this.#ways.describeId(id)),
     }));
     const cases = [...kept, ...this.#combined.map(({ sequence }) => ({ ...sequence, reached: [] }))];
     const reachesIn = (index: number, world: World): boolean => {
       const moved = { ...cases[index]!, world };
       const combined = this.#combined[index - kept.length];
       if (combined !== undefined) return this.#runs.run(moved)?.signature === combined.signature;
-      return this.#reachesAgain(moved, this.#kept[index]!.fresh);
+      return this.#reachesAgain(moved, this.#queue.kept[index]!.fresh);
     };
     const merged = mergeWorlds(cases, reachesIn);
     return {
       cases: this.#withMoreElements(merged, reachesIn),
       hints: this.#hints(),
-      branches: { reached: this.#edges.size - missing.length, total: this.#edges.size },
-      missing: missing.map((edge) => this.#describe(edge)),
-      stopping: Object.fromEntries(this.#stopping),
+      branches: { reached: this.#ways.count - missing.length, total: this.#ways.count },
+      missing: missing.map((edge) => this.#ways.describe(edge)),
+      stopping: this.#worlds.stopping(),
       runs: this.#runs.runs,
       instructions: this.#runs.steps,
       share: this.#spent === 0 ? 1 : this.#lastFind / this.#spent,
@@ -876,7 +727,7 @@ class Guide {
     for (const { world } of cases) {
       if (larger.has(world)) continue;
       const { object } = this.#runs.machineOf(world) ?? {};
-      const isOwn = this.#worlds.every((stated) => stated.world !== world);
+      const isOwn = !this.#worlds.has(world);
       larger.set(world, object === undefined || !isOwn ? world : withMoreElements(world, object.maps));
     }
     for (const [index, { world }] of cases.entries()) {
@@ -887,7 +738,7 @@ class Guide {
   }
 
   #hints(): GeneratorHints {
-    const { object } = this.#runs.machineOf(this.#worlds[0]?.world ?? {}) ?? {};
+    const { object } = this.#runs.machineOf(this.#worlds.first) ?? {};
     const read = object === undefined ? [] : dictionaryOf(object);
     const hints = mergedHints(hintsOf(this.#program), dictionaryHints([...read, ...this.#learned.entries()]));
     if (hints.metadata !== undefined || object === undefined) return hints;
@@ -897,23 +748,6 @@ class Guide {
     return readsMetadata(object, [...this.#program.entries, ...behind])
       ? { ...hints, metadata: true }
       : hints;
-  }
-
-  #reached(id: number): Reached[] {
-    const edge = edgeOf(id);
-    return edge === undefined ? [] : [this.#describe(edge)];
-  }
-
-  #describe({ program, slot, taken }: Edge): Reached {
-    const world: World = this.#worlds[0]?.world ?? {};
-    const source = this.#runs.machineOf(world)!.object.programs[program]!;
-    const line = sourceAt(source, slot);
-    return {
-      function: source.function,
-      instruction: slot,
-      taken,
-      ...(line === undefined ? {} : { file: line.file, line: line.line }),
-    };
   }
 }
 

@@ -1,9 +1,10 @@
 /** Kept cases as cases to replay, named by what they were kept for. */
 import { expect, it } from 'vitest';
 import type { Program } from '../../sim/runtime/program.ts';
-import type { Guidance, Reached } from './guide.ts';
+import type { Guidance } from './guide.ts';
 import { guidedCases } from './guided-run.ts';
 import { withCases } from './own-packets.ts';
+import type { Reached } from './ways.ts';
 
 const program: Program = {
   name: 'test',
