@@ -98,10 +98,12 @@ function conditional(
   };
 }
 
-/** Below this an EtherType is a length (IEEE 802.3 §3.2.6). */
-const LEAST_TYPE = 0x0600;
-const isType = (_: HeaderView, value: number): boolean => value >= LEAST_TYPE;
-const isLength = (_: HeaderView, value: number): boolean => value < LEAST_TYPE;
+/** What Wireshark takes for a length (IEEE 802.3 §3.2.6); a 0 behind addresses is a type to it. */
+const MAX_LENGTH = 1500;
+const isTagLength = (_: HeaderView, value: number): boolean => value <= MAX_LENGTH;
+const isTagType = (_: HeaderView, value: number): boolean => value > MAX_LENGTH;
+const isLength = (_: HeaderView, value: number): boolean => value > 0 && value <= MAX_LENGTH;
+const isType = (_: HeaderView, value: number): boolean => value === 0 || value > MAX_LENGTH;
 
 /** Destination unreachable, fragmentation needed (RFC 1191 §4): in all other errors the field means nothing. */
 const needsFragments = (header: HeaderView): boolean => joined(header, ['type', 'code']) === 0x0304;
@@ -180,8 +182,8 @@ export const COMPOSED_NAMES: readonly ComposedName[] = [
   ...addressBits('ethernet'),
   conditional('eth.type', 'ethernet', 'etherType', isType),
   conditional('eth.len', 'ethernet', 'etherType', isLength),
-  conditional('vlan.etype', 'vlan', 'etherType', isType),
-  conditional('vlan.len', 'vlan', 'etherType', isLength),
+  conditional('vlan.etype', 'vlan', 'etherType', isTagType),
+  conditional('vlan.len', 'vlan', 'etherType', isTagLength),
   conditional('icmp.mtu', 'icmp', 'nextHopMtu', needsFragments),
   part('vlan.cfi', 'vlan', ['dropEligible'], { bits: 1 }),
   headerBytes('ip.hdr_len', 'ipv4', 'ihl'),
