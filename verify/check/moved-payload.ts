@@ -41,6 +41,8 @@ export interface MovedData {
   moved(data: Uint8Array): Uint8Array;
   /** Without options, with that data that a disguised packet truly has. */
   bare(data: Uint8Array): Uint8Array;
+  /** Has the frame that left still the options that the disguised packet came with? In another header the data begins elsewhere. */
+  keeps(came: Uint8Array, left: Uint8Array): boolean;
 }
 
 /** The data that packets are made with: that of a packet, long enough. */
@@ -116,6 +118,10 @@ function behindTcpOptions(base: Base): MovedData {
     moved: (data) =>
       withOffset(6, joined(LEAST_OPTIONS, data.subarray(0, data.length - LEAST_OPTIONS.length))),
     bare: (data) => withOffset(5, truly(data)),
+    keeps: (came, left) =>
+      isSameNetwork(base, came, left) &&
+      isSameHalf(came, left, base.ip) &&
+      isSameHalf(came, left, at + 12, 4),
   };
 }
 
@@ -149,7 +155,20 @@ function behindIpOptions(base: Base, option: readonly number[]): MovedData {
       return withHeader(LEAST_OPTIONS, joined(transport, rest), rest.length);
     },
     bare: (data) => withHeader([], joined(transport, truly(data)), data.length),
+    keeps: (came, left) => isSameNetwork(base, came, left) && isSameHalf(came, left, ip),
   };
+}
+
+/** Is it IP of that version at that place still, and with the same protocol in it? */
+function isSameNetwork({ ip, version }: Base, came: Uint8Array, left: Uint8Array): boolean {
+  const protocolAt = ip + (version === 4 ? 9 : 6);
+  const isIp = networkAt(left) === ip && left[ip]! >> 4 === version;
+  return isIp && left[protocolAt] === came[protocolAt];
+}
+
+/** @param shift which half of the byte: 4 for the upper one */
+function isSameHalf(came: Uint8Array, left: Uint8Array, at: number, shift: 0 | 4 = 0): boolean {
+  return (((came[at]! ^ left[at]!) >> shift) & 0x0f) === 0;
 }
 
 /** What lies behind the options, and zeros, so that the packet is as long as before. */

@@ -110,6 +110,23 @@ describe('data is looked for', () => {
     if (find !== withoutOptions) expect(await found(writes(counted), segment)).toEqual([]);
   });
 
+  it('right: what leaves has no such options, or is no IP any more', async () => {
+    const answers: Behaviour = ({ packet }) => {
+      const left = packet.slice();
+      left[IP] = (left[IP]! & 0xf0) | (isV6(packet) ? left[IP]! & 15 : 5);
+      if (isTcp(packet)) left[shortIp(packet) - 8] = 0x50;
+      left[shortIp(packet)] = 0x58;
+      return { action: XDP_PASS, packet: left };
+    };
+    const scrambles: Behaviour = ({ packet }) => {
+      const left = packet.map((byte, at) => (at < shortIp(packet) ? byte : byte ^ 0x5a));
+      left.set([0x88, 0xb5], 12);
+      return { action: XDP_PASS, packet: left };
+    };
+    for (const packet of [segment, datagram, segment6])
+      for (const behaviour of [answers, scrambles]) expect(await found(behaviour, packet)).toEqual([]);
+  });
+
   it('right: lengths alone decide', async () => {
     const byLength: Behaviour = ({ packet }) => ({ action: packet.length > 90 ? XDP_DROP : XDP_PASS });
     for (const packet of [segment, datagram]) expect(await found(byLength, packet)).toEqual([]);

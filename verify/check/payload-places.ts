@@ -171,7 +171,7 @@ class Trial {
     this.way = way;
   }
 
-  /** Does it write into options what it writes into the data where there are none? */
+  /** Does it write into options what it writes into the data where there are none, and leave them to be options? */
   async isWritten(world: World): Promise<boolean> {
     const { data, way } = this;
     const came = way.plain(data);
@@ -181,7 +181,8 @@ class Trial {
     if (places.length === 0) return false;
     const disguised = way.disguised(data);
     const wrong = (await this.#fate(world, disguised))?.outcome.packet;
-    if (wrong === undefined || wrong.length !== disguised.length) return false;
+    if (wrong === undefined || wrong.length !== disguised.length || !way.keeps(disguised, wrong))
+      return false;
     return places.some((at) => wrong[at] !== disguised[at] && wrong[at] === left[at]);
   }
 
