@@ -107,6 +107,12 @@ describe('a router', () => {
     expect(judged({ ...advertised, from: V6_B }, SOLICITED, PASSED)).toBe('');
   });
 
+  it('that has no source yet is judged once, as a reply where it is one', () => {
+    const isFromNobody = { ...advertised, from: NONE };
+    expect(judged({ ...isFromNobody, to: V6_A }, SOLICITED)).toBe('');
+    expect(judged({ ...isFromNobody, to: ALL }, SOLICITED)).toBe('neighbour/router-source');
+  });
+
   it('redirects from it, too', () => {
     const redirect: Partial<Parts> = { type: 137, target: [...V6_B, ...V6_A], options: [] };
     expect(judged({ ...redirect, from: LOCAL })).toBe('');

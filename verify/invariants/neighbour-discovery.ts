@@ -9,7 +9,7 @@ import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { HEADER, PART } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
 import { type HeaderList, MATCH } from '../oracle/header-list.ts';
-import { isFilled, sameBytes } from './answers.ts';
+import { goesBack, isFilled, outermostIp, sameBytes } from './answers.ts';
 import { type Breach, headerOf, type Invariant, type Passage } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 import { NO_HEADER, sameIp, ttlPlace } from './ttl.ts';
@@ -37,7 +37,7 @@ export const NEIGHBOUR_RULES: readonly Rule[] = [
     'neighbour/router-source',
     'error',
     'A router advertisement, or a redirect, that is not from a link-local address',
-    'Routers send both from the link-local address of their interface (RFC 4861 §4.2 and §4.5): by it hosts know their routers, and they drop what has another source (§6.1.2, §8.1).',
+    'Routers send both from the link-local address of their interface (RFC 4861 §4.2 and §4.5): by it hosts know their routers, and they drop what has another source (§6.1.2, §8.1). A warning where it is ::, which is none of the program’s constants, and no world says what maps and variables hold.',
   ),
   rule(
     'neighbour/no-address',
@@ -197,12 +197,19 @@ function wrongRouter(pair: FramePair, row: number, { bytes, at, ip }: Message): 
   const isAsked = came >= 0 && sameBytes(bytes, source, pair.before, asked, IPV6.size);
   // Of a group as its source the rule is `reply/group-source`.
   if (isAsked || bytes[source] === 0xff) return undefined;
+  const isZero = isFilled(bytes, source, IPV6.size, 0);
+  if (isZero && isZeroReply(pair, row - 1, came)) return undefined;
   return {
     ...{ invariant: 'neighbour/router-source', at: source - at, size: IPV6.size },
-    ...{ expected: 'an address of fe80::/10', got: 'another address' },
+    ...{ expected: 'an address of fe80::/10', got: isZero ? '0' : 'another address' },
     sentence: `the program made a ${type === REDIRECT ? 'redirect' : 'router advertisement'}, and its source is no link-local address`,
     summary: 'a router’s message of neighbour discovery that is not from a link-local address',
   };
+}
+
+/** Is it `reply/zero-source` that judges a source of 0, which may be a setting that nobody has given yet? */
+function isZeroReply(pair: FramePair, row: number, came: number): boolean {
+  return row === outermostIp(pair.is) && came >= 0 && goesBack(pair, row, came);
 }
 
 function isLinkLocal(bytes: Uint8Array, at: number): boolean {
