@@ -190,6 +190,18 @@ describe('an address is compared in the wrong byte order', () => {
     ['a host', (one) => little(one, FROM) === 0xc0a80101, from(1, 1, 168, 192), '192.168.0.0/16'],
     ['the first of 10/8', (one) => little(one, FROM) === 0x0a000001, from(1, 0, 0, 10), '10.0.0.0/8'],
     [
+      'the first network of 10/8',
+      (one) => (little(one, FROM) & 0xffffff00) === 0x0a000000,
+      from(192, 0, 0, 10),
+      '10.0.0.0/8',
+    ],
+    [
+      'a network of 192.168/16',
+      (one) => little(one, FROM) >>> 8 === 0xc0a805,
+      from(1, 5, 168, 192),
+      '192.168.0.0/16',
+    ],
+    [
       '2001:db8::/32',
       (one) => little(one, FROM6) === 0x20010db8,
       from6(0xb8, 0x0d, 1, 0x20),
@@ -211,6 +223,9 @@ describe('an address is compared in the wrong byte order', () => {
     ['where the last byte says broadcast', (one) => one[TO - 1] === 255, from(10, 0, 0, 255)],
     ['where the last byte chooses', (one) => one[TO - 1]! % 16 === 10, from(1, 2, 3, 10)],
     ['where more than it is special', (one) => one[TO - 1]! < 100, from(1, 2, 3, 10)],
+    ['of a network as small as one', (one) => big(one, FROM) >>> 8 === 0xc00000, from(192, 0, 0, 10)],
+    ['of a smaller one', (one) => big(one, FROM) >>> 3 === 0x54c8a8c0 >>> 3, from(84, 200, 168, 192)],
+    ['of an address with a meaning of its own', (one) => big(one, FROM) === 0xc000000a, from(192, 0, 0, 10)],
     ['of one address that may be another one', (one) => big(one, FROM) === 0x0804040a, from(8, 4, 4, 10)],
     ['of an address that is one of both ways', (one) => big(one, FROM) === 0x0a01010a, from(10, 1, 1, 10)],
     ['of a global address', (one) => big(one, FROM6) === 0x2a0080fe, from6(0x2a, 0, 0x80, 0xfe)],

@@ -25,6 +25,7 @@ const SEARCHED = 200_000;
 /** Addresses of a prefix, and others, that are tried. */
 const MEMBERS = 6;
 const OTHERS = 48;
+const BITS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /** A word of an address: what a program compares at once. */
 interface Place {
@@ -175,12 +176,21 @@ class Trial {
     return 'nothing';
   }
 
-  /** Do bytes in the middle count, too? An address that is compared as a whole is one, and no part of one. */
+  /**
+   * Do bytes in the middle count, too, and each bit at the end? An address that is compared as a whole is one, and no part of one;
+   * where its end is free, it is of a network in its own right, and none in the mirrored prefix.
+   */
   async #isWhole(usual: Fate): Promise<boolean> {
     const { word } = this.#place;
     const inner = word.length === 2 ? [0, 1] : [1, 2];
-    for (const at of inner) if (!(await this.#comesTo(word.with(at, word[at]! ^ 0x55), usual))) return false;
-    return true;
+    const last = word.length - 1;
+    const others = [
+      ...inner.map((at) => changed(word, at, 0x55)),
+      ...BITS.map((bit) => changed(word, last, bit)),
+    ];
+    for (const one of others) if (!(await this.#comesTo(one, usual))) return false;
+    // A network of the mirrored prefix leaves the first byte free.
+    return !isAssigned(this.#place) || !(await this.#comesTo(changed(word, 0, 0x55), usual));
   }
 
   async #comesTo(word: readonly number[], wanted: Fate): Promise<boolean> {
@@ -204,6 +214,15 @@ class Trial {
 function isTelling({ version, word, prefix }: Place): boolean {
   if (version === 6) return word[0]! >> 5 !== 1;
   return prefix.bits > 8 || (word[1] === 0 && word[2] === 0);
+}
+
+/** Does an address stand for a service as it is? 192.0.0.0/24 is for such addresses (RFC 6890 §2.2.2): 192.0.0.10 is TURN's (RFC 8155). */
+function isAssigned({ version, word }: Place): boolean {
+  return version === 4 && word[0] === 192 && word[1] === 0 && word[2] === 0;
+}
+
+function changed(word: readonly number[], at: number, bits: number): number[] {
+  return word.with(at, word[at]! ^ bits);
 }
 
 /** Addresses of a prefix whose mirror images are in none that is known. */
