@@ -42,9 +42,7 @@ describeKernel('decoded fields are those of tshark', ['tshark'], () => {
     '$name',
     (protocol) => {
       const values = fc.sample(headers(protocol), { numRuns: EACH, seed: SEED }) as Record<string, unknown>[];
-      const below = lowerLayers(protocol);
-      const stack = below as unknown as Record<string, (given: unknown) => LayerStack>;
-      const frames = values.map((value) => stack[protocol.name]!(value).bytes());
+      const frames = framesWith(protocol, values);
       const fields = filteredFields(protocol);
       const shown = tsharkFields(
         join(scratch, 'frames.pcap'),
@@ -92,8 +90,7 @@ describeKernel('names made of several fields are those of tshark', ['tshark'], (
   it.each(numbers.map(({ name, protocol }) => [name, protocol] as const))('%s', (name, protocol) => {
     const codec = PROTOCOLS[protocol as keyof typeof PROTOCOLS] as unknown as Protocol;
     const values = fc.sample(headers(codec), { numRuns: 40, seed: SEED });
-    const stack = lowerLayers(codec) as unknown as Record<string, (given: unknown) => LayerStack>;
-    const frames = values.map((value) => stack[protocol]!(value).bytes());
+    const frames = framesWith(codec, [...values, ...(SHOWN_ONLY_IN[name] ?? [])]);
     const shown = tsharkFields(join(scratch, 'composed.pcap'), frames, [name], 'f', SETTINGS[protocol]);
     const seen = shown.map(([text]) => text!).map((text, index) => ({ text, frame: frames[index]! }));
     const there = seen.filter(({ text }) => text !== '');
@@ -104,6 +101,33 @@ describeKernel('names made of several fields are those of tshark', ['tshark'], (
     }
   });
 });
+
+/** Headers for names that hardly any header of chance has. */
+const SHOWN_ONLY_IN: Readonly<Record<string, readonly unknown[]>> = {
+  'icmp.mtu': [{ type: 3, code: 4, body: { kind: 'unreachable', nextHopMtu: 1400 } }],
+};
+
+/** Behind so many bytes of what it quotes, in units of four, an ICMP error may have extensions (RFC 4884 §4.1). */
+const QUOTED_WORDS = 32;
+
+function framesWith(protocol: Protocol, values: readonly unknown[]): Uint8Array[] {
+  const stack = lowerLayers(protocol) as unknown as Record<string, (given: unknown) => LayerStack>;
+  const frames = values.map((value) => stack[protocol.name]!(value));
+  return frames.map((frame) => (protocol.name === 'icmpext' ? inAnError(frame.bytes()) : frame.bytes()));
+}
+
+/** An ICMP error that these bytes end, behind the packet that it quotes. */
+function inAnError(extensions: Uint8Array): Uint8Array {
+  const message = new Uint8Array(QUOTED_WORDS * 4 + extensions.length);
+  message.set(packet.ipv4().udp().payload(new Uint8Array(100)).bytes());
+  message.set(extensions, QUOTED_WORDS * 4);
+  return packet
+    .ethernet()
+    .ipv4()
+    .icmp({ type: 11, body: { kind: 'unreachable', quotedLength: QUOTED_WORDS } })
+    .payload(message)
+    .bytes();
+}
 
 /** What tshark has to be told: of what it can see no sign in the packet, or decodes another way unless told. */
 const SETTINGS: Readonly<Record<string, readonly string[]>> = {
@@ -136,7 +160,7 @@ function filteredFields({ declaration }: Protocol): Filtered[] {
 /** What announces a protocol, from a frame on. */
 function lowerLayers({ name, declaration }: Protocol): LayerStack {
   const { etherType, ipProtocol, ipv4Protocol, ipv6Protocol, udpPort } = declaration.announcedBy ?? {};
-  if (name === 'ethernet') return packet;
+  if (name === 'ethernet' || name === 'icmpext') return packet;
   if (name === 'ppp') return packet.ethernet().pppoe();
   if (name === 'llc') return packet.ethernet();
   if (name === 'snap' || name === 'stp') return packet.ethernet().llc();
