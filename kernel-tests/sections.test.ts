@@ -98,7 +98,8 @@ describeKernel('an object with programs of many types', ['root', 'testrun', 'com
       const batch = batchOf({ packet: frame(60) });
       const output = outcomes(batch);
       await session.run(batch, output);
-      expect([output.status[0], output.action[0]], name).toEqual([0, 3]);
+      // Whatever device the frame goes out of, it has a number.
+      expect([output.status[0], output.action[0]], name).toEqual([0, 1]);
     }
     for (const name of ['testrun', 'veth'] as const) {
       expect(createEngine(name).availability(program), name).toMatchObject({

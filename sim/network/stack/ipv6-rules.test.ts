@@ -315,7 +315,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 has no route to fd05::7',
         'eth1 says “no route to destination” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -324,7 +324,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 has a prohibit route to fd06::7',
         'eth1 says “communication prohibited” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 1 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 1 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -333,7 +333,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 has no route to fd08::7',
         'eth1 says “no route to destination” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -370,7 +370,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -379,7 +379,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -427,7 +427,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 does not forward from a link-local address',
         'eth1 says “beyond scope of source address” to fe80::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fe80::1 fe80::2, icmpv6 1 2 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fe80::1 fe80::2, icmpv6 1 2 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -473,7 +473,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 has no route to fe80::2',
         'eth1 says “no route to destination” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0 0x000000, 48 bytes',
       ],
       { eth1: { addresses: ['10.1.0.1/24', 'fd01::1/64'] } },
     ],
@@ -483,7 +483,7 @@ describe('what is for others (ip6_forward)', () => {
       [
         'eth1 has no route to fe81::2',
         'eth1 says “no route to destination” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 0 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -513,7 +513,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 1240 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 1232 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 1240 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 1232 bytes',
       ],
     ],
     [
@@ -522,7 +522,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 1240 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 1232 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 1240 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 1232 bytes',
       ],
     ],
     [
@@ -545,7 +545,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd02::9',
-        'eth2 sends ethernet 02:00:00:00:02:09, ipv6 0x00 56 64 fd01::1 fd02::9, icmpv6 3 0 0x00000000, 48 bytes',
+        'eth2 sends ethernet 02:00:00:00:02:09, ipv6 0x00 56 64 fd01::1 fd02::9, icmpv6 3 0 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -554,7 +554,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 64 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 56 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 64 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 56 bytes',
       ],
     ],
     [
@@ -573,7 +573,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 64 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 56 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 64 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 56 bytes',
       ],
     ],
     [
@@ -587,7 +587,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 finds the hop limit expired',
         'eth1 says “time exceeded” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 48 64 fd01::1 fd01::2, icmpv6 3 0 0x00000000, 40 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 48 64 fd01::1 fd01::2, icmpv6 3 0 0 0x000000, 40 bytes',
       ],
     ],
     [
@@ -596,7 +596,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 has nobody at UDP port 9',
         'eth1 says “port unreachable” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd02::1 fd01::2, icmpv6 1 4 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd02::1 fd01::2, icmpv6 1 4 0 0x000000, 48 bytes',
       ],
     ],
     [
@@ -605,7 +605,7 @@ describe('errors (icmp6_send)', () => {
       [
         'eth1 has nobody at UDP port 9',
         'eth1 says “port unreachable” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd02:: fd01::2, icmpv6 1 4 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd02:: fd01::2, icmpv6 1 4 0 0x000000, 48 bytes',
       ],
     ],
   );
@@ -630,7 +630,7 @@ describe('datagrams and segments', () => {
       [
         'eth1 has nobody at UDP port 77',
         'eth1 says “port unreachable” to fd01::2',
-        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 4 0x00000000, 48 bytes',
+        'eth1 sends ethernet 02:00:00:00:01:02, ipv6 0x00 56 64 fd01::1 fd01::2, icmpv6 1 4 0 0x000000, 48 bytes',
       ],
     ],
     [
