@@ -1,5 +1,5 @@
-/** Worlds in which `bpf_check_mtu` answers otherwise: devices whose MTU is another. */
-import { withDefaultDevices } from '../sim/runtime/default-world.ts';
+/** Worlds in which `bpf_check_mtu` answers otherwise: devices whose MTU is another, or that are not there. */
+import { devicesInMaps, withDefaultDevices } from '../sim/runtime/default-world.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
 import { LOOPBACK } from '../sim/runtime/route-entry.ts';
 import type { World } from '../sim/runtime/world.ts';
@@ -42,4 +42,27 @@ export function withMtu(
     ...world,
     devices: devices.map((device) => (device.ifindex === ifindex ? { ...device, mtu } : device)),
   };
+}
+
+/**
+ * The same world without this device, for packets that come by another; undefined: there is none already, or something in the world
+ * needs it.
+ */
+export function withoutDevice(
+  world: World,
+  maps: readonly MapDefinition[],
+  ifindex: number,
+): World | undefined {
+  const { devices = [] } = withDefaultDevices(world, maps);
+  const left = devices.filter((device) => device.ifindex !== ifindex);
+  // A world that states no devices has some.
+  if (left.length === devices.length || left.length === 0 || isNeeded(world, maps, ifindex)) return undefined;
+  return { ...world, devices: left };
+}
+
+/** Does a route, a neighbour or the entry of a device map name the device? A kernel has none of them without it. */
+function isNeeded(world: World, maps: readonly MapDefinition[], ifindex: number): boolean {
+  const { routes = [], neighbours = [] } = world;
+  const isNamed = [...routes, ...neighbours].some((one) => 'ifindex' in one && one.ifindex === ifindex);
+  return isNamed || devicesInMaps(world, maps).includes(ifindex);
 }

@@ -34,8 +34,8 @@ function defaultDevice(ifindex: number): Device {
   return { ifindex, name: `dev${ifindex}`, mac, mtu: DEFAULT_MTU };
 }
 
-/** A value of a device map starts with the ifindex (`struct bpf_devmap_val`), in the machine's order. */
-function devicesInMaps(world: World, maps: readonly MapDefinition[]): number[] {
+/** Devices that entries of device maps lead to. A value starts with the ifindex (`struct bpf_devmap_val`), in the machine's order. */
+export function devicesInMaps(world: World, maps: readonly MapDefinition[]): number[] {
   const ifindexes: number[] = [];
   for (const { name, type } of maps) {
     if (type !== 'DEVMAP' && type !== 'DEVMAP_HASH') continue;

@@ -45,7 +45,7 @@ import { askingFor } from './stated-entries.ts';
 import { StatedWorlds } from './stated-worlds.ts';
 import { type Edge, edgeId, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { type Reached, Ways } from './ways.ts';
-import { answerCall, answersOf, withConnected, withFilled } from './world-answers.ts';
+import { answerCall, answersFor, answersOf, withConnected, withFilled } from './world-answers.ts';
 import { withMoreElements } from './world-edits.ts';
 
 export interface GuideOptions {
@@ -384,7 +384,7 @@ class Guide {
       this.#answer(sequence, call, background, where);
       this.#connect(sequence, call);
     }
-    const choices: Choices = (field) => (field.kind === 'call' ? answersOf(calls[field.call]!) : undefined);
+    const choices = this.#choicesOf(calls);
     const onSearch = (nodes: number): void => {
       this.#solved += nodes / NODES;
     };
@@ -537,6 +537,11 @@ class Guide {
     this.#try({ ...sequence, world });
   }
 
+  #choicesOf(calls: readonly FlowCall[]): Choices {
+    const areDevicesStated = this.#worlds.all.some(({ world }) => world.devices !== undefined);
+    return (field) => (field.kind === 'call' ? answersFor(calls[field.call]!, areDevicesStated) : undefined);
+  }
+
   #noteAnswer(sequence: Sequence, call: FlowCall): void {
     const all = answersOf(call);
     if (all === undefined) return;
@@ -599,7 +604,7 @@ class Guide {
     if (machine === undefined) return;
     const { branches, calls } = trace;
     const background = this.#backgroundOf(sequence, machine, calls);
-    const choices: Choices = (field) => (field.kind === 'call' ? answersOf(calls[field.call]!) : undefined);
+    const choices = this.#choicesOf(calls);
     this.#solved += SOLVING;
     const onSearch = (nodes: number): void => {
       this.#solved += nodes / NODES;

@@ -7,7 +7,9 @@ import { testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { answerCall, answersOf } from './world-answers.ts';
+import { type Answer, answerCall, answersFor, answersOf } from './world-answers.ts';
+
+const NO_DEVICE = -19n;
 
 interface Asked {
   readonly ifindex?: number;
@@ -34,6 +36,22 @@ function answered(
   hook: Hook = 'tc-ingress',
   before: World = {},
 ): number | undefined {
+  const answer = answerOf(asked, size, value, before);
+  if (answer === undefined) return undefined;
+  const machine = new Machine(testObject({ main: textOf(asked) }), answer.world);
+  const { packet, ingressIfindex = 1 } = answer.stimuli![0]!;
+  machine.begin(hook, packet, 0, packet.length, 0, ingressIfindex, 0);
+  return new Interpreter(machine).run(0).action;
+}
+
+/** @param ingressIfindex by which device the packet comes */
+function answerOf(
+  asked: Asked,
+  size: number,
+  value: bigint,
+  before: World = {},
+  ingressIfindex?: number,
+): Answer | undefined {
   const { ifindex = 0, length = 0, difference = 0 } = asked;
   const parameters = new Uint8Array(12);
   const view = new DataView(parameters.buffer);
@@ -44,12 +62,11 @@ function answered(
     ...{ found: value !== 0n, result: value === 0n ? 1n : 0n, parameters, needs: 0 },
   };
   expect(answersOf(call)).toEqual([0n, 1n]);
-  const answer = answerCall(before, [{ packet: new Uint8Array(size) }], call, value, noMaps);
-  if (answer === undefined) return undefined;
-  const machine = new Machine(testObject({ main: textOf(asked) }), answer.world);
-  const { packet, ingressIfindex = 1 } = answer.stimuli![0]!;
-  machine.begin(hook, packet, 0, packet.length, 0, ingressIfindex, 0);
-  return new Interpreter(machine).run(0).action;
+  expect(answersFor(call, false)).toEqual([0n, 1n, NO_DEVICE]);
+  expect(answersFor(call, true)).toEqual([0n, 1n]);
+  const packet = new Uint8Array(size);
+  const stimulus = ingressIfindex === undefined ? { packet } : { packet, ingressIfindex };
+  return answerCall(before, [stimulus], call, value, noMaps);
 }
 
 describe('a frame that is too long', () => {
@@ -74,5 +91,31 @@ describe('a frame that is too long', () => {
     expect(answered({ length: 60 }, 100, 1n)).toBeUndefined();
     expect(answered({ length: 70_000 }, 100, 0n)).toBeUndefined();
     expect(answered({}, 100, 2n)).toBeUndefined();
+  });
+});
+
+describe('a device that is not there', () => {
+  it.each([3, 5])('is the one that the call names: %i', (ifindex) => {
+    for (const hook of ['tc-ingress', 'xdp'] as const)
+      expect(answered({ ifindex }, 60, NO_DEVICE, hook)! | 0).toBe(-19);
+    expect(answered({ ifindex }, 60, BigInt.asUintN(64, NO_DEVICE))! | 0).toBe(-19);
+  });
+
+  it('brings no frames', () => {
+    const [came, other] = [3, 4].map((ingress) => answerOf({ ifindex: 3 }, 60, NO_DEVICE, {}, ingress));
+    expect(came?.world.devices?.map(({ ifindex }) => ifindex)).toEqual([2, 4, 5, 6, 7, 8]);
+    expect(came?.stimuli?.[0]?.ingressIfindex).toBe(2);
+    expect(other?.stimuli?.[0]?.ingressIfindex).toBe(4);
+  });
+
+  it('is not the one that the frame comes by, the last one, or one that a route goes out of', () => {
+    const { devices = [] } = withDefaultDevices({}, []);
+    expect(answered({}, 60, NO_DEVICE)).toBeUndefined();
+    expect(answered({ ifindex: 1 }, 60, NO_DEVICE)).toBeUndefined();
+    expect(answered({ ifindex: 77 }, 60, NO_DEVICE)).toBeUndefined();
+    expect(answerOf({ ifindex: 2 }, 60, NO_DEVICE, { devices: devices.slice(0, 1) })).toBeUndefined();
+    const routes = [{ to: '192.0.2.0/24', ifindex: 3 }];
+    expect(answerOf({ ifindex: 3 }, 60, NO_DEVICE, { routes })).toBeUndefined();
+    expect(answered({ ifindex: 4 }, 60, NO_DEVICE, 'xdp', { routes })! | 0).toBe(-19);
   });
 });

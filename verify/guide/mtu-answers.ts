@@ -1,28 +1,40 @@
-/** Worlds and packets for which `bpf_check_mtu` answers that a frame fits, or that it does not. */
+/** Worlds and packets for which `bpf_check_mtu` answers that a frame fits, that it does not, or that there is no such device. */
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
+import { ENODEV } from '../../sim/runtime/errno.ts';
+import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu } from '../mtu-world.ts';
+import { mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu, withoutDevice } from '../mtu-world.ts';
 import { resized } from './world-edits.ts';
 
 const FITS = 0n;
 /** `BPF_MTU_CHK_RET_FRAG_NEEDED`. */
 const TOO_LONG = 1n;
+/** Worth a case each, whether branches tell them apart or not. */
 export const MTU_ANSWERS: readonly bigint[] = [FITS, TOO_LONG];
+/** The device that a constant or a setting names is not there: where a branch asks for it. */
+export const NO_DEVICE: bigint = BigInt(-ENODEV);
+
+interface MtuCase {
+  readonly world: World;
+  readonly stimuli: readonly Stimulus[];
+}
 
 /** A case in which the call answers so; undefined: there is none, or it does so already. */
 export function mtuAnswer(
   world: World,
   stimuli: readonly Stimulus[],
-  { packet, parameters, result }: FlowCall,
+  call: FlowCall,
   value: bigint,
   machine: Machine,
-): { readonly world: World; readonly stimuli: readonly Stimulus[] } | undefined {
-  if (value === result || !MTU_ANSWERS.includes(value)) return undefined;
+): MtuCase | undefined {
+  const { packet, parameters, result } = call;
   const { maps } = machine.object;
+  if (BigInt.asIntN(32, value) === NO_DEVICE) return withoutNamed(world, stimuli, call, maps);
+  if (value === result || !MTU_ANSWERS.includes(value)) return undefined;
   const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
   const [named, asked, difference] = [
     view.getUint32(0, true),
@@ -50,4 +62,20 @@ export function mtuAnswer(
   const answering = mtu === undefined ? undefined : withMtu(world, maps, device, mtu);
   if (answering === undefined) return undefined;
   return { world: answering, stimuli: stimuli.map((one, index) => (index === packet ? stimulus : one)) };
+}
+
+/** The device that a frame comes by is there: only one that is named can be missing. */
+function withoutNamed(
+  world: World,
+  stimuli: readonly Stimulus[],
+  { parameters }: FlowCall,
+  maps: readonly MapDefinition[],
+): MtuCase | undefined {
+  const named = new DataView(parameters.buffer, parameters.byteOffset).getUint32(0, true);
+  const answering = withoutDevice(world, maps, named);
+  const [other] = answering?.devices ?? [];
+  if (answering === undefined || other === undefined) return undefined;
+  const rerouted = (one: Stimulus): Stimulus =>
+    one.ingressIfindex === named ? { ...one, ingressIfindex: other.ifindex } : one;
+  return { world: answering, stimuli: stimuli.map(rerouted) };
 }

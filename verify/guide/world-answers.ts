@@ -30,7 +30,7 @@ import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
-import { MTU_ANSWERS, mtuAnswer } from './mtu-answers.ts';
+import { MTU_ANSWERS, mtuAnswer, NO_DEVICE } from './mtu-answers.ts';
 import { asksTunnel, tunnelAnswers, withTunnelAnswer } from './tunnel-edits.ts';
 import {
   isSameKey,
@@ -106,6 +106,15 @@ export function answersOf(call: FlowCall): readonly bigint[] | undefined {
   if (helper === 'bpf_check_mtu') return MTU_ANSWERS;
   if (asksTunnel(call)) return tunnelAnswers(call);
   return helper === 'bpf_fib_lookup' ? ROUTE_ANSWERS : undefined;
+}
+
+/**
+ * The same, and what a call answers only where something is amiss: a branch may ask for it, and else it is not worth a case.
+ * @param areDevicesStated are the devices that there are the user's?
+ */
+export function answersFor(call: FlowCall, areDevicesStated: boolean): readonly bigint[] | undefined {
+  const answers = answersOf(call);
+  return call.helper === 'bpf_check_mtu' && !areDevicesStated ? [...MTU_ANSWERS, NO_DEVICE] : answers;
 }
 
 /** Helpers that return a number, and 0 where they found something. */
