@@ -1,5 +1,6 @@
 /** Cases in which `bpf_check_mtu` answers the other way: the machine is asked whether it does. */
 import { describe, expect, it } from 'vitest';
+import { input, type Operand } from '../../sim/ebpf/dataflow/expression.ts';
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import { Interpreter } from '../../sim/ebpf/interpreter/interpreter.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
@@ -15,6 +16,8 @@ interface Asked {
   readonly ifindex?: number;
   readonly length?: number;
   readonly difference?: number;
+  /** Where the length comes from. */
+  readonly parts?: readonly Operand[];
 }
 
 const textOf = ({ ifindex = 0, length = 0, difference = 0 }: Asked): string => `*(u32 *)(r10 - 4) = ${length}
@@ -52,13 +55,13 @@ function answerOf(
   before: World = {},
   ingressIfindex?: number,
 ): Answer | undefined {
-  const { ifindex = 0, length = 0, difference = 0 } = asked;
+  const { ifindex = 0, length = 0, difference = 0, parts: keyParts = [] } = asked;
   const parameters = new Uint8Array(12);
   const view = new DataView(parameters.buffer);
   for (const [at, word] of [ifindex, length, difference].entries()) view.setInt32(4 * at, word, true);
   const nothing = new Uint8Array(0);
   const call: FlowCall = {
-    ...{ program: 0, slot: 6, packet: 0, helper: 'bpf_check_mtu', map: -1, key: nothing, keyParts: [] },
+    ...{ program: 0, slot: 6, packet: 0, helper: 'bpf_check_mtu', map: -1, key: nothing, keyParts },
     ...{ found: value !== 0n, result: value === 0n ? 1n : 0n, parameters, needs: 0 },
   };
   expect(answersOf(call)).toEqual([0n, 1n]);
@@ -92,6 +95,22 @@ describe('a frame that is too long', () => {
     expect(answered({ length: 70_000 }, 100, 0n)).toBeUndefined();
     expect(answered({}, 100, 2n)).toBeUndefined();
   });
+});
+
+it('a length that is too short for every MTU is another one where it comes from', () => {
+  const inPacket = [0, 1, 2, 3].map((at) => input({ kind: 'packet', packet: 0, offset: 30 + at }, 0n));
+  const { world, stimuli } = answerOf({ length: 1, parts: inPacket }, 60, 1n)!;
+  const length = new DataView(stimuli![0]!.packet.buffer).getUint32(30, true);
+  expect(length).toBeGreaterThan(world.devices![0]!.mtu!);
+  expect(answerOf({ length: 1, parts: [1n, 0n, 0n, 0n] }, 60, 1n)).toBeUndefined();
+  // One that can be too long, or that fits, stays.
+  for (const [asked, value] of [
+    [100, 1n],
+    [1, 0n],
+  ] as const)
+    expect(answerOf({ length: asked, parts: inPacket }, 60, value)!.stimuli![0]!.packet).toEqual(
+      new Uint8Array(60),
+    );
 });
 
 describe('a device that is not there', () => {

@@ -10,6 +10,8 @@ import type { World } from '../../sim/runtime/world.ts';
 import { mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu, withoutDevice } from '../mtu-world.ts';
 import { resized } from './world-edits.ts';
 
+/** Where in the parameters the length is. */
+const LENGTH_AT = 4;
 const FITS = 0n;
 /** `BPF_MTU_CHK_RET_FRAG_NEEDED`. */
 const TOO_LONG = 1n;
@@ -38,7 +40,7 @@ export function mtuAnswer(
   const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
   const [named, asked, difference] = [
     view.getUint32(0, true),
-    view.getUint32(4, true),
+    view.getUint32(LENGTH_AT, true),
     view.getInt32(8, true),
   ];
   let stimulus = stimuli[packet]!;
@@ -62,6 +64,26 @@ export function mtuAnswer(
   const answering = mtu === undefined ? undefined : withMtu(world, maps, device, mtu);
   if (answering === undefined) return undefined;
   return { world: answering, stimuli: stimuli.map((one, index) => (index === packet ? stimulus : one)) };
+}
+
+/** A length that is longer than devices mostly take. */
+const LONG_LENGTH = 1501;
+
+/**
+ * The length that a call may ask about in place of its own, for the answer: a setting that nobody has given is 0, and no MTU is as
+ * small. Undefined: it asks about the frame's own, or another one answers no more.
+ */
+export function lengthInstead({ parameters }: FlowCall, value: bigint): Uint8Array | undefined {
+  const asked = new DataView(parameters.buffer, parameters.byteOffset).getUint32(LENGTH_AT, true);
+  if (value !== TOO_LONG || asked === 0 || asked >= LONG_LENGTH) return undefined;
+  return Uint8Array.of(LONG_LENGTH & 0xff, LONG_LENGTH >> 8, 0, 0);
+}
+
+/** The call as it asks about this length. */
+export function askingAbout(call: FlowCall, length: Uint8Array): FlowCall {
+  const parameters = call.parameters.slice();
+  parameters.set(length, LENGTH_AT);
+  return { ...call, parameters };
 }
 
 /** The device that a frame comes by is there: only one that is named can be missing. */

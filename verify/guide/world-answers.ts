@@ -30,7 +30,7 @@ import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
-import { MTU_ANSWERS, mtuAnswer, NO_DEVICE } from './mtu-answers.ts';
+import { askingAbout, lengthInstead, MTU_ANSWERS, mtuAnswer, NO_DEVICE } from './mtu-answers.ts';
 import { asksTunnel, tunnelAnswers, withTunnelAnswer } from './tunnel-edits.ts';
 import {
   isSameKey,
@@ -73,7 +73,7 @@ export function answerCall(
   if (call.needs > 0) return ofLength(world, stimuli, call, value === 0n);
   const draft: Draft = { world, stimuli: stimuli.slice(), machine, choosable };
   if (call.helper === 'bpf_fib_lookup') return ofRoute(draft, call, Number(BigInt.asIntN(32, value)));
-  if (call.helper === 'bpf_check_mtu') return mtuAnswer(world, stimuli, call, value, machine);
+  if (call.helper === 'bpf_check_mtu') return ofMtu(draft, call, value);
   if (asksTunnel(call)) return ofTunnel(world, stimuli, call, Number(BigInt.asIntN(32, value)));
   if (isSocketLookup(call.helper)) return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
@@ -236,6 +236,15 @@ function ofLength(
   if (packet === undefined) return undefined;
   changed[call.packet] = { ...stimuli[call.packet]!, packet };
   return { world, stimuli: changed };
+}
+
+/** A length that no device is too small for is exchanged where it comes from. */
+function ofMtu(draft: Draft, call: FlowCall, value: bigint): Answer | undefined {
+  const { world, stimuli, machine } = draft;
+  const answer = mtuAnswer(world, stimuli, call, value, machine);
+  const length = answer === undefined ? lengthInstead(call, value) : undefined;
+  if (length === undefined || !giveBytes(draft, call.packet, call.keyParts, length)) return answer;
+  return mtuAnswer(draft.world, stimuli, askingAbout(call, length), value, machine);
 }
 
 /** The frame out of another tunnel, or out of none. */

@@ -67,6 +67,12 @@ it.each<[what: string, hook: Hook, text: string, lines: readonly string[]]>([
     ],
   ],
   [
+    'a length that the MTU is asked about comes from somewhere',
+    'xdp',
+    '*(u32 *)(r10 - 4) = 70\nr2 = 0\nr3 = r10\nr3 += -4\nr4 = 0\nr5 = 0\ncall bpf_check_mtu\nif r0 == 1 goto out',
+    ['bpf_check_mtu of -1 key  of 4: true, 12 bytes, needs 0', 'if call0'],
+  ],
+  [
     'a value that is not found is asked for in vain',
     'xdp',
     `${STACK}\n${keyed('table')}\ncall bpf_map_lookup_elem\nif r0 == 0 goto out`,

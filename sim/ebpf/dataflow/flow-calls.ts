@@ -414,11 +414,12 @@ const followMtu: Follower = (state, view, helper) => {
   const words = new DataView(parameters.buffer);
   for (const [at, word] of [lo[2]!, machine.memory.u32(lo[3]!), lo[4]!].entries())
     words.setInt32(4 * at, word, true);
+  const keyParts = view.memory.parts(lo[3]!, 4);
   const finish = followOther(state, view, helper);
   return (after, hasLeft) => {
     finish(after, hasLeft);
     const result = r0(after);
-    return input(noteCall(view, helper.name, after.lo[0] === 0, result, { parameters }), result);
+    return input(noteCall(view, helper.name, after.lo[0] === 0, result, { parameters, keyParts }), result);
   };
 };
 

@@ -43,7 +43,7 @@ export interface FlowCall extends Place {
   /**
    * The key, or the index as four bytes, the lowest first: as they were, and where they come from. Of a Bloom filter it is the
    * value; of a queue or stack the number of the world's element, in the order in which they come out, or nothing if it is the
-   * program's own.
+   * program's own. Of `bpf_check_mtu` the length that it was asked about has parts.
    */
   readonly key: Uint8Array;
   readonly keyParts: readonly Operand[];
