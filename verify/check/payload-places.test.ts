@@ -127,6 +127,16 @@ describe('data is looked for', () => {
       for (const behaviour of [answers, scrambles]) expect(await found(behaviour, packet)).toEqual([]);
   });
 
+  it('right: a trailer, which the end of the frame says where it is, and options or not', async () => {
+    const trailer = (payload: Uint8Array): Uint8Array => Uint8Array.from([...payload, ...SIGN]);
+    const atTheEnd: Find = (packet) => packet.length - SIGN.length;
+    for (const size of [40, 60]) {
+      expect(await found(drops(atTheEnd), ethernet(0x0800, ipv4(17, udp(trailer(data(size))))))).toEqual([]);
+      expect(await found(drops(atTheEnd), ethernet(0x0800, ipv4(6, tcp(trailer(data(size))))))).toEqual([]);
+      expect(await found(counts(atTheEnd), ethernet(0x0800, ipv4(6, tcp(trailer(data(size))))))).toEqual([]);
+    }
+  });
+
   it('right: lengths alone decide', async () => {
     const byLength: Behaviour = ({ packet }) => ({ action: packet.length > 90 ? XDP_DROP : XDP_PASS });
     for (const packet of [segment, datagram]) expect(await found(byLength, packet)).toEqual([]);

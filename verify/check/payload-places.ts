@@ -15,8 +15,10 @@ import { partsRelatives } from './relatives.ts';
 /** Packets that are tried. */
 const MAX_TRIED = 400;
 
+type MakeData = (data: Uint8Array) => Uint8Array;
+
 /** Data that is put in place of a packet's own. */
-const OTHERS: readonly ((data: Uint8Array) => Uint8Array)[] = [
+const OTHERS: readonly MakeData[] = [
   (data) => new Uint8Array(data.length),
   (data) => data.map((byte) => ~byte),
   (data) => data.map((_, at) => 0x80 + at * 37),
@@ -163,12 +165,20 @@ class Trial {
   readonly stimulus: Stimulus;
   readonly data: Uint8Array;
   readonly way: MovedData;
+  /** Data that differs where options are that look like it: what is read behind them, or from the end of the frame, is data. */
+  readonly #others: readonly MakeData[];
 
   constructor(runner: CaseRunner, stimulus: Stimulus, data: Uint8Array, way: MovedData) {
     this.#runner = runner;
     this.stimulus = stimulus;
     this.data = data;
     this.way = way;
+    const size = way.optionsEnd - way.from;
+    this.#others = OTHERS.map((make) => (own) => {
+      const other = own.slice();
+      other.set(make(own).subarray(0, size));
+      return other;
+    });
   }
 
   /** Does it write into options what it writes into the data where there are none, and leave them to be options? */
@@ -187,12 +197,12 @@ class Trial {
   }
 
   /** @returns what makes the data that another outcome hangs on; undefined where none hangs on bytes of the options */
-  async decides(world: World): Promise<((data: Uint8Array) => Uint8Array) | undefined> {
+  async decides(world: World): Promise<MakeData | undefined> {
     const { data, way } = this;
     const own = await this.#fate(world, way.plain(data));
     if (own === undefined) return undefined;
-    const deciding: { make: (data: Uint8Array) => Uint8Array; fate: Fate }[] = [];
-    for (const make of OTHERS) {
+    const deciding: { make: MakeData; fate: Fate }[] = [];
+    for (const make of this.#others) {
       const fate = await this.#fate(world, way.plain(make(data)));
       if (fate !== undefined && !isSame(fate, own)) deciding.push({ make, fate });
     }
