@@ -1,10 +1,17 @@
 /** Worlds in which `bpf_check_mtu` answers otherwise: devices whose MTU is another, or that are not there. */
+import { ETHERNET_HEADER } from '../sim/ebpf/packet-area.ts';
 import { devicesInMaps, withDefaultDevices } from '../sim/runtime/default-world.ts';
+import { ENODEV } from '../sim/runtime/errno.ts';
+import { BPF_MTU_CHK_RET_FRAG_NEEDED } from '../sim/runtime/fib.ts';
 import type { MapDefinition } from '../sim/runtime/maps.ts';
 import { LOOPBACK } from '../sim/runtime/route-entry.ts';
 import type { World } from '../sim/runtime/world.ts';
 
-const ETHERNET_HEADER = 14;
+/** What the call answers. */
+export const FITS = 0n;
+export const TOO_LONG: bigint = BigInt(BPF_MTU_CHK_RET_FRAG_NEEDED);
+export const NO_DEVICE: bigint = BigInt(-ENODEV);
+
 /** The least that an IPv4 device has (RFC 791), and that the kernel takes for one. */
 const LEAST_MTU = 68;
 const MOST_MTU = 65_535;

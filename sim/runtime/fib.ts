@@ -14,6 +14,10 @@ export const BPF_FIB_LKUP_RET_NO_NEIGH = 7;
 export const BPF_FIB_LKUP_RET_FRAG_NEEDED = 8;
 export const BPF_FIB_LKUP_RET_NO_SRC_ADDR = 9;
 
+/** Of `bpf_check_mtu`: longer than the device takes. */
+export const BPF_MTU_CHK_RET_FRAG_NEEDED = 1;
+export const BPF_MTU_CHK_RET_SEGS_TOOBIG = 2;
+
 /** Table main alone is asked. */
 export const BPF_FIB_LOOKUP_DIRECT = 1;
 /** The device that is asked about is that of egress. */

@@ -96,13 +96,13 @@ export class PassedOn {
           if (!suspects.has(place)) suspects.set(place, sighting);
         }
       }
-      const found: Seen[] = [];
+      const handed: Seen[] = [];
+      const asked: Seen[] = [];
       for (const [place, sighting] of suspects) {
-        const seen = await this.#show(runner, place, sighting, judged);
-        if (seen !== undefined) found.push(seen);
+        const shown = await this.#show(runner, place, sighting, judged);
+        if (shown !== undefined) (shown.isQuestion ? asked : handed).push(shown.seen);
       }
-      const says = found.filter(({ breach }) => !breach.sentence.startsWith(ASKED));
-      return says.length > 0 ? says : found;
+      return handed.length > 0 ? handed : asked;
     } finally {
       await runner.close();
     }
@@ -113,7 +113,7 @@ export class PassedOn {
     place: string,
     { world, stimulus }: Sighting,
     judged: ReadonlyMap<string, string>,
-  ): Promise<Seen | undefined> {
+  ): Promise<{ readonly seen: Seen; readonly isQuestion: boolean } | undefined> {
     const small = await simplest(stimulus, async (simpler) => {
       const looked = await this.#look(runner, { world, stimulus: simpler }, judged);
       return looked?.passed.has(place) === true;
@@ -121,14 +121,16 @@ export class PassedOn {
     const looked = await this.#look(runner, { world, stimulus: small }, judged);
     const passed = looked?.passed.get(place);
     if (looked === undefined || passed === undefined) return undefined;
-    return {
+    const { step } = passed;
+    const seen: Seen = {
       world: { ...world, stackFill: FILLS[1] },
       stimuli: [small],
       engine: runner.engine,
       got: looked.got,
-      ...lineOf(passed.step),
-      ...asFault(passed, judged.get(passed.step.call.name)!),
+      ...lineOf(step),
+      ...asFault(passed, judged.get(step.call.name)!),
     };
+    return { seen, isQuestion: step.call.key !== undefined };
   }
 
   async #look(
@@ -214,8 +216,6 @@ function missing(at: readonly number[], size: number): number[] {
   return at.filter((byte) => !holes.some(([from, to]) => byte >= from && byte < to && isPadding(from, to)));
 }
 
-const ASKED = 'the key';
-
 function asFault({ step, memory, at }: Passed, receiver: string): Pick<Seen, 'breach' | 'severity'> {
   const { name, key } = step.call;
   const breach = { at: 0, size: 0, expected: 'bytes that the program wrote' };
@@ -236,7 +236,7 @@ function asFault({ step, memory, at }: Passed, receiver: string): Pick<Seen, 'br
     const severity = isFilter ? {} : { severity: 'warning' as const };
     return { ...severity, breach: { ...breach, invariant: 'uninitialized/map', got, sentence } };
   }
-  const what = key === undefined ? `what ${name} is handed` : `${ASKED} that ${name} is handed`;
+  const what = key === undefined ? `what ${name} is handed` : `the key that ${name} is handed`;
   const sentence = `${what}: ${are} of the stack, and the program never wrote them: ${receiver} whatever was there before`;
   return { breach: { ...breach, invariant, got, sentence } };
 }

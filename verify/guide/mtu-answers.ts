@@ -1,24 +1,28 @@
 /** Worlds and packets for which `bpf_check_mtu` answers that a frame fits, that it does not, or that there is no such device. */
 import type { FlowCall } from '../../sim/ebpf/dataflow/flow-trace.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
+import { ETHERNET_HEADER } from '../../sim/ebpf/packet-area.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
-import { ENODEV } from '../../sim/runtime/errno.ts';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu, withoutDevice } from '../mtu-world.ts';
+import {
+  FITS,
+  mtuBelow,
+  mtuFor,
+  NO_DEVICE,
+  SHORTEST_TOO_LONG,
+  TOO_LONG,
+  withMtu,
+  withoutDevice,
+} from '../mtu-world.ts';
 import { resized } from './world-edits.ts';
 
 /** Where in the parameters the length is. */
 const LENGTH_AT = 4;
-const FITS = 0n;
-/** `BPF_MTU_CHK_RET_FRAG_NEEDED`. */
-const TOO_LONG = 1n;
 /** Worth a case each, whether branches tell them apart or not. */
 export const MTU_ANSWERS: readonly bigint[] = [FITS, TOO_LONG];
-/** The device that a constant or a setting names is not there: where a branch asks for it. */
-export const NO_DEVICE: bigint = BigInt(-ENODEV);
 
 interface MtuCase {
   readonly world: World;
@@ -53,7 +57,7 @@ export function mtuAnswer(
     device = other.ifindex;
     stimulus = { ...stimulus, ingressIfindex: device };
   }
-  let length = asked === 0 ? stimulus.packet.length + difference : asked + 14 + difference;
+  let length = asked === 0 ? stimulus.packet.length + difference : asked + ETHERNET_HEADER + difference;
   if (value === TOO_LONG && asked === 0 && length < SHORTEST_TOO_LONG) {
     const longer = resized(stimulus.packet, SHORTEST_TOO_LONG - difference);
     if (longer === undefined) return undefined;

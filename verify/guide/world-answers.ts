@@ -30,7 +30,8 @@ import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
-import { askingAbout, lengthInstead, MTU_ANSWERS, mtuAnswer, NO_DEVICE } from './mtu-answers.ts';
+import { NO_DEVICE } from '../mtu-world.ts';
+import { askingAbout, lengthInstead, MTU_ANSWERS, mtuAnswer } from './mtu-answers.ts';
 import { asksTunnel, tunnelAnswers, withTunnelAnswer } from './tunnel-edits.ts';
 import {
   isSameKey,

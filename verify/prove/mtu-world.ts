@@ -1,16 +1,24 @@
 /** Devices under which `bpf_check_mtu` answers as a path wants it. */
+
+import { ETHERNET_HEADER } from '../../sim/ebpf/packet-area.ts';
 import type { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
-import { ENODEV } from '../../sim/runtime/errno.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { fits, mtuBelow, mtuFor, SHORTEST_TOO_LONG, withMtu, withoutDevice } from '../mtu-world.ts';
+import {
+  FITS,
+  fits,
+  mtuBelow,
+  mtuFor,
+  NO_DEVICE,
+  SHORTEST_TOO_LONG,
+  TOO_LONG,
+  withMtu,
+  withoutDevice,
+} from '../mtu-world.ts';
 
-/** `BPF_MTU_CHK_RET_FRAG_NEEDED`. */
-const TOO_LONG = 1n;
-const NO_DEVICE = BigInt(-ENODEV);
 /** Devices that there are. */
 const DEVICES = [2, 3] as const;
 
@@ -30,7 +38,7 @@ export function mtuPreferences(inputs: Inputs, { pool }: PathState, answer: Answ
     pool.all([equals(inputs.ingressIfindex, device), pool.not(equals(ifindex, device))]);
   return [
     [equals(inputs.ingressIfindex, DEVICES[0])],
-    [equals(result, 0n), equals(result, TOO_LONG), equals(result, BigInt.asUintN(result.width, NO_DEVICE))],
+    [equals(result, FITS), equals(result, TOO_LONG), equals(result, BigInt.asUintN(result.width, NO_DEVICE))],
     // A frame comes by a device that is there, whichever is missing.
     DEVICES.map((device) => pool.any([isAnswered, comesByOther(device)])),
     [pool.not(pool.less(inputs.length, pool.constant(16, SHORTEST_TOO_LONG)))],
@@ -51,7 +59,7 @@ export function mtuWorld(world: World, inputs: Inputs, answer: Answer, evaluator
   const low = (term: Term): number => Number(BigInt.asIntN(32, evaluator.value(term)));
   const asked = word(read[0]);
   const frame = Number(evaluator.value(inputs.length));
-  const length = (asked === 0 ? frame : asked + 14) + low(difference!);
+  const length = (asked === 0 ? frame : asked + ETHERNET_HEADER) + low(difference!);
   const answered = BigInt.asIntN(32, evaluator.value(result));
   const isTooLong = answered === TOO_LONG;
   const ifindex = low(named!) === 0 ? Number(evaluator.value(inputs.ingressIfindex)) : low(named!);

@@ -10,6 +10,8 @@ import {
   BPF_FIB_LOOKUP_SKIP_NEIGH,
   BPF_FIB_LOOKUP_SRC,
   BPF_FIB_LOOKUP_TBID,
+  BPF_MTU_CHK_RET_FRAG_NEEDED,
+  BPF_MTU_CHK_RET_SEGS_TOOBIG,
   FIB_PARAMETER,
   type FibLookup,
 } from '../../runtime/fib.ts';
@@ -17,6 +19,7 @@ import { mtuOf } from '../../runtime/route-entry.ts';
 import { isGso, SK_BUFF } from '../context/sk-buff.ts';
 import { type Machine, Unsupported } from '../machine.ts';
 import { CONTEXT_BASE } from '../memory.ts';
+import { ETHERNET_HEADER } from '../packet-area.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 const PARAMETERS_SIZE = 64;
@@ -36,7 +39,6 @@ function knownFlags({ kernel }: Machine): number {
   );
 }
 
-const ETHERNET_HEADER = 14;
 const LOOPBACK_IFINDEX = 1;
 const LOOPBACK_MTU = 65_536;
 
@@ -116,8 +118,6 @@ function fibLookup(machine: Machine, at: number, size: number, flags: number): n
 
 /** BPF_MTU_CHK_SEGS. */
 const CHECK_SEGMENTS = 1;
-const BPF_MTU_CHK_RET_FRAG_NEEDED = 1;
-const BPF_MTU_CHK_RET_SEGS_TOOBIG = 2;
 /**
  * How long the headers of a segment are in a test run, which sets no transport header (`skb_gso_network_seglen`): from the
  * network header, 78 bytes into the buffer, to offset 0xffff.

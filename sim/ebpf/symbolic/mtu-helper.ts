@@ -1,5 +1,6 @@
 /** `bpf_check_mtu`, term by term: which MTU a device has nobody knows, but whether the frame fits follows from it. */
 import { HELPERS } from '../helpers/index.ts';
+import { ETHERNET_HEADER } from '../packet-area.ts';
 import { readBytes } from './access.ts';
 import { anyValue } from './any-value.ts';
 import { Impossible } from './impossible.ts';
@@ -10,7 +11,6 @@ import type { SymbolicHelper } from './symbolic-helper.ts';
 import type { Term } from './term.ts';
 
 const CHECK_MTU = 163;
-const ETHERNET_HEADER = 14;
 /** Which of its arguments is the length that is asked about, and the MTU afterwards. */
 const LENGTH = 2;
 
