@@ -317,23 +317,35 @@ function gzipError(offset: number, message: string): CaptureError {
   return new CaptureError(offset, 'more gzip data', message);
 }
 
-/** Packed bytes that are unpacked at a time: what is wrong among them costs them all, and they may unpack to a thousand times as many. */
-const PIECE = 4096;
+/**
+ * Packed bytes that are unpacked at a time: what is wrong among them costs them all, they may unpack to a thousand times as many, and
+ * each piece takes a turn of a thread.
+ */
+const PIECE = 32 * 1024;
+/** Near the end, where something that does not belong there is likely, pieces are smaller. */
+const END = 64 * 1024;
+const END_PIECE = 4096;
 /** The last ones go one by one: there are the lengths and check sums, behind all data. */
 const TAIL = 64;
 
 /** Copies: unpacking goes on in a thread, while the file's chunks all lie in one buffer. */
 async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let tail: Uint8Array = new Uint8Array(0);
+  let kept: Uint8Array = new Uint8Array(0);
   for await (const chunk of chunks) {
-    const joined = new Uint8Array(tail.length + chunk.length);
-    joined.set(tail);
-    joined.set(chunk, tail.length);
-    const end = Math.max(0, joined.length - TAIL);
-    for (let at = 0; at < end; at += PIECE) yield joined.subarray(at, Math.min(end, at + PIECE));
-    tail = joined.subarray(end);
+    const joined = new Uint8Array(kept.length + chunk.length);
+    joined.set(kept);
+    joined.set(chunk, kept.length);
+    const end = Math.max(0, joined.length - END);
+    yield* cut(joined.subarray(0, end), PIECE);
+    kept = joined.subarray(end);
   }
-  for (let at = 0; at < tail.length; at++) yield tail.subarray(at, at + 1);
+  const tail = Math.max(0, kept.length - TAIL);
+  yield* cut(kept.subarray(0, tail), END_PIECE);
+  yield* cut(kept.subarray(tail), 1);
+}
+
+function* cut(bytes: Uint8Array, size: number): Generator<Uint8Array, void, undefined> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
 async function* behind(
