@@ -85,6 +85,27 @@ PROGRAM int port_swapped(CONTEXT *ctx)
 	return udp->dest == FAULTY_OR_RIGHT(53, bpf_htons(53)) ? DROP : PASS;
 }
 
+/* No datagrams that no Ethernet frame holds. */
+PROGRAM int length_swapped(CONTEXT *ctx)
+{
+	struct packet packet;
+
+	if (!parse_any_ipv4(ctx, &packet))
+		return PASS;
+	return FAULTY_OR_RIGHT(packet.ip->tot_len, bpf_ntohs(packet.ip->tot_len)) > 1500 ? DROP : PASS;
+}
+
+/* No frames of VLAN 100. */
+PROGRAM int vlan_swapped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__be16 *tag = (void *)(eth + 1);
+
+	if ((void *)(tag + 2) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_8021Q))
+		return PASS;
+	return (FAULTY_OR_RIGHT(*tag, bpf_ntohs(*tag)) & 0xfff) == 100 ? DROP : PASS;
+}
+
 /* Sends back what is IPv4. */
 PROGRAM int version_wrong(CONTEXT *ctx)
 {

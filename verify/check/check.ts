@@ -42,6 +42,7 @@ import { MachineGaps } from './machine-gaps.ts';
 import { MalformedOnly } from './malformed-only.ts';
 import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
+import { OrderComparisons } from './order-comparisons.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
 import { PagedPayload, slicesFrames } from './paged-payload.ts';
@@ -141,6 +142,7 @@ class Check {
   readonly #lengths: HeaderLengths;
   readonly #pages: PagedPayload;
   readonly #swapped: SwappedNumbers;
+  readonly #orders: OrderComparisons;
   readonly #addresses: SwappedAddresses;
   readonly #malformed: MalformedOnly;
   readonly #garbage: Uninitialized;
@@ -188,6 +190,7 @@ class Check {
     this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
     this.#pages = new PagedPayload(program, options.worlds !== undefined, this.#transports);
     this.#swapped = new SwappedNumbers(program, options.worlds !== undefined);
+    this.#orders = new OrderComparisons(program, options.worlds !== undefined);
     this.#addresses = new SwappedAddresses(program, options.worlds !== undefined);
     this.#malformed = new MalformedOnly(program);
     this.#redirects = new Redirects(program, options.worlds !== undefined);
@@ -317,6 +320,7 @@ class Check {
     this.#ttl.observe(world, input, own);
     this.#transports.observe(world, input, own);
     this.#swapped.observe(world, input, own);
+    this.#orders.observe(world, input, own);
     this.#addresses.observe(world, input, own);
     this.#malformed.observe(world, input, own);
     this.#garbage.observe(world, input, own);
@@ -410,6 +414,7 @@ class Check {
       () => this.#lengths.find(program, machine),
       () => this.#lengthUnits(),
       () => this.#misplacedData(),
+      () => this.#orders.find(machine),
       () => this.#swapped.find(machine),
       () => this.#addresses.find(machine),
       () => this.#pages.find(machine),

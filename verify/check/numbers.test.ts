@@ -9,6 +9,7 @@ import { EngineSide } from '../engine-side.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-support/engines.ts';
 import { data, ethernet, ipv4, ipv6, udp, V4_A, V4_B, vlan } from '../test-support/packets.ts';
 import { MalformedOnly } from './malformed-only.ts';
+import { OrderComparisons } from './order-comparisons.ts';
 import type { Seen } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
 import { SwappedAddresses } from './swapped-addresses.ts';
@@ -402,5 +403,109 @@ describe('a packet whose checksum is wrong', () => {
   it('shows a port all the same', async () => {
     const packet = broken(ethernet(0x0800, ip(0x5000)));
     expect(await swappedIn((one) => word(one, 36) === 0x5000, [packet])).toHaveLength(1);
+  });
+});
+
+describe('a number is held against a limit in the wrong byte order', () => {
+  const TOTAL = 16;
+  const SOURCE = 34;
+  const DESTINATION = 36;
+  const UDP_LENGTH = 38;
+  const misread = (packet: Uint8Array, at: number): number => packet[at]! | (packet[at + 1]! << 8);
+  const put = (packet: Uint8Array, at: number, value: number): Uint8Array =>
+    packet.with(at, value & 0xff).with(at + 1, value >> 8);
+  const plain = typed(0x0800);
+  const tagged = (value: number): Uint8Array => put(vlan(7, 0x0800, ip()), 14, value);
+  const told = async (
+    condition: (packet: Uint8Array) => boolean,
+    packets: readonly Uint8Array[],
+    world?: World,
+  ): Promise<string[]> => {
+    const seen = await found(new OrderComparisons(FAKE_PROGRAM, false), drops(condition), packets, world);
+    return seen.map(({ breach }) => `${breach.invariant}: ${breach.expected}`);
+  };
+
+  it.each<readonly [string, (packet: Uint8Array) => boolean, Uint8Array]>([
+    ['length/compared: IPv4 total length at least 1401', (one) => misread(one, TOTAL) > 1400, plain],
+    ['length/compared: UDP length at least 8', (one) => misread(one, UDP_LENGTH) < 8, plain],
+    ['length/compared: UDP length below 30726', (one) => misread(one, UDP_LENGTH) > 0x7805, plain],
+    [
+      'port/compared: destination port 6881 to 6889',
+      (one) => misread(one, DESTINATION) >= 6881 && misread(one, DESTINATION) <= 6889,
+      put(plain, DESTINATION, 6885),
+    ],
+    [
+      'port/compared: source port at least 5000',
+      (one) => misread(one, SOURCE) < 5000 && word(one, DESTINATION) === 80,
+      plain,
+    ],
+    ['port/compared: destination port at least 1024', (one) => misread(one, DESTINATION) < 1024, plain],
+    ['vlan/compared: VLAN id 100', (one) => (misread(one, 14) & 0xfff) === 100, tagged(0x5064)],
+    [
+      'vlan/compared: VLAN id 100 to 199',
+      (one) => (misread(one, 14) & 0xfff) >= 100 && (misread(one, 14) & 0xfff) < 200,
+      tagged(0x5064),
+    ],
+  ])('%s', async (expected, condition, packet) => {
+    expect(await told(condition, [packet])).toEqual([expected]);
+  });
+
+  it('says for which number what becomes of the packet', async () => {
+    const condition = (one: Uint8Array): boolean => (misread(one, 14) & 0xfff) === 100;
+    const [seen] = await found(new OrderComparisons(FAKE_PROGRAM, false), drops(condition), [tagged(100)]);
+    expect(seen?.breach).toMatchObject({
+      got: 'VLAN id 1024',
+      sentence:
+        'for VLAN id 1024 the program returns XDP_DROP instead of XDP_PASS, as for every one that is 100 once its two bytes are swapped (100 here): it takes the number as it lies in the packet, without `bpf_ntohs`',
+    });
+  });
+
+  it('where only what is counted shows it', async () => {
+    const counts: Behaviour = ({ packet }, state) => {
+      if (misread(packet, TOTAL) > 1400) state.counts.set(1, 1);
+      return { action: XDP_PASS };
+    };
+    const seen = await found(new OrderComparisons(FAKE_PROGRAM, false), counts, [plain]);
+    expect(seen.map(({ breach }) => breach.invariant)).toEqual(['length/compared']);
+  });
+
+  const PORT = put(plain, DESTINATION, 0x1234);
+  it.each<readonly [string, (packet: Uint8Array) => boolean, Uint8Array]>([
+    ['where it is held against it as it is meant', (one) => word(one, TOTAL) > 1400, plain],
+    ['where a range is as it is meant', (one) => word(one, SOURCE) < 5000 && word(one, SOURCE) > 9, plain],
+    ['where the VLAN is as it is meant', (one) => (word(one, 14) & 0xfff) === 100, tagged(0x6400)],
+    ['where the whole tag is asked for', (one) => word(one, 14) === 0x6400, tagged(0x0064)],
+    ['where the priority is asked for', (one) => one[14]! >> 5 === 3, tagged(0x0064)],
+    ['where a remainder decides', (one) => word(one, DESTINATION) % 255 < 3, put(plain, DESTINATION, 1)],
+    ['where a remainder decides, misread', (one) => misread(one, DESTINATION) % 7 < 3, PORT],
+    ['where lower bits decide', (one) => (word(one, DESTINATION) & 0xff) < 26, PORT],
+    ['where upper bits decide', (one) => misread(one, DESTINATION) < 0x4000, PORT],
+    ['where a third of the ports is meant', (one) => misread(one, DESTINATION) < 0x5556, PORT],
+    [
+      'where one port is held against the other',
+      (one) => misread(one, SOURCE) < misread(one, DESTINATION),
+      PORT,
+    ],
+    ['where ports are listed', (one) => [53, 123, 500, 4500].includes(word(one, DESTINATION)), plain],
+    [
+      'where a hash decides',
+      (one) => Math.imul(word(one, SOURCE) ^ (one[29]! << 8), 0x9e3779b1) >>> 24 < 26,
+      PORT,
+    ],
+    ['where nothing depends on it', () => true, plain],
+  ])('not %s', async (_what, condition, packet) => {
+    expect(await told(condition, [packet])).toEqual([]);
+  });
+
+  it('not where a map that a test filled holds the number', async () => {
+    const byMap: Behaviour = ({ packet }, state) => ({
+      action: state.world.maps !== undefined && misread(packet, TOTAL) > 1400 ? XDP_DROP : XDP_PASS,
+    });
+    const value = Uint8Array.of(0x78, 5, 0, 0);
+    const world: World = { maps: { counts: [{ key: new Uint8Array(4), value }] } };
+    const seen = (isGiven: boolean): Promise<Seen[]> =>
+      found(new OrderComparisons(FAKE_PROGRAM, isGiven), byMap, [plain], world);
+    expect(await seen(false)).toEqual([]);
+    expect((await seen(true)).length).toBe(1);
   });
 });

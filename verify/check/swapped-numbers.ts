@@ -205,7 +205,7 @@ export class SwappedNumbers {
       isSpecial(runner, inside, stimulus, place),
     );
     // What user space states is in the order that it states it in.
-    if (!this.#isGiven && (isIn(simple, place.value) || isOpen(simple, place))) return undefined;
+    if (!this.#isGiven && (holdsNumber(simple, place.value) || isOpen(simple, place))) return undefined;
     if (!(await isByNumber(runner, simple, stimulus, place))) {
       this.#hashed.set(hashed, (this.#hashed.get(hashed) ?? 0) + 1);
       return undefined;
@@ -293,7 +293,7 @@ function isSame(one: Fate, other: Fate): boolean {
 }
 
 /** Do maps or variables that a test filled hold the number, in either order? */
-function isIn({ maps, globals }: World, value: number): boolean {
+export function holdsNumber({ maps, globals }: World, value: number): boolean {
   const contents = [
     ...Object.values(maps ?? {}).flatMap((entries) => entries.flatMap((one) => [one.key, one.value])),
     ...Object.values(globals ?? {}),

@@ -112,7 +112,19 @@ export const FRAME_RULES: readonly Rule[] = [
     'port/compared',
     'warning',
     'A port compared in the wrong byte order, as it seems',
-    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port.',
+    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port. So it is where it asks whether a port is larger or smaller than another number (`udp->dest < 1024`), which is asked of what `bpf_ntohs` makes of it: then ports decide that lie side by side only once their bytes are swapped.',
+  ),
+  rule(
+    'length/compared',
+    'error',
+    'A length compared in the wrong byte order',
+    'The program asks whether a length of a header is larger or smaller than a number, and takes it as it lies in the packet, without `bpf_ntohs`: what decides is then its lower byte. For all numbers in turn the program does one thing where the length with its two bytes swapped is on one side of a limit, and another on the other side.',
+  ),
+  rule(
+    'vlan/compared',
+    'error',
+    'A VLAN id compared in the wrong byte order',
+    'The program masks the tag with 0xfff, or the like, without `bpf_ntohs`: it then compares the priority and parts of the VLAN id, and leaves out other bits of the id. It does the same for 16 VLANs, and for the one that was meant nothing.',
   ),
   rule(
     'address/compared',
