@@ -272,6 +272,11 @@ describe('the key of a trie', () => {
     ]);
   });
 
+  it('has a length in bits, which few packets do not prove', async () => {
+    expect(await found(asks(4), 'xdp', packets, [trie])).toEqual(['lookup/prefix-length: 4 bits']);
+    expect(await found(asks(4), 'xdp', packets.slice(0, 2), [trie])).toEqual([]);
+  });
+
   it('has an address as the packet has it, which few packets do not prove', async () => {
     const swapped = asks(32, 'r9 = be32 r9');
     expect(await found(swapped, 'xdp', packets, [trie])).toEqual([
@@ -290,6 +295,8 @@ describe('the key of a trie', () => {
       ),
     ],
     ['its network', asks(24, 'r9 &= 0xffffff')],
+    ['its first bits, without the others', asks(4, 'r9 &= 0xf0')],
+    ['its first byte', asks(8)],
     ['a number of the program’s own', asks(32, 'r9 = 0x01020304')],
     ['nothing', asks(0)],
   ])('is right: %s', async (_, text) => expect(await found(text, 'xdp', packets, [trie])).toEqual([]));

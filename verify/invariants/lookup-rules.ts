@@ -17,8 +17,8 @@ export const LOOKUP_RULES: readonly Rule[] = [
   rule(
     'lookup/prefix-length',
     'error',
-    'A prefix longer than the keys of the trie',
-    'The first four bytes of a key of BPF_MAP_TYPE_LPM_TRIE say how many bits of the others count: at most eight times as many as there are bytes behind them, 32 for an IPv4 address. With more, a lookup finds nothing, whatever the map holds (`trie_lookup_elem`), and an update is refused.',
+    'A prefix longer than the keys of the trie, or counted in bytes',
+    'The first four bytes of a key of BPF_MAP_TYPE_LPM_TRIE say how many bits of the others count: at most eight times as many as there are bytes behind them, 32 for an IPv4 address. With more, a lookup finds nothing, whatever the map holds (`trie_lookup_elem`), and an update is refused. A warning where the length is the number of bytes: of an IPv4 address 4 bits are asked for, and no entry with a longer prefix is found.',
   ),
   rule(
     'lookup/prefix-order',
