@@ -65,6 +65,20 @@ describe('neighbours of a packet', () => {
     expect(replies.every(({ packet }) => !/ bad/.test(checksums(packet)))).toBe(true);
   });
 
+  it('include those that come from where no host is', () => {
+    const sources = (name: string, from: number, to: number): string[] => {
+      const packet = RIGHT_PACKETS[name]!;
+      const others = variantsOf({ packet }).map((one) => toHex(one.packet.subarray(from, to)));
+      return [...new Set(others)];
+    };
+    expect(sources('an ICMP echo', 26, 30)).toEqual(
+      expect.arrayContaining(['00000000', 'e0000005', 'ffffffff']),
+    );
+    expect(sources('ICMPv6', 22, 38)).toEqual(
+      expect.arrayContaining(['00'.repeat(16), `ff02${'00'.repeat(13)}05`]),
+    );
+  });
+
   it('of TCP include one with the flag of resets beside its own', () => {
     const resets = (name: string): number => {
       const packet = RIGHT_PACKETS[name]!;

@@ -1,8 +1,8 @@
 /**
  * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options, with
- * options at odd offsets or a tag, at the end of its TTL, to a group, as an ICMP error of its length, with more data, with the flag of
- * resets, as the question of a host that has no address yet; with a packet inside where it says that there is one.
- * What a program does not look at before it writes shows there.
+ * options at odd offsets or a tag, at the end of its TTL, to a group, from where no host is, as an ICMP error of its length, with more
+ * data, with the flag of resets, as the question of a host that has no address yet; with a packet inside where it says that there is
+ * one. What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
 import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
@@ -63,6 +63,23 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
   return all.map((one) => ({ ...stimulus, packet: one }));
 }
 
+/** Sources that no host has, and that whoever answers has to look out for: 0, a group, and all. */
+const NO_HOSTS_4 = [
+  [0, 0, 0, 0],
+  [224, 0, 0, 5],
+  [255, 255, 255, 255],
+];
+const NO_HOSTS_6 = [
+  [0, 0],
+  [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5],
+];
+
+/** Router and neighbour discovery, and redirects: some come from ::, with an address or options of their own (RFC 4861 §4, §7.1.1). */
+function isDiscovery(packet: Uint8Array, at: number): boolean {
+  const type = packet[at + 40]!;
+  return packet[at + 6] === ICMPV6 && type >= 133 && type <= 137;
+}
+
 function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void, void> {
   const headerLength = (packet[at]! & 0x0f) * 4;
   if (headerLength < 20 || at + headerLength > packet.length) return;
@@ -98,6 +115,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     [0, 0, 0, 0],
   ])
     yield with4((copy) => copy.set(to, at + 16));
+  for (const from of NO_HOSTS_4) yield with4((copy) => copy.set(from, at + 12));
   yield icmpError(packet, at, upper, end);
   yield withOptions(packet, at, headerLength);
   if (original === 17) yield with4((copy) => write16(copy, upper + 6, 0));
@@ -128,6 +146,8 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     [0, 0],
   ])
     yield with6((copy) => copy.fill(0, at + 24, at + 40).set(to, at + 24));
+  for (const from of isDiscovery(packet, at) ? [] : NO_HOSTS_6)
+    yield with6((copy) => copy.fill(0, at + 8, at + 24).set(from, at + 8));
   yield* unspecified(packet, at, upper, end);
   yield icmpError(packet, at, upper, end);
   for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW, ...OFFSET_BITS])
