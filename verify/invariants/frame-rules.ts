@@ -38,7 +38,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'lengths/surplus',
     'error',
     'Bytes behind the packet’s end',
-    'Bytes were appended that no length counts: receivers cut them off. A trailer that is meant for a device in between is reported as a warning.',
+    'Bytes were appended that no length counts, or a length was lowered and the frame was not made shorter: receivers cut off what lies behind. A trailer that is meant for a device in between is reported as a warning.',
   ),
   rule(
     'lengths/udp',
