@@ -65,8 +65,8 @@ const STATE = {
 /** What a frame has that only a program can give it; undefined: nothing. */
 export function givenByProgram(skb: SkbInput | undefined): SkbInput | undefined {
   if (skb === undefined) return undefined;
-  const { vlan, queueMapping, tcIndex, tcClassid, hash, tunnel } = skb;
-  const isBeside = vlan !== undefined || tunnel !== undefined;
+  const { vlan, queueMapping, tcIndex, tcClassid, hash, tunnel, noSocket = false } = skb;
+  const isBeside = vlan !== undefined || tunnel !== undefined || noSocket;
   return isBeside || queueMapping || tcIndex || tcClassid || hash ? skb : undefined;
 }
 
@@ -104,7 +104,8 @@ export class Giver {
   }
 
   /** Can it give the program such a frame? */
-  canGive({ tunnel }: SkbInput): boolean {
+  canGive({ tunnel, noSocket = false }: SkbInput): boolean {
+    if (noSocket) return false;
     return tunnel === undefined || (!this.#addsOptions && isSettableTunnel(tunnel));
   }
 

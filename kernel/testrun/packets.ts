@@ -193,7 +193,8 @@ export class PacketRunner {
       if (given !== undefined) {
         const giver = entry.giver?.();
         if (giver?.canGive(given) !== true) {
-          unseen(output, index, giver === undefined ? NO_FIELDS : NO_SUCH_TUNNEL);
+          const isTunnel = given.noSocket !== true && giver !== undefined;
+          unseen(output, index, given.noSocket === true ? SOCKET : isTunnel ? NO_SUCH_TUNNEL : NO_FIELDS);
           continue;
         }
         giver.give(given);
@@ -282,6 +283,7 @@ export class PacketRunner {
 
 const NO_FIELDS =
   'this kernel gives frames in test runs no VLAN tag beside the bytes, queue, class, hash or tunnel';
+const SOCKET = 'every frame of a test run has a socket';
 const NO_SUCH_TUNNEL =
   'a test run gives a frame no tunnel with flags that only a device sets, and none to programs with bpf_skb_set_tunnel_opt';
 

@@ -203,6 +203,7 @@ export class Machine {
       if (skb !== undefined) {
         writeSkbInput(this.memory.view, CONTEXT_BASE, length, skb);
         words[MACHINE_WORD.hashKnown] = skb.hash ? 1 : 0;
+        if (skb.noSocket === true) words[(CONTEXT_BASE + SK_BUFF.sk) >> 2] = 0;
         if (skb.tunnel !== undefined) {
           this.tunnels = [skb.tunnel];
           words[MACHINE_WORD.tunnel] = TUNNEL.given;

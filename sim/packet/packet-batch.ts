@@ -79,6 +79,8 @@ export interface SkbInput {
    * payload of TCP from a local socket does, where only helpers get at it. Default: the whole frame.
    */
   readonly linear?: number;
+  /** Has it none, as every frame that came in by a device? Default: that of a test run. */
+  readonly noSocket?: boolean;
 }
 
 /** The ifindex `BPF_PROG_TEST_RUN` presents when none is given: the loopback device (net/bpf/test_run.c). */

@@ -3,6 +3,7 @@ import { addressFromText } from '../packet/addresses.ts';
 import type { SkbInput, SkbTunnel, SkbVlan } from '../packet/packet-batch.ts';
 import {
   checked,
+  flag,
   integer,
   list,
   matching,
@@ -48,5 +49,6 @@ export function skbInputOf(bigint: Schema<bigint>): Schema<SkbInput> {
     hash: optional(uint32),
     tunnel: optional(tunnel),
     linear: optional(uint32),
+    noSocket: optional(flag),
   });
 }

@@ -5,7 +5,7 @@ import { withMadeMaps } from '../../sim/ebpf/made-maps.ts';
 import { ETHERNET_HEADER } from '../../sim/ebpf/packet-area.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import { asReceived } from '../../sim/engines/received.ts';
-import type { Stimulus } from '../../sim/packet/packet-batch.ts';
+import type { SkbInput, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Coverage } from '../../sim/runtime/coverage.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { World } from '../../sim/runtime/world.ts';
@@ -193,21 +193,40 @@ export class CheckRuns {
 
   /** Frames that ran whole, with nothing but the Ethernet header in one piece: slices of dynptrs are copies then. In the machine alone. */
   async inPieces(whole: readonly Sighting[], machine: Engine, observe: Observe): Promise<void> {
+    const long = whole.filter(({ stimulus }) => stimulus.packet.length > ETHERNET_HEADER);
+    await this.#asOthers(long, { linear: ETHERNET_HEADER }, 'in pieces', machine, observe);
+  }
+
+  /** Frames that ran with a test run's socket, without one, as they come in by a device. In the machine alone. */
+  async withoutSocket(ran: readonly Sighting[], machine: Engine, observe: Observe): Promise<void> {
+    await this.#asOthers(ran, { noSocket: true }, 'without a socket', machine, observe);
+  }
+
+  /** Frames at TC once more, with something beside them that no test run gives them. */
+  async #asOthers(
+    ran: readonly Sighting[],
+    beside: SkbInput,
+    name: string,
+    machine: Engine,
+    observe: Observe,
+  ): Promise<void> {
     const byWorld = new Map<World, Stimulus[]>();
-    for (const { world, stimulus } of new Set(whole)) {
-      const { packet, entry = 0, skb } = stimulus;
+    for (const { world, stimulus } of new Set(ran)) {
+      const { entry = 0, skb } = stimulus;
       const hook = this.#options.program.entries[entry]?.hook;
-      if (hook === undefined || hook === 'xdp' || packet.length <= ETHERNET_HEADER) continue;
-      const paged = { ...stimulus, skb: { ...skb, linear: ETHERNET_HEADER } };
+      if (hook === undefined || hook === 'xdp') continue;
+      const other = { ...stimulus, skb: { ...skb, ...beside } };
       const known = byWorld.get(world);
-      if (known === undefined) byWorld.set(world, [paged]);
-      else known.push(paged);
+      if (known === undefined) byWorld.set(world, [other]);
+      else known.push(other);
     }
     for (const [world, list] of byWorld) {
       if (this.#isOver()) return;
       const source = new ListSource(list);
-      const worlds = [{ name: 'in pieces', world }];
-      await this.run({ engines: [machine], observe, source, worlds, runs: list.length }, 'variants');
+      await this.run(
+        { engines: [machine], observe, source, worlds: [{ name, world }], runs: list.length },
+        'variants',
+      );
     }
   }
 

@@ -53,6 +53,7 @@ import { swappedProtocols } from './protocol-order.ts';
 import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
 import { type Moved, type Rewritten, RewrittenWords } from './rewritten.ts';
+import { asksForSocket } from './socket-questions.ts';
 import { withSoundPackets } from './sound-cases.ts';
 import { SpreadSweeps } from './spread-sweeps.ts';
 import { SwappedAddresses } from './swapped-addresses.ts';
@@ -271,6 +272,8 @@ class Check {
       await this.#lookCloser(engines, observe, SHARES.closer);
       if (slicesFrames(this.#options.program))
         await this.#runs.inPieces(this.#transports.all, this.#options.machine, observe);
+      if (asksForSocket(this.#options.program))
+        await this.#runs.withoutSocket(this.#transports.all, this.#options.machine, observe);
       budget.allot(SHARES.paths);
       await this.#paths(engines, observe);
       await this.#lookCloser(engines, observe, SHARES.closer);

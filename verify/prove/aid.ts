@@ -9,7 +9,7 @@ import { isElsewhere } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
 import type { BranchWay } from './branches.ts';
 import { followPaths, type ProveOptions } from './paths.ts';
-import { onlyInMachine } from './witness.ts';
+import { notInCases } from './witness.ts';
 import { joinWords, wordsOf } from './words.ts';
 
 /** One way of a jump. */
@@ -75,7 +75,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     if (entry.after !== undefined) continue;
     for (const { confirmed, stopped, witness, state } of all) {
       if (!confirmed || stopped !== undefined || witness === undefined) continue;
-      if (onlyInMachine(witness) !== undefined) {
+      if (notInCases(witness) !== undefined) {
         beyond++;
         continue;
       }

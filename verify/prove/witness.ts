@@ -42,10 +42,17 @@ export interface Witness {
 }
 
 /** Why no other engine than the machine can run a witness; undefined: all can. */
-export function onlyInMachine({ context, rings, socket, stimulus }: Witness): string | undefined {
+export function onlyInMachine(witness: Witness): string | undefined {
+  return witness.stimulus.skb?.noSocket === true ? NO_SUCH_FRAME : notInCases(witness);
+}
+
+const NO_SUCH_FRAME = 'no test run can make such a frame';
+
+/** Why a saved case cannot say all that a witness is; undefined: it can. */
+export function notInCases({ context, rings, socket, stimulus }: Witness): string | undefined {
   const { tunnel } = stimulus.skb ?? {};
   const isFromDevice = tunnel !== undefined && !isSettableTunnel(tunnel);
-  if (context.length > 0 || socket.length > 0 || isFromDevice) return 'no test run can make such a frame';
+  if (context.length > 0 || socket.length > 0 || isFromDevice) return NO_SUCH_FRAME;
   return rings.length > 0 ? 'only programs fill ring buffers' : undefined;
 }
 
@@ -181,7 +188,6 @@ function contextOf(inputs: Inputs, state: PathState, values: Assignment): (reado
     fields.push([SK_BUFF.pktType, givenType(given)]);
   const wireLength = wireLengthOf(inputs, evaluator);
   if (wireLength > MAX_WIRE_LENGTH) fields.push([SK_BUFF.wireLen, wireLength]);
-  if (evaluator.isTrue(state.pool.unknown(1, 'given.no_socket'))) fields.push([SK_BUFF.sk, 0]);
   return fields;
 }
 
@@ -356,16 +362,18 @@ function skbOf(
   };
   const vlan = vlanOf(inputs, state, evaluator);
   const tunnel = tunnelOf(state, evaluator);
+  const noSocket = evaluator.isTrue(pool.unknown(1, 'given.no_socket'));
   const given = Object.entries(skb).filter(([, value]) => Number(value) !== 0);
   const hasCb = cb.some((one) => one !== 0);
-  if (given.length === 0 && !hasCb && !isLonger && vlan === undefined && tunnel === undefined)
-    return undefined;
+  const isBeside = vlan !== undefined || tunnel !== undefined || noSocket;
+  if (given.length === 0 && !hasCb && !isLonger && !isBeside) return undefined;
   return {
     ...(Object.fromEntries(given) as SkbInput),
     ...(hasCb ? { cb } : {}),
     ...(isLonger ? { wireLen: wireLength } : {}),
     ...(vlan === undefined ? {} : { vlan }),
     ...(tunnel === undefined ? {} : { tunnel }),
+    ...(noSocket ? { noSocket } : {}),
   };
 }
 

@@ -269,6 +269,11 @@ export function writeLinear(view: DataView, image: number, { linear = 0 }: SkbIn
   view.setUint32(image + SK_BUFF.dataEnd, linear, true);
 }
 
+/** Writes whether the frame has no socket where an image has its `sk`. */
+export function writeNoSocket(view: DataView, image: number, { noSocket = false }: SkbInput): void {
+  view.setUint32(image + SK_BUFF.sk, noSocket ? 1 : 0, true);
+}
+
 /** Writes what stands for the tunnel that the frame came out of (`MACHINE_WORD.tunnel`) where an image has its `data`. */
 export function writeTunnel(view: DataView, image: number, known: number): void {
   view.setUint32(image + SK_BUFF.data, known, true);

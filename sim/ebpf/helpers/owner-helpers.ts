@@ -5,9 +5,17 @@
  */
 
 import { NETNS_COOKIE, ROOT_CGROUP, SOCKET_COOKIE } from '../../runtime/chance.ts';
-import { E2BIG, EAGAIN } from '../../runtime/errno.ts';
+import { E2BIG, EAGAIN, ENOENT } from '../../runtime/errno.ts';
+import { SK_BUFF } from '../context/sk-buff.ts';
 import type { Machine } from '../machine.ts';
+import { CONTEXT_BASE } from '../memory.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
+
+/** Has the frame a socket? The helpers look at it, whatever the program did. */
+const hasSocket = (machine: Machine): boolean => machine.memory.i32[(CONTEXT_BASE + SK_BUFF.sk) >> 2] !== 0;
+
+/** `overflowuid` (kernel/sys.c): what nobody's frames belong to. */
+const OVERFLOW_UID = 65_534;
 
 /** Only user space fills such a map, with descriptors, which no world has. */
 const underCgroup = (machine: Machine, map: number, index: number): number =>
@@ -53,7 +61,7 @@ export const OWNER_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',
-    run: (machine, _context, map, index) => underCgroup(machine, map, index),
+    run: (machine, _context, map, index) => (hasSocket(machine) ? underCgroup(machine, map, index) : -ENOENT),
   },
   {
     number: 37,
@@ -75,7 +83,7 @@ export const OWNER_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, dependsOn: ['task'] },
     symbolic: 'any value',
-    run: (machine) => machine.result64(BigInt(SOCKET_COOKIE)),
+    run: (machine) => machine.result64(hasSocket(machine) ? BigInt(SOCKET_COOKIE) : 0n),
   },
   {
     number: 47,
@@ -85,7 +93,7 @@ export const OWNER_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',
-    run: () => 0,
+    run: (machine) => (hasSocket(machine) ? 0 : OVERFLOW_UID),
   },
   {
     number: 79,
@@ -96,7 +104,7 @@ export const OWNER_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, dependsOn: ['task'] },
     symbolic: 'any value',
-    run: (machine) => machine.result64(BigInt(ROOT_CGROUP)),
+    run: (machine) => machine.result64(hasSocket(machine) ? BigInt(ROOT_CGROUP) : 0n),
   },
   {
     number: 80,
@@ -118,7 +126,7 @@ export const OWNER_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, dependsOn: ['task'] },
     symbolic: 'any value',
-    run: (machine, _context, level) => ancestor(machine, level),
+    run: (machine, _context, level) => (hasSocket(machine) ? ancestor(machine, level) : machine.result64(0n)),
   },
   {
     number: 122,

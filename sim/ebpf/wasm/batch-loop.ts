@@ -404,6 +404,9 @@ class BatchCompiler {
         .op(WASM.i32_ne),
     );
     code.storeWord(MACHINE_WORD.tunnel * 4, () => code.get(image).memory(WASM.i32_load, SK_BUFF.data));
+    code.get(image).memory(WASM.i32_load, SK_BUFF.sk).if();
+    code.storeWord(CONTEXT_BASE + SK_BUFF.sk, () => code.i32(0));
+    code.end();
     code.get(image).memory(WASM.i32_load, SK_BUFF.dataEnd).if();
     code.get(image).memory(WASM.i32_load, SK_BUFF.dataEnd).set(linear);
     code.end();

@@ -4,7 +4,14 @@ import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
 import { ACCESS } from '../context/context-access.ts';
-import { SK_BUFF_SIZE, writeCameBy, writeLinear, writeSkbInput, writeTunnel } from '../context/sk-buff.ts';
+import {
+  SK_BUFF_SIZE,
+  writeCameBy,
+  writeLinear,
+  writeNoSocket,
+  writeSkbInput,
+  writeTunnel,
+} from '../context/sk-buff.ts';
 import { isKernelForm, isSocketFormReadable, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -198,6 +205,7 @@ export class CompiledMachine {
       writeSkbInput(memory.view, image, length[packet]!, input);
       writeCameBy(memory.view, image, input);
       writeLinear(memory.view, image, input);
+      writeNoSocket(memory.view, image, input);
       writeTunnel(memory.view, image, input.tunnel === undefined ? 0 : TUNNEL.given + tunnels.length);
       if (input.tunnel !== undefined) tunnels.push(input.tunnel);
       memory.setU32(table + 4 * packet, image);
