@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { BPF_MAP_TYPE, type MapDefinition } from '../../sim/runtime/maps.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { writeModule } from '../test-support/user-modules.ts';
-import { mapProblem, otherMaps } from './declared-maps.ts';
+import { mapProblem, otherMaps, worldProblem } from './declared-maps.ts';
 import { resolvePrograms } from './program-source.ts';
 
 const MAP: MapDefinition = { name: 'buckets', type: 'HASH', keySize: 4, valueSize: 16, maxEntries: 1024 };
@@ -65,6 +66,55 @@ it('says which maps another object has as another kind, or with other sizes', ()
   expect(other({ maxEntries: 7 })).toEqual([]);
   // A map that it lacks is one that nobody compares: the report says so.
   expect(other({ name: 'flows', type: 'ARRAY' })).toEqual([]);
+});
+
+describe('of a world', () => {
+  const filled: World = { maps: { buckets: [] } };
+  const variables = new Map([['rate', { offset: 0, size: 4, typeId: 0 }]]);
+  const data = {
+    ...ofObject({ name: '.rodata' }),
+    global: { bytes: new Uint8Array(4), readOnly: true, variables },
+  };
+  const ofWorld = (world: World, own: readonly BpfMap[] = [ofObject(), data], maps = [MAP]) =>
+    worldProblem(
+      {
+        maps,
+        worlds: [
+          { name: 'empty', world: {} },
+          { name: 'filled', world },
+        ],
+      },
+      own,
+      'mine.o',
+    );
+
+  it('takes what object and definition have, and the inner maps that user space makes', () => {
+    expect(ofWorld(filled)).toBeUndefined();
+    expect(ofWorld({ globals: { rate: new Uint8Array(4) } })).toBeUndefined();
+    expect(ofWorld({}, [])).toBeUndefined();
+    const outer: MapDefinition = { ...MAP, name: 'outer', holds: [{ key: 0, map: 'inner' }] };
+    const inner: MapDefinition = { ...MAP, name: 'inner' };
+    expect(ofWorld({ maps: { inner: [] } }, [ofObject({ name: 'outer' })], [outer, inner])).toBeUndefined();
+  });
+
+  it('names the map or variable that is not there, and those that are', () => {
+    expect(ofWorld(filled, [ofObject({ name: 'hits' })])).toBe(
+      'worlds[1].world.maps: mine.o has no map “buckets”; it has hits',
+    );
+    expect(ofWorld(filled, [ofObject()], [])).toBe(
+      'worlds[1].world.maps: “buckets” is none of the definition’s maps: list it there',
+    );
+    expect(ofWorld({ globals: { rates: new Uint8Array(4) } })).toBe(
+      'worlds[1].world.globals: mine.o has no variable “rates”; did you mean “rate”?',
+    );
+  });
+
+  it('is asked of an object that takes the place of another, too, before anything runs', async () => {
+    const other = `${packageFile('bpf/built/xdp_pass.o')}:xdp_pass`;
+    await expect(resolvePrograms(['proto_count'], other)).rejects.toThrow(
+      'the model of proto_count: worlds[1].world.maps: xdp_pass.o has no map “rxcnt”; it has none at all',
+    );
+  });
 });
 
 it('leaves the number of entries to loaders', () => {

@@ -13,7 +13,7 @@ import type { Program, ProgramDefinition, ProgramEntry } from '../../sim/runtime
 import { isSource } from '../compile/compile-source.ts';
 import { compilerSettings, settingsWords } from '../compile/settings.ts';
 import { type Failure, inputFailure } from '../failure.ts';
-import { mapProblem } from './declared-maps.ts';
+import { mapProblem, worldProblem } from './declared-maps.ts';
 import { definitionOfModule, isModule } from './program-module.ts';
 import { isThere } from './read-file.ts';
 import { readObject } from './read-object.ts';
@@ -95,6 +95,7 @@ export async function resolvePrograms(
     throw inputFailure('--object replaces the object of one program: name that program');
   }
   const replaced = withObject(only, parseObjectName(object));
+  requireWorlds(replaced);
   const words = ['--object', object, ...compilerWords(parseObjectName(object).path)];
   return [{ ...replaced, commandLine: [...only.commandLine!, ...words] }];
 }
@@ -288,13 +289,32 @@ async function programOfModule(path: string): Promise<Program> {
   return whole;
 }
 
+/** Whatever another object does, it is to do it in the worlds of the model. */
+function requireWorlds({ name, definition, object, objectPath }: Program): void {
+  if (definition === undefined) return;
+  const problem = worldProblem(definition, objectOf(objectPath!, object!).maps, basename(objectPath!));
+  if (problem === undefined) return;
+  throw inputFailure(
+    `the model of ${name}: ${problem}`,
+    'Maps and variables are found by name. Without a model: verify the object by itself.',
+  );
+}
+
 /**
  * The object that a definition names is the one that it is about. Another one (`--object`) may lack maps, or have them
  * otherwise: whether it does the same is what is asked then.
  */
-function requireMaps(path: string, { maps }: ProgramDefinition, { object, objectPath }: Program): void {
+function requireMaps(
+  path: string,
+  { maps, worlds }: ProgramDefinition,
+  { object, objectPath }: Program,
+): void {
   const own = objectOf(objectPath!, object!).maps;
-  const problem = mapProblem(maps, own, basename(objectPath!));
+  const file = basename(objectPath!);
+  const problem = mapProblem(maps, own, file);
   if (problem !== undefined)
     throw inputFailure(`${path}: ${problem}`, 'A map is compared by its name, its kind and its sizes.');
+  const ofWorlds = worldProblem({ worlds, maps }, own, file);
+  if (ofWorlds !== undefined)
+    throw inputFailure(`${path}: ${ofWorlds}`, 'What a world states has to be in the object.');
 }

@@ -174,10 +174,15 @@ export class ModelRun implements ModelContext {
     // Most models ask for the same one again.
     if (name === this.lastName) return this.lastMap!;
     const map = this.maps.get(name);
-    if (map === undefined) throw new RangeError(`the program declares no map ${name}`);
+    if (map === undefined) throw new RangeError(this.noMap(name));
     this.lastName = name;
     this.lastMap = map;
     return map;
+  }
+
+  private noMap(name: string): string {
+    const has = this.maps.size === 0 ? 'none' : [...this.maps.keys()].join(', ');
+    return `it asks for a map “${name}”, and its definition lists ${has}`;
   }
 
   global(name: string, otherwise: number): number {

@@ -148,6 +148,17 @@ describe('the model engine', () => {
     expect(output.action[1]).toBe(XDP_DROP);
   });
 
+  it('says which maps there are where the model asks for another', async () => {
+    const asks = programOf((context) => {
+      context.map('hits');
+      return XDP_DROP;
+    });
+    const output = await run(await engine.open(asks, {}), { packet });
+    expect(output.notes.get(0)?.message).toMatch(
+      /^the model failed: it asks for a map “hits”, and its definition lists .+$/,
+    );
+  });
+
   it('takes what is no action for a fault of the model, not for XDP_ABORTED', async () => {
     const wrong: readonly [unknown, string][] = [
       [undefined, 'undefined'],
