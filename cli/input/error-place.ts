@@ -1,5 +1,6 @@
 /** Where in a user's module an error lies, for messages: Node's own says so to those only whom it ends. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageFile } from '../../kernel/package-file.ts';
@@ -22,6 +23,33 @@ export function placeOfError(error: unknown, url: string): string | undefined {
   const place =
     shownIn(error.stack) ?? frameIn(error.stack, fileURLToPath(url)) ?? placeOfSyntaxError(error, url);
   return place === undefined ? undefined : placeText(place, fileURLToPath(url));
+}
+
+/** What the compiler for TypeScript says of a source that is none: one line for each error, and its own name for the file. */
+const COMPILER_ERROR = /^Transform failed with (\d+) errors?:\n(\/.*?):(\d+):(\d+): (?:ERROR|error): (.*)/;
+
+/**
+ * The first error of a module that is no TypeScript, as those of modules in JavaScript are told.
+ * @param url of the module that could not be imported
+ * @returns "Expected identifier but found "," (line 5, column 13)"; undefined where the compiler had nothing against it
+ */
+export function compilerProblem(error: unknown, url: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const [, count, file, line, column, text] = COMPILER_ERROR.exec(error.message) ?? [];
+  if (file === undefined) return undefined;
+  const module = fileURLToPath(url);
+  // It counts columns from 0.
+  const place = { file: sourceOf(file, module), line: Number(line), column: Number(column) + 1 };
+  const more = Number(count) === 1 ? '' : `, and ${Number(count) - 1} more`;
+  return `${text} (${placeText(place, module)}${more})`;
+}
+
+/** The compiler is given `.cts` and `.mts` as `.ts`. */
+function sourceOf(file: string, module: string): string {
+  const stem = file.replace(/\.ts$/, '');
+  const names = [`${stem}.cts`, `${stem}.mts`];
+  if (names.includes(module)) return module;
+  return existsSync(file) ? file : (names.find((name) => existsSync(name)) ?? file);
 }
 
 function placeText({ file, line, column }: Place, module: string): string {

@@ -160,7 +160,16 @@ describe('a module that defines a program', () => {
     expect(toFailure(new TypeError('ours'))).toBeUndefined();
   });
 
-  it('names the place of a syntax error in TypeScript, in one line', async () => {
-    expect(await messageOf('const a = 1;\nexport default {{', 'ts')).toMatch(/^cannot be imported: .*:2:\d+/);
+  it('names the place of a syntax error in TypeScript as in JavaScript, in one line', async () => {
+    const said = 'cannot be imported: Expected identifier but found "{" (line 2, column 17)';
+    for (const extension of ['ts', 'mts', 'cts'])
+      expect(await messageOf('const a = 1;\nexport default {{', extension), extension).toBe(said);
+    expect(await messageOf('return 1;\nconst a = 2; let a;\nexport default {};', 'ts')).toMatch(
+      /^cannot be imported: .* \(line \d, column \d+, and 1 more\)$/,
+    );
+    const other = moduleFile('const a = ;', 'cts');
+    expect(await messageOf(`import x from '${other}';\nexport default x;`, 'mts')).toBe(
+      `cannot be imported: Unexpected ";" (${other}:1:11)`,
+    );
   });
 });

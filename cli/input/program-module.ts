@@ -8,7 +8,7 @@ import { packageFile } from '../../kernel/package-file.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
 import { reasonOf, ShapeError } from '../../sim/runtime/shape-error.ts';
 import { inputFailure, reportError } from '../failure.ts';
-import { placeOfError } from './error-place.ts';
+import { compilerProblem, placeOfError } from './error-place.ts';
 import { rememberModule } from './module-errors.ts';
 import { provideOwnPackage } from './own-package.ts';
 import { isThere, requireRegularFile } from './read-file.ts';
@@ -74,6 +74,8 @@ export async function importDefault(path: string): Promise<unknown> {
     const problem = systemProblem(error);
     if (problem?.kind === 'environment') throw error;
     // Of what asked for a module, tsx has names of its own, and the file is named already.
+    const ofCompiler = problem === undefined ? compilerProblem(error, url) : undefined;
+    if (ofCompiler !== undefined) throw inputFailure(`${path}: cannot be imported: ${ofCompiler}`);
     const said = (problem?.message ?? reasonOf(error)).replace(/\s*Require stack:[\s\S]*$/, '');
     const reason = said.replaceAll(/\s*\n\s*/g, ' ');
     const place = problem === undefined ? placeOfError(error, url) : undefined;
