@@ -6,13 +6,14 @@ import { type Command, Option } from 'commander';
 import { requireWritable, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import type { RunOptions } from '../../verify/explain/command.ts';
 import { explain } from '../../verify/explain/explain.ts';
 import type { Oracle } from '../../verify/judging.ts';
 import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
 import { cflagsOption, clangOption, compilerSettings } from '../compile/settings.ts';
-import { chooseEngines, engineNames, versionOption } from '../engines.ts';
+import { type ChosenEngines, chooseEngines, engineNames, versionOption } from '../engines.ts';
 import { EXIT, inputFailure, reportError } from '../failure.ts';
 import { requireOnly } from '../input/given-options.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
@@ -218,7 +219,7 @@ async function run(names: readonly string[], options: Options, command: Command)
   const assumed = assumedSizes(programs);
   announceMemory(programs);
   if (!quiet) {
-    const names = chosen.engines.map((engine) => engine.name).join(', ');
+    const names = enginesOf(chosen, programs);
     const kernel = plan.asKernel === undefined ? '' : `, as Linux ${plan.asKernel}`;
     terminal.print(`seed ${plan.seed}, engines ${names}${kernel}`);
     for (const line of assumed) terminal.print(terminal.style('yellow', line));
@@ -282,6 +283,13 @@ async function run(names: readonly string[], options: Options, command: Command)
     if (process.exitCode !== EXIT.found) throw error;
     reportError(error);
   }
+}
+
+/** Those that the header names. A model runs where some program has one. */
+function enginesOf({ engines }: ChosenEngines, programs: readonly Program[]): string {
+  const hasModel = programs.some(({ definition }) => definition !== undefined);
+  const names = engines.map((engine) => engine.name);
+  return names.filter((name) => name !== 'model' || hasModel).join(', ');
 }
 
 /** A reader that has gone does not make a finding undone; a signal says that the user knows it is not all. */
