@@ -1,5 +1,4 @@
 /** The report of `diff` for a person: one line where nothing differs, else each class with its example. */
-import type { SourceLine } from '../../sim/ebpf/bpf-object.ts';
 import { hexdump } from '../../sim/packet/hexdump.ts';
 import { decodeTree } from '../../sim/packet/tree.ts';
 import { summarizeCoverage } from '../../verify/coverage-summary.ts';
@@ -113,7 +112,6 @@ export function classLines(
   counts: boolean = true,
 ): string[] {
   const { finding, case: shown, state, packets } = one;
-  const { decision } = finding;
   const changes = changesOf(program.report!.pair, one);
   const [first, ...others] = changes.map(({ what, old, new: next }) => `${what}: ${old} → ${next}`);
   const stimulus = shown.stimuli[finding.packet]!;
@@ -127,8 +125,8 @@ export function classLines(
       `${index + 1}. ${first}${counts ? ` (${packets === 1 ? '1 packet' : `${count(packets)} packets`})` : ''}`,
     ),
     ...others.map((text) => `   ${text}`),
-    ...placeLines('old', decision.old, decision.changed.old, terminal),
-    ...placeLines('new', decision.new, decision.changed.new, terminal),
+    ...placeLines('old', finding, terminal),
+    ...placeLines('new', finding, terminal),
     `   ${smallest} (${stimulus.packet.length} bytes${after}):`,
     ...decodeTree(stimulus.packet).map(({ label, text }) => `     ${label}${text === '' ? '' : `, ${text}`}`),
     ...indent(hexdump(stimulus.packet, { maxLines: MAX_DUMP_LINES })),
@@ -140,12 +138,13 @@ export function classLines(
 
 function placeLines(
   build: 'old' | 'new',
-  place: DecidingPlace | undefined,
-  changed: readonly SourceLine[],
+  { part, decision }: DiffClass['finding'],
   terminal: Terminal,
 ): string[] {
-  const shown = place === undefined ? 'nothing decides it' : placeText(place);
-  const others = changed.filter(
+  const place = decision[build];
+  const nothing = part === 'map' ? 'writes nothing there' : 'nothing decides it';
+  const shown = place === undefined ? nothing : placeText(place);
+  const others = decision.changed[build].filter(
     ({ file, line }) => place?.source?.file !== file || place.source.line !== line,
   );
   return [

@@ -3,6 +3,7 @@
  * action, the branch where the two runs part for good.
  */
 import type { SourceLine } from '../../sim/ebpf/bpf-object.ts';
+import type { MapWrites } from '../../sim/ebpf/interpreter/map-writes.ts';
 import { type CodePlace, keyOf, type PathBranch } from '../../sim/ebpf/interpreter/run-path.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -47,7 +48,7 @@ export function decide(pair: BuildPair, runs: Both<SeenRun>, difference: Differe
   if (map?.is === 'only in' || map?.is === 'other form') {
     return { old: undefined, new: undefined, [map.build]: own(map.build), changed };
   }
-  const parting = partingOf(pair, runs);
+  const parting = partingOf(pair, runs, difference.part !== 'map');
   return { old: own('old') ?? parting.old, new: own('new') ?? parting.new, changed };
 }
 
@@ -62,15 +63,22 @@ function placeKey(place: DecidingPlace | undefined): string {
   return source === undefined ? `${program}+${instruction}` : `${source.file}:${source.line}`;
 }
 
-/** The last branch from which the runs went different ways; else where each set its result. */
-function partingOf(pair: BuildPair, { old, new: next }: Both<SeenRun>): Both<DecidingPlace | undefined> {
+/**
+ * The last branch from which the runs went different ways; else where each set its result.
+ * @param asksResult whether the result has a say in what differs: in what a map holds it has none
+ */
+function partingOf(
+  pair: BuildPair,
+  { old, new: next }: Both<SeenRun>,
+  asksResult: boolean,
+): Both<DecidingPlace | undefined> {
   const [oldTexts, newTexts] = [textsOf(pair.old), textsOf(pair.new)];
   const hunk = lastHunk(
     old.path.branches.map((branch) => branchKey(branch, newTexts)),
     next.path.branches.map((branch) => branchKey(branch, oldTexts)),
   );
   const result = ({ path }: SeenRun): DecidingPlace | undefined =>
-    path.result === undefined ? undefined : { ...path.result, as: 'result' };
+    path.result === undefined || !asksResult ? undefined : { ...path.result, as: 'result' };
   if (hunk === undefined) return { old: result(old), new: result(next) };
   const at = (run: SeenRun, index: number): DecidingPlace | undefined => {
     const branch = run.path.branches[index];
@@ -112,8 +120,7 @@ function writerOf(
       return { program: path.result?.program ?? entry, instruction, source, as: 'write' };
     }
     case 'map': {
-      const name = map === undefined ? undefined : map.map.split(': ')[0];
-      return name === undefined ? undefined : write(path.mapWrites.get(name));
+      return map === undefined ? undefined : write(mapWriteOf(build, path.mapWrites, map));
     }
     case 'skb':
       return write(path.contextWrite);
@@ -135,6 +142,26 @@ function writerOf(
     }
     default:
       return undefined;
+  }
+}
+
+/** Who wrote last what of a map differs; of one that the other build does not have, who wrote to it last. */
+function mapWriteOf(build: 'old' | 'new', writes: MapWrites, map: PairMapDifference): CodePlace | undefined {
+  const name = map.map.split(': ')[0]!;
+  switch (map.is) {
+    case 'variable': {
+      const range = differingRange(map.old, map.new);
+      const at = map.offsets[build];
+      return range === undefined ? undefined : writes.lastIn(name, at + range.from, at + range.to);
+    }
+    case 'entry': {
+      const { expected, got } = map.difference;
+      if (expected === undefined || got === undefined) return writes.lastIn(name);
+      const range = differingRange(expected, got);
+      return range === undefined ? writes.lastIn(name) : writes.lastIn(name, range.from, range.to);
+    }
+    default:
+      return writes.lastIn(name);
   }
 }
 

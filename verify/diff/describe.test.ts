@@ -77,12 +77,35 @@ describe('a difference in words', () => {
     ]);
   });
 
+  it('of values in queues and the like by their types in C, where they have one', () => {
+    const object = new Uint8Array(readFileSync(packageFile('sim/ebpf/test-support/world-file.o')));
+    const typed = { old: { ...program, object }, new: { ...program, object } };
+    const of = (map: string, old: Uint8Array | undefined, next: Uint8Array | undefined): unknown => {
+      const places = { old: undefined, new: undefined };
+      const told = { what: `map ${map}, value 0`, old: '0x01', new: '0x02', places, isStore: false };
+      return changes('outside', {}, { outside: [{ ...told, value: { map, old, new: next } }] }, typed).map(
+        (one) => `${one.what}: ${one.old} → ${one.new}`,
+      );
+    };
+    const number = (value: number): Uint8Array => Uint8Array.of(value, 0, 0, 0, 0, 0, 0, 0);
+    expect(of('limits', number(5), number(6))).toEqual(['map limits, value 0: 5 → 6']);
+    expect(of('limits', number(5), undefined)).toEqual(['map limits, value 0: 5 → none']);
+    // No type, and one that does not fit.
+    expect(of('nobody', number(5), number(6))).toEqual(['map nobody, value 0: 0x01 → 0x02']);
+    expect(of('limits', Uint8Array.of(1), Uint8Array.of(2))).toEqual(['map limits, value 0: 0x01 → 0x02']);
+    // A value of many members: those that differ.
+    const [one, other] = [new Uint8Array(44).fill(1, 40, 41), new Uint8Array(44)];
+    expect(of('flows', one, other)).toEqual(['map flows, value 0.delta: 1 → 0']);
+  });
+
+  const offsets = { old: 0, new: 0 };
+
   it('of variables by their types in C, where they have one', () => {
     const object = new Uint8Array(readFileSync(packageFile('sim/ebpf/test-support/world-file.o')));
     const typed = { old: { ...program, object }, new: { ...program, object } };
     const bytes = (value: number): Uint8Array => Uint8Array.of(value, 1, 0, 0);
     const of = (map: string): unknown =>
-      changes('map', {}, { pairMap: { is: 'variable', map, old: bytes(1), new: bytes(2) } }, typed);
+      changes('map', {}, { pairMap: { is: 'variable', map, old: bytes(1), new: bytes(2), offsets } }, typed);
     expect(of('.bss: seen')).toEqual([{ what: '.bss: seen', old: '257', new: '258' }]);
     expect(of('.bss: nobody')).toEqual([{ what: '.bss: nobody', old: '0x01010000', new: '0x02010000' }]);
   });
@@ -91,7 +114,7 @@ describe('a difference in words', () => {
     const old = Uint8Array.of(1, 2);
     const of = (pairMap: PairFinding['pairMap']): ReturnType<typeof changesOf> =>
       changes('map', {}, { pairMap });
-    expect(of({ is: 'variable', map: '.bss: hits', old, new: new Uint8Array(2) })).toEqual([
+    expect(of({ is: 'variable', map: '.bss: hits', old, new: new Uint8Array(2), offsets })).toEqual([
       { what: '.bss: hits', old: '0x0102', new: '0x0000' },
     ]);
     expect(of({ is: 'only in', what: 'map', map: 'hits', build: 'old' })).toEqual([

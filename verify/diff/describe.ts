@@ -1,10 +1,17 @@
 /** What two builds make of the packets of one class, in words. */
 import { difference } from '../../sim/packet/difference.ts';
 import { actionName } from '../../sim/runtime/actions.ts';
-import { fieldPath, mapEntryText, typedGlobalText } from '../explain/map-text.ts';
+import {
+  fieldPath,
+  mapEntryText,
+  typedGlobalText,
+  typedValueText,
+  valueFields,
+} from '../explain/map-text.ts';
 import { reasonAndPlace } from '../explain/note-text.ts';
 import type { Outcome } from '../outcome.ts';
 import type { DiffClass } from './diff.ts';
+import type { OutsideDifference } from './outside.ts';
 import type { BuildPair } from './pair.ts';
 
 export interface Change {
@@ -41,7 +48,8 @@ export function changesOf(pair: BuildPair, { finding, case: shown }: DiffClass):
     case 'outside':
       return (outside ?? [])
         .slice(0, MAX_FIELDS)
-        .map(({ what, old: a, new: b }) => ({ what, old: a, new: b }));
+        .flatMap((one) => valueChanges(pair, one) ?? [{ what: one.what, old: one.old, new: one.new }])
+        .slice(0, MAX_FIELDS);
     case 'trace':
       return [{ what: 'trace', old: linesOf(old), new: linesOf(next) }];
     default:
@@ -82,6 +90,30 @@ function mapChanges(
       ];
     }
   }
+}
+
+/** What differs in a value of a map without keys, by its type in C; undefined where that says nothing of it. */
+function valueChanges(
+  { old, new: next }: BuildPair,
+  { what, value }: OutsideDifference,
+): Change[] | undefined {
+  if (value === undefined) return undefined;
+  const [a, b] = [valueFields(old, value.map, value.old), valueFields(next, value.map, value.new)];
+  // A value is there in one of them at least.
+  if ((a === undefined && value.old !== undefined) || (b === undefined && value.new !== undefined))
+    return undefined;
+  if (a === undefined || b === undefined) {
+    const whole = (build: BuildPair['old'], bytes: Uint8Array | undefined): string =>
+      bytes === undefined ? 'none' : (typedValueText(build, value.map, bytes) ?? 'none');
+    return [{ what, old: whole(old, value.old), new: whole(next, value.new) }];
+  }
+  const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name));
+  if (names.length === 0) return undefined;
+  return names.map((name) => ({
+    what: name === '' || name.startsWith('[') ? `${what}${name}` : `${what}.${name}`,
+    old: a.get(name) ?? 'absent',
+    new: b.get(name) ?? 'absent',
+  }));
 }
 
 /** By its type in C, where both builds have one; as bytes elsewhere. */

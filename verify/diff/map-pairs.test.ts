@@ -83,6 +83,7 @@ describe('the maps of one build in two versions', () => {
       map: '.bss: seen',
       old: new Uint8Array(8),
       new: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0),
+      offsets: { old: 0, new: 0 },
     });
     expect(
       pairMapDifference(same, state([held(counters, '.bss')]), state([held(counters, '.bss', { 0: 0 })])),

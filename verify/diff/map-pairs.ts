@@ -19,7 +19,14 @@ export interface MapState {
 export type PairMapDifference =
   | { readonly is: 'entry'; readonly map: string; readonly difference: MapDifference }
   /** A global variable: `.bss: hits`. */
-  | { readonly is: 'variable'; readonly map: string; readonly old: Uint8Array; readonly new: Uint8Array }
+  | {
+      readonly is: 'variable';
+      readonly map: string;
+      readonly old: Uint8Array;
+      readonly new: Uint8Array;
+      /** Where it lies in the section of each build. */
+      readonly offsets: { readonly old: number; readonly new: number };
+    }
   /** Packets change a map, or a variable, that the other build does not have, or has in another form. */
   | {
       readonly is: 'only in' | 'other form';
@@ -107,7 +114,8 @@ function variableDifference(
     const was = bytesOf(before, old, offset, size);
     const is = bytesOf(after, next, other.offset, size);
     if (Buffer.compare(was, is) !== 0) {
-      return { is: 'variable', map: `${old.name}: ${variable}`, old: was, new: is };
+      const offsets = { old: offset, new: other.offset };
+      return { is: 'variable', map: `${old.name}: ${variable}`, old: was, new: is, offsets };
     }
   }
   return undefined;

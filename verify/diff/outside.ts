@@ -24,6 +24,12 @@ export interface OutsideDifference {
   readonly places: { readonly old: CodePlace | undefined; readonly new: CodePlace | undefined };
   /** Is it a field of `__sk_buff`, which stores set, too? */
   readonly isStore: boolean;
+  /** Of a map without keys: the bytes that each build holds there. */
+  readonly value?: {
+    readonly map: string;
+    readonly old: Uint8Array | undefined;
+    readonly new: Uint8Array | undefined;
+  };
 }
 
 /** Of bytes that differ, so many are shown. */
@@ -111,7 +117,12 @@ function contentDifferences(old: OutsideActs, next: OutsideActs): OutsideDiffere
     }));
     const found = texts.find((one) => one.old !== one.new);
     if (found === undefined) return [];
-    return [{ what: `map ${map}, ${found.name}`, old: found.old, new: found.new, places, isStore: false }];
+    const bytesOf = (all: readonly MapContent[]): Uint8Array | undefined =>
+      all.find(({ name }) => name === found.name)?.bytes;
+    const value = { map, old: bytesOf(held), new: bytesOf(other) };
+    return [
+      { what: `map ${map}, ${found.name}`, old: found.old, new: found.new, places, isStore: false, value },
+    ];
   });
 }
 

@@ -135,14 +135,27 @@ describe('what decides', () => {
       ['result 0', 'result 0', `main+${FIRST} / main+${FIRST}`],
     ],
     ['is where one is stopped', NOTHING, STOPS, ['result 1', 'stop 0', `main+${FIRST + 1} / main+${FIRST}`]],
-    [
-      'is who wrote the map',
-      NOTHING,
-      COUNT,
-      ['result 1', 'write 9', `main+${FIRST + 1} / main+${FIRST + 9}`],
-    ],
+    ['is who wrote the map', NOTHING, COUNT, [undefined, 'write 9', `? / main+${FIRST + 9}`]],
   ])('%s', async (_what, old, next, places) => {
     expect(await decided(old, next)).toEqual(places);
+  });
+
+  it('is who wrote the member that differs, not who wrote the map last', async () => {
+    const counts = (first: number, second: number): string => `${COUNT.split('\n').slice(0, 6).join('\n')}
+      r1 = ${first}
+      *(u32 *)(r0 + 0) = r1
+      r1 = ${second}
+      *(u32 *)(r0 + 4) = r1`;
+    const of = async (...next: readonly [number, number]): Promise<unknown> =>
+      (await decided(counts(5, 5), counts(...next))).slice(0, 2);
+    expect(await of(6, 5)).toEqual(['write 8', 'write 8']);
+    expect(await of(5, 6)).toEqual(['write 10', 'write 10']);
+    expect(await of(6, 6)).toEqual(['write 8', 'write 8']);
+    const first = counts(5, 5).replace(/ *r1 = 5\n[^\n]*$/, 'r1 = 5');
+    expect((await decided(counts(5, 5), first)).slice(0, 2)).toEqual(['write 10', undefined]);
+    // A store of both members is one of either.
+    const both = counts(5, 5).replace(/r1 = 5[\s\S]*/, 'r1 = 5\n*(u64 *)(r0 + 0) = r1');
+    expect((await decided(counts(5, 5), both)).slice(0, 2)).toEqual(['write 10', 'write 8']);
   });
 
   it('is the call that stored a target, and the store of a mark', async () => {

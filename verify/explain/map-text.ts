@@ -133,6 +133,30 @@ export function typedGlobalText(program: Program, variable: string, bytes: Uint8
   return partText(object, found?.typeId, bytes);
 }
 
+/** A value of a map, where the object says of which type its values are. */
+export function typedValueText(program: Program, map: string, bytes: Uint8Array): string | undefined {
+  return partText(objectOf(program), valueTypeOf(program, map), bytes);
+}
+
+/** The same, field by field: one with an empty name where the value has no parts. */
+export function valueFields(
+  program: Program,
+  map: string,
+  bytes: Uint8Array | undefined,
+): ReadonlyMap<string, string> | undefined {
+  const plain = bytes && plainValue(objectOf(program)?.btf, valueTypeOf(program, map), bytes);
+  if (plain === undefined) return undefined;
+  const parts = new Map<string, string>();
+  flatten('', plain, parts);
+  return parts;
+}
+
+/** What a Bloom filter holds are bits, whatever the type of what it is told. */
+function valueTypeOf(program: Program, map: string): number | undefined {
+  const definition = mapNamed(objectOf(program)?.maps ?? [], map);
+  return definition?.type === 'BLOOM_FILTER' ? undefined : definition?.valueType;
+}
+
 const objects = new WeakMap<Uint8Array, BpfObject | null>();
 
 /** The program's object, read once; undefined where there is none that can be read. */

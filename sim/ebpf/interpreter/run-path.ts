@@ -7,6 +7,7 @@ import { helperName } from '../helper-names.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { BPF_PSEUDO_CALL, CALL, EXIT, isConditionalJump, storeSize } from '../instruction.ts';
 import { sourceAt } from '../object.ts';
+import { MapWrites } from './map-writes.ts';
 import { CONTEXT_REGION, KIND } from './provenance.ts';
 import type { LoadedProgram, State } from './state.ts';
 import type { Tracer } from './tracer.ts';
@@ -40,8 +41,8 @@ export class RunPath implements Tracer {
   signature = 0x811c9dc5;
   /** Where r0 was set last before the program ended: the line that decides the action. */
   result: CodePlace | undefined;
-  /** Who wrote each map last, by the map's name. */
-  readonly mapWrites: Map<string, CodePlace> = new Map();
+  /** Who wrote what of each map last. */
+  readonly mapWrites: MapWrites = new MapWrites();
   /** The last store to the context. */
   contextWrite: CodePlace | undefined;
   /** The last call of each helper, by its name. */
@@ -71,7 +72,7 @@ export class RunPath implements Tracer {
       return;
     }
     const size = storeSize(opcode);
-    if (size !== undefined) this.#store(state, pc, line);
+    if (size !== undefined) this.#store(state, pc, size, line);
     else if (opcode === CALL) this.#call(state, pc, line);
     else if (state.frame === 0 && instructions.dst[pc] === 0 && opcode !== EXIT) {
       this.result = placeAt(program, pc, line);
@@ -89,14 +90,17 @@ export class RunPath implements Tracer {
     });
   }
 
-  #store(state: State, pc: number, line: SourceLine | undefined): void {
+  #store(state: State, pc: number, size: number, line: SourceLine | undefined): void {
     const { provenance, machine, program } = state;
-    const { instructions } = program.source;
-    const tag = state.tag[instructions.dst[pc]!]!;
+    const { dst, offset } = program.source.instructions;
+    const register = dst[pc]!;
+    const tag = state.tag[register]!;
     if (tag === CONTEXT_REGION) this.contextWrite = placeAt(program, pc, line);
     if (tag > 0 && provenance.kind[tag] === KIND.value) {
       const name = machine.maps[provenance.detail[tag]!]?.name;
-      if (name !== undefined) this.mapWrites.set(name, placeAt(program, pc, line));
+      if (name === undefined) return;
+      const from = state.lo[register]! + offset[pc]! - provenance.lowest[tag]!;
+      this.mapWrites.store(name, from, size, placeAt(program, pc, line));
     }
   }
 
@@ -114,7 +118,7 @@ export class RunPath implements Tracer {
     const tag = state.tag[1]!;
     if (tag <= 0 || provenance.kind[tag] !== KIND.map || number === MAP_LOOKUP) return;
     const name = machine.maps[provenance.detail[tag]!]?.name;
-    if (name !== undefined) this.mapWrites.set(name, place);
+    if (name !== undefined) this.mapWrites.call(name, place);
   }
 }
 
