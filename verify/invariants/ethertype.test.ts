@@ -160,6 +160,19 @@ describe('the EtherType', () => {
 });
 
 describe('a type in the wrong byte order', () => {
+  it('is none that a frame had inside a tunnel', () => {
+    // An IPv4 header of which all but the begin is zeros: no header of the frame that came is seen again.
+    const inner = ethernet(0x0008, bytes(0x45, 0, new Uint8Array(18)));
+    const vxlan = bytes(8, 0, 0, 0, 0, 0, 7, 0, inner);
+    const outer = ethernet(0x0800, ipv4(17, udp(vxlan)));
+    expect(verdict(outer, inner)).toBeUndefined();
+    // One that the program wrote, in front of the same, still is.
+    const named = ethernet(0x0800, inner.subarray(14));
+    expect(verdict(ethernet(0x0800, ipv4(17, udp(bytes(8, 0, 0, 0, 0, 0, 7, 0, named)))), inner)).toContain(
+      '0x0008, which is 0x0800',
+    );
+  });
+
   const LABEL = [0x12, 0x34, 0x50, 63];
   const LAST = [0x12, 0x34, 0x51, 63];
   const session = (packet: Uint8Array, protocol: number): Uint8Array =>

@@ -96,7 +96,10 @@ function meaningOf({ says: { by, number }, wasNamed }: LostPacket): string | und
 function judgeOrder(pair: FramePair): Breach | undefined {
   const { after, afterOffset, afterLength } = pair;
   const at = lastTypeAt(after, afterOffset, afterLength);
-  if (at + 2 > afterLength || pair.isOld(at, at + 2) || pair.isOld(at, at + 2, 0)) return undefined;
+  if (at + 2 > afterLength) return undefined;
+  // As it came: where headers say that it moved to, where it lay, or, behind a tunnel that was taken off, as much further on as the frame is shorter.
+  const growth = pair.beforeLength - afterLength;
+  if ([pair.shift, 0, growth].some((shift) => pair.isOld(at, at + 2, shift))) return undefined;
   const got = read16(after, afterOffset + at);
   const right = swap(got);
   return follows(pair, right, at + 2) ? swappedBreach('EtherType', at, got, right) : undefined;
