@@ -1,5 +1,6 @@
 /** `xdpsim corpus convert`: packets from one format to another. */
 
+import type { Captured } from '../../corpus/cases/case.ts';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import {
@@ -31,7 +32,7 @@ export interface ConvertOptions {
 }
 
 /** A description belongs to one packet. */
-const ONE_BY_ONE = { program: '', packetsPerCase: 1 } as const;
+const ONE_BY_ONE = { program: '', packetsPerCase: 1, withCaptured: true } as const;
 
 /** Packets that are held in memory, for lists, which are written as a whole. */
 const MAX_LISTED = 100_000;
@@ -40,6 +41,42 @@ interface Read {
   readonly stimulus: Stimulus;
   readonly world: World;
   readonly description: string;
+  readonly captured: Captured | undefined;
+}
+
+/** Packets with the times and lengths of the captures that they come from. */
+class ConvertedBatch extends PacketBatch {
+  readonly #read: readonly Read[];
+  readonly #times: readonly bigint[];
+
+  constructor(read: readonly Read[]) {
+    super(Math.max(1, read.length));
+    for (const { stimulus } of read) this.push(stimulus);
+    this.#read = read;
+    this.#times = timesOf(read);
+  }
+
+  nanoseconds(index: number): bigint {
+    return this.#times[index]!;
+  }
+
+  original(index: number): number {
+    return this.length[index]! + (this.#read[index]!.captured?.missing ?? 0);
+  }
+}
+
+const MICROSECOND = 1000n;
+
+/** What has no time comes a microsecond behind the packet before it: sorting by time then keeps the order. */
+function timesOf(read: readonly Read[]): bigint[] {
+  const times: bigint[] = [];
+  let next = 0n;
+  for (const { captured } of read) {
+    const time = captured?.nanoseconds ?? next;
+    times.push(time);
+    next = time + MICROSECOND;
+  }
+  return times;
 }
 
 /**
@@ -54,9 +91,10 @@ export async function convert(
   const format = formatToWrite(options.out, options.format);
   const read: Read[] = [];
   for (const file of files) {
-    for await (const { stimuli, world, note } of casesFromFile(file, ONE_BY_ONE, options.from)) {
-      for (const stimulus of stimuli) {
-        read.push({ stimulus, world, description: note?.summary ?? summaryOf(stimulus.packet) });
+    for await (const { stimuli, world, note, captured } of casesFromFile(file, ONE_BY_ONE, options.from)) {
+      for (const [index, stimulus] of stimuli.entries()) {
+        const description = note?.summary ?? summaryOf(stimulus.packet);
+        read.push({ stimulus, world, description, captured: captured?.[index] });
       }
     }
   }
@@ -70,9 +108,7 @@ export async function convert(
     if (options.out === '-') printText(text);
     else await writeAtomically(options.out, [new TextEncoder().encode(text)]);
   } else {
-    const batch = new PacketBatch(Math.max(1, read.length));
-    for (const { stimulus } of read) batch.push(stimulus);
-    await writeCapture(options.out, [batch], { format });
+    await writeCapture(options.out, [new ConvertedBatch(read)], { format });
   }
   reportLine(
     `${options.out === '-' ? 'standard output' : options.out}: ${count(read.length)} ${read.length === 1 ? 'packet' : 'packets'}`,

@@ -25,6 +25,16 @@ export interface Case {
   readonly world: World;
   readonly stimuli: readonly Stimulus[];
   readonly note?: CaseNote;
+  /** Of a plain capture's packets, where it was asked for: what the file says of each beside its bytes. */
+  readonly captured?: readonly Captured[];
+}
+
+/** What a capture says of a packet beside its bytes. */
+export interface Captured {
+  /** Nanoseconds since 1970. */
+  readonly nanoseconds: bigint;
+  /** Bytes at its end that were not captured. */
+  readonly missing: number;
 }
 
 /** A case and the file it was read from. */
@@ -88,6 +98,8 @@ export interface CasesFromCaptureOptions {
   readonly packetsPerCase?: number;
   /** The world of a plain capture's packets; default: one that states nothing. */
   readonly world?: World;
+  /** Shall cases of a plain capture say when their packets were captured? */
+  readonly withCaptured?: boolean;
 }
 
 /**
@@ -105,31 +117,38 @@ export function casesFromCapture(
   const packetsPerCase = options.packetsPerCase ?? 10_000;
   if (!(packetsPerCase >= 1)) throw new RangeError(`a case of ${packetsPerCase} packets at the most`);
   const plain = { program: options.program, world: options.world ?? {} };
-  return readCases(path, plain, Math.min(packetsPerCase, MAX_CASE_PACKETS));
+  return readCases(path, plain, Math.min(packetsPerCase, MAX_CASE_PACKETS), options.withCaptured);
 }
 
 async function* readCases(
   path: string,
   plain: CaseHeader | undefined,
   packetsPerCase: number,
+  withCaptured: boolean = false,
 ): AsyncGenerator<Case, void, undefined> {
   let section: CaptureSection | undefined;
   let header: CaseHeader = { program: '', world: {} };
   let saved = false;
   let stimuli: Stimulus[] = [];
+  let captured: Captured[] = [];
   let size = 0;
+  const taken = (): Case => ({ ...header, stimuli, ...(withCaptured && !saved ? { captured } : {}) });
+  const clear = (): void => {
+    stimuli = [];
+    captured = [];
+    size = 0;
+  };
   /** Does the section still owe a case? An empty plain capture gives none, an empty saved case does. */
   let open = false;
   try {
     for await (const batch of readCapture(path)) {
       if (batch.section !== section) {
-        if (open) yield { ...header, stimuli };
+        if (open) yield taken();
         section = batch.section;
         const own = caseHeader(section);
         saved = own !== undefined;
         header = own ?? plain ?? notPlain(section);
-        stimuli = [];
-        size = 0;
+        clear();
         open = saved;
       }
       for (let index = 0; index < batch.count; index++) {
@@ -139,19 +158,20 @@ async function* readCases(
           size + stimulus.packet.length > MAX_CASE_BYTES;
         if (isFull) {
           if (saved) throw tooLarge(batch, index);
-          yield { ...header, stimuli };
-          stimuli = [];
-          size = 0;
+          yield taken();
+          clear();
         }
         size += stimulus.packet.length;
         stimuli.push(stimulus);
+        if (withCaptured)
+          captured.push({ nanoseconds: batch.nanoseconds(index), missing: batch.missing(index) });
         open = true;
       }
     }
   } catch (error) {
     throw error instanceof CaptureError && error.file === undefined ? error.inFile(captureName(path)) : error;
   }
-  if (open) yield { ...header, stimuli };
+  if (open) yield taken();
 }
 
 function stimulusAt(batch: CaptureBatch, index: number, saved: boolean): Stimulus {

@@ -123,10 +123,23 @@ export class CaptureBatch {
    */
   frameLength(index: number): number {
     const captured = this.length[index]!;
-    let fcs = this.section.interfaces[this.interface[index]!]!.fcsLength ?? 0;
-    if (this.optionsLength[index]! > 0) fcs = this.#flaggedFcs(index) || fcs;
+    const fcs = this.#fcsOf(index);
     if (fcs === 0) return captured;
-    return captured - Math.min(captured, Math.max(0, fcs - Math.max(0, this.original(index) - captured)));
+    return captured - Math.min(captured, Math.max(0, fcs - this.#cutOff(index)));
+  }
+
+  /** Bytes of one packet that were not captured, its frame check sequence left out. */
+  missing(index: number): number {
+    return Math.max(0, this.#cutOff(index) - this.#fcsOf(index));
+  }
+
+  #cutOff(index: number): number {
+    return Math.max(0, this.original(index) - this.length[index]!);
+  }
+
+  #fcsOf(index: number): number {
+    const { fcsLength = 0 } = this.section.interfaces[this.interface[index]!]!;
+    return (this.optionsLength[index]! > 0 ? this.#flaggedFcs(index) : 0) || fcsLength;
   }
 
   /** Could any packet of this batch have a frame check sequence? */

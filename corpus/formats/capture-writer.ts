@@ -21,6 +21,10 @@ export interface Frames {
   readonly offset: Uint32Array;
   readonly length: Uint32Array;
   readonly count: number;
+  /** When a packet was captured, in nanoseconds since 1970; absent: it was not. */
+  nanoseconds?(index: number): bigint;
+  /** Its length on the wire; absent: that of what is there. */
+  original?(index: number): number;
 }
 
 export interface WriteCaptureOptions {
@@ -33,8 +37,8 @@ export interface WriteCaptureOptions {
 /**
  * Writes packets to a file that appears under its name only when it is complete.
  *
- * Packets of a `CaptureBatch` keep their link type, their length on the wire and, to the nanosecond, their time;
- * all others are Ethernet frames one microsecond apart, from 0 on. Comments, and what a `PacketBatch` says beside
+ * Packets of a `CaptureBatch` keep their link type, and whatever knows them its packets' lengths on the wire and, to the
+ * nanosecond, their times; all others are Ethernet frames one microsecond apart, from 0 on. Comments, and what a `PacketBatch` says beside
  * the frame (metadata, device, queue, entry: as a comment), are kept in pcapng, which alone has a place for them.
  * @param path a file, or `-` for standard output
  * @returns how many packets were written
@@ -70,16 +74,15 @@ async function* encode(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { divisor } = target;
   for await (const batch of batches) {
-    const capture = batch instanceof CaptureBatch ? batch : undefined;
     for (let index = 0; index < batch.count; index++) {
       let high: number;
       let low: number;
-      if (capture === undefined) {
+      if (batch.nanoseconds === undefined) {
         const time = written.packets * 1000;
         high = Math.floor(time / divisor);
         low = time % divisor;
       } else {
-        const time = BigInt.asUintN(64, capture.nanoseconds(index));
+        const time = BigInt.asUintN(64, batch.nanoseconds(index));
         high = Number(time / BigInt(divisor));
         low = Number(time % BigInt(divisor));
       }
@@ -158,7 +161,7 @@ function linkTypeOf(batch: Frames, index: number): number {
 }
 
 function originalOf(batch: Frames, index: number): number {
-  return batch instanceof CaptureBatch ? batch.original(index) : batch.length[index]!;
+  return batch.original?.(index) ?? batch.length[index]!;
 }
 
 function commentsOf(batch: Frames, index: number): readonly string[] | undefined {
