@@ -216,6 +216,13 @@ const ARGUED: readonly (readonly [why: string, holds: (one: Difference) => boole
     'behind HIP, Mobile IPv6 and Shim6 headers: tshark does not go on',
     (one) => isPrefix(one) && has(one, 'hip', 'mobility', 'shim6'),
   ],
+  [
+    'LISP that says that it is encrypted (RFC 8061) or announces what follows by a number (RFC 9305): tshark takes it for IP',
+    ({ layers, packet, ours, theirs }) =>
+      layers.some(({ name, offset }) => name === 'lisp' && (packet[offset]! & 7) !== 0) &&
+      ours.length < theirs.length &&
+      ours.every((verdict, at) => verdict === theirs[at]),
+  ],
   ['inside GUE: tshark does not know it', (one) => isPrefix(one) && has(one, 'gue')],
   [
     'IP or VXLAN right behind UDP on a port that says nothing: tshark does not look',

@@ -80,6 +80,22 @@ function extensionBytes(name: string, protocol: string): ComposedName {
   return part(name, protocol, ['length'], { bits: 8, as: (words) => (words + 1) * 8, shownBits: 12 });
 }
 
+const isSet =
+  (flag: string) =>
+  (header: HeaderView): boolean =>
+    joined(header, [flag]) === 1;
+
+/** Bits that are something only where a flag says so, and another one does not. */
+function flagged(flag: string, unless: string | undefined, one: ComposedName): ComposedName {
+  return {
+    ...one,
+    number: (header) =>
+      isSet(flag)(header) && (unless === undefined || !isSet(unless)(header))
+        ? one.number!(header)
+        : undefined,
+  };
+}
+
 /** A field that has this name only where another one, or its own value, says so. */
 function conditional(
   name: string,
@@ -214,5 +230,32 @@ export const COMPOSED_NAMES: readonly ComposedName[] = [
     const at = layer.offset + length.at;
     return [layer.offset + 8, Math.min(layer.end, layer.offset + ((bytes[at]! << 8) | bytes[at + 1]!))];
   }),
+  part('hsr.netid', 'hsr', ['path'], { shift: 1, bits: 3 }),
+  part('hsr.laneid', 'hsr', ['path'], { bits: 1 }),
+  flagged('noncePresent', undefined, part('lisp-data.nonce', 'lisp', ['nonce'], { bits: 24 })),
+  ...(
+    [
+      ['mapver', 0, 24],
+      ['srcmapver', 12, 12],
+      ['dstmapver', 0, 12],
+    ] as const
+  ).map(([name, shift, bits]) =>
+    flagged('versionPresent', 'noncePresent', part(`lisp-data.${name}`, 'lisp', ['nonce'], { shift, bits })),
+  ),
+  flagged('instancePresent', undefined, part('lisp-data.iid', 'lisp', ['instance'], { bits: 24 })),
+  flagged(
+    'locatorStatusPresent',
+    'instancePresent',
+    part('lisp-data.lsb', 'lisp', ['instance', 'locatorStatus'], { bits: 32 }),
+  ),
+  flagged(
+    'instancePresent',
+    undefined,
+    flagged(
+      'locatorStatusPresent',
+      undefined,
+      part('lisp-data.lsb8', 'lisp', ['locatorStatus'], { bits: 8 }),
+    ),
+  ),
   part('gre.flags_and_version', 'gre', GRE_FLAGS, { bits: 16 }),
 ];

@@ -12,11 +12,13 @@ import { GUE } from './gue.ts';
 import { IGMP } from './igmp.ts';
 import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
 import { L2TPV2 } from './l2tpv2.ts';
+import { LISP } from './lisp.ts';
 import { LLC, SNAP, STP } from './llc.ts';
 import { LLDP } from './lldp.ts';
 import { MPLS } from './mpls.ts';
 import { PPP, PPPOE } from './pppoe.ts';
 import { PW_CONTROL_WORD } from './pseudowire.ts';
+import { HSR, RTAG } from './redundancy-tags.ts';
 import { OSPF, OSPF3, PIM, VRRP } from './routing-protocols.ts';
 import { SCTP } from './sctp.ts';
 import { TEREDO } from './teredo.ts';
@@ -79,6 +81,26 @@ describeProtocol(VXLAN_GPE, {
     reserved2: 0,
   },
 });
+describeProtocol(LISP, {
+  wire: 'c8 a1b2c3 00002a 01',
+  value: {
+    noncePresent: true,
+    locatorStatusPresent: true,
+    echoNonce: false,
+    versionPresent: false,
+    instancePresent: true,
+    nextPresent: false,
+    key: 0,
+    nonce: 0xa1b2c3,
+    instance: 42,
+    locatorStatus: 1,
+  },
+});
+describeProtocol(HSR, {
+  wire: '1034 0007 0800',
+  value: { path: 1, size: 52, sequence: 7, etherType: 0x0800 },
+});
+describeProtocol(RTAG, { wire: '0000 0007 86dd', value: { reserved: 0, sequence: 7, etherType: 0x86dd } });
 describeProtocol(GUE, {
   wire: '01 2f 0000 01020304',
   value: { control: false, protocol: 47, flags: 0, optional: fromHex('01020304') },

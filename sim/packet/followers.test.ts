@@ -139,6 +139,35 @@ describe.each<[what: string, first: string, rows: readonly [what: string, hex: s
     ],
   ],
   [
+    'packets in LISP (RFC 9300 §5.1)',
+    'lisp',
+    [
+      ['IPv4', `80 010203 00000000 ${IP4}`, 'lisp 0, ipv4 8'],
+      ['IPv6', `48 000000 00002a01 ${IP6}`, 'lisp 0, ipv6 8'],
+      ['neither', '80 010203 00000000 50aabbcc', 'lisp 0, data 8-12'],
+      ['what a number announces', `84 000001 00000000 ${IP4}`, 'lisp 0, data 8-28'],
+      ['what is encrypted', `81 010203 00000000 ${IP4}`, 'lisp 0, data 8-28'],
+    ],
+  ],
+  [
+    'a tag of HSR (IEC 62439-3 §5)',
+    'hsr',
+    [
+      ['a type', `101a 0007 0800 ${IP4}`, 'hsr 0, ipv4 6'],
+      ['a length', `101d 0007 0017 060603 ${IP4}`, 'hsr 0, llc 6, ipv4 9'],
+      ['another size, and padding', `1000 0007 0800 ${IP4} 0000`, 'hsr 0, ipv4 6, ends 26'],
+    ],
+  ],
+  [
+    'a redundancy tag (IEEE 802.1CB §7.8)',
+    'rtag',
+    [
+      ['a type', `0000 0007 86dd ${IP6}`, 'rtag 0, ipv6 6'],
+      ['a length', `0000 0007 0017 060603 ${IP4}`, 'rtag 0, llc 6, ipv4 9'],
+      ['another tag', `0000 0007 8100 0005 0800 ${IP4}`, 'rtag 0, vlan 6, ipv4 10'],
+    ],
+  ],
+  [
     'what SNAP announces (RFC 1042, RFC 2684 §5.2)',
     'snap',
     [

@@ -23,6 +23,10 @@ export const ETHERTYPE = {
   /** IEEE 802.1ah, "MAC in MAC". */
   ITAG: 0x88e7,
   NSH: 0x894f,
+  /** IEC 62439-3, High-availability Seamless Redundancy. */
+  HSR: 0x892f,
+  /** IEEE 802.1CB. */
+  RTAG: 0xf1c1,
   ERSPAN_III: 0x22eb,
 } as const;
 
@@ -49,6 +53,8 @@ const ETHERTYPE_NAMES: Readonly<Record<number, string>> = {
   35047: '802.1ah I-tag',
   35151: 'NSH',
   8939: 'ERSPAN III',
+  35119: 'HSR',
+  61889: '802.1CB R-tag',
   35045: 'MACsec',
   35063: 'PTP',
 };

@@ -19,11 +19,13 @@ import { IPV6 } from './ipv6.ts';
 import { AH, DSTOPTS, FRAGMENT, HIP, HOPOPTS, MOBILITY, ROUTING, SHIM6 } from './ipv6-extensions.ts';
 import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
 import { L2TPV2 } from './l2tpv2.ts';
+import { LISP } from './lisp.ts';
 import { LLC, SNAP, STP } from './llc.ts';
 import { LLDP } from './lldp.ts';
 import { MPLS } from './mpls.ts';
 import { PPP, PPPOE } from './pppoe.ts';
 import { PW_CONTROL_WORD } from './pseudowire.ts';
+import { HSR, RTAG } from './redundancy-tags.ts';
 import { OSPF, OSPF3, PIM, VRRP } from './routing-protocols.ts';
 import { SCTP } from './sctp.ts';
 import { TCP } from './tcp.ts';
@@ -74,6 +76,7 @@ export const PROTOCOLS = {
   vxlangpe: VXLAN_GPE,
   geneve: GENEVE,
   gtpu: GTPU,
+  lisp: LISP,
   gue: GUE,
   teredo: TEREDO,
   l2tpv3: L2TPV3,
@@ -90,6 +93,8 @@ export const PROTOCOLS = {
   etherip: ETHERIP,
   nsh: NSH,
   itag: ITAG,
+  hsr: HSR,
+  rtag: RTAG,
   fabricpath: FABRIC_PATH,
   dns: DNS,
   quic: QUIC,

@@ -46,7 +46,7 @@ it('counts what UDP carries on each port that it has a name for, in both directi
   }
   // What a followed port says counts, and so does a packet that cannot be anything else.
   const inner = ethernet().ipv4().udp({ destinationPort: 9 }).bytes();
-  const ports = { sourcePort: 4789, destinationPort: 4341 };
+  const ports = { sourcePort: 4789, destinationPort: 4791 };
   expect(unexamined(ethernet().ipv4().udp(ports).vxlan().payload(inner).bytes())).toEqual([]);
   expect(
     unexamined(ethernet().ipv4().udp({ destinationPort: 4500 }).payload(inner.subarray(14)).bytes()),

@@ -48,19 +48,16 @@ const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [0x883e, 'wccp'],
   [0x8909, 'cisco metadata (security group tag)'],
   [0x8926, 'vn-tag'],
-  [0x892f, 'hsr'],
   [0x893f, 'e-tag (802.1BR)'],
   [0x9300, 'vlan (0x9300)'],
   [0xa0ed, '6lowpan'],
   [0xab37, 'bier'],
   [0xdada, 'edsa (switch tag)'],
-  [0xf1c1, 'r-tag (802.1CB)'],
 ]);
 
 /** By UDP port (https://www.iana.org/assignments/service-names-port-numbers). */
 const UDP_PORTS: ReadonlyMap<number, string> = new Map([
   [2268, 'amt'],
-  [4341, 'lisp'],
   [4500, 'esp or ike over udp (encrypted)'],
   [4791, 'roce'],
   [12222, 'lwapp'],

@@ -43,6 +43,8 @@ const TYPE = {
   fabricPath: 0x8903,
   erspan: 0x88be,
   erspan3: 0x22eb,
+  hsr: 0x892f,
+  redundancy: 0xf1c1,
 } as const;
 
 /** Those behind which the walk goes on: all but IP itself, tags and ARP. */
@@ -57,6 +59,8 @@ export const ETHER_TYPES_FOLLOWED: readonly number[] = [
   TYPE.fabricPath,
   TYPE.erspan,
   TYPE.erspan3,
+  TYPE.hsr,
+  TYPE.redundancy,
 ];
 
 /** IP protocols, other than TCP, UDP, ICMP and IP itself, that have a checksum or carry packets. */
@@ -94,7 +98,6 @@ const PORT = {
 
 /** Ports of what carries packets, or has a checksum of its own, and is not followed. */
 export const UDP_PORTS_NOT_FOLLOWED: readonly number[] = [
-  PORT.lisp,
   PORT.amt,
   PORT.espInUdp,
   PORT.lwapp,
@@ -219,6 +222,10 @@ export class PacketWalk {
       case TYPE.itag:
         // The frame inside begins with its own addresses, without a length (IEEE 802.1Q §9.7).
         return this.skip(18) ? this.announced(this.u16(this.cursor - 2)) : STOP;
+      case TYPE.hsr:
+      case TYPE.redundancy:
+        // A tag with the type of what follows at its end, which may be a length (IEC 62439-3 §5, IEEE 802.1CB §7.8).
+        return this.skip(6) ? this.announced(this.u16(this.cursor - 2)) : STOP;
       case TYPE.nsh:
         return NSH;
       case TYPE.fabricPath:
@@ -399,6 +406,8 @@ export class PacketWalk {
         return this.geneve();
       case PORT.gtpu:
         return this.gtpu();
+      case PORT.lisp:
+        return this.lisp();
       case PORT.mpls:
         return MPLS;
       case PORT.gre:
@@ -516,6 +525,11 @@ export class PacketWalk {
       extension = bytes[start + size - 1]!;
     }
     return this.byVersion();
+  }
+
+  /** RFC 9300 §5.1: IP, unless the packet is encrypted (RFC 8061 §7) or announced by a number (RFC 9305 §3). */
+  private lisp(): number {
+    return this.skip(8) && (this.arena[this.cursor - 8]! & 0x07) === 0 ? this.byVersion() : STOP;
   }
 
   /** RFC 4380 §5.1.1: authentication and origin may stand before the packet. */

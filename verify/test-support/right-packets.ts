@@ -148,6 +148,16 @@ export const TUNNELS: Record<string, Uint8Array> = {
   '802.1ah': ethernet(0x88e7, bytes(0, 0, 0, 42, data(12), u16(0x0800), ip)),
   NSH: ethernet(0x894f, bytes(0x0f, 0xc4, 2, 1, 0, 0, 42, 255, data(8), ip)),
   FabricPath: ethernet(0x8903, bytes(0x00, 0x60, frame)),
+  HSR: ethernet(0x892f, bytes(0x10, 6 + ip.length, u16(7), u16(0x0800), ip)),
+  'a redundancy tag': ethernet(0xf1c1, bytes(u16(0), u16(7), u16(0x0800), ip)),
+  'a redundancy tag in front of a VLAN': ethernet(
+    0xf1c1,
+    bytes(u16(0), u16(7), u16(0x8100), u16(5), u16(0x0800), ip),
+  ),
+  'a redundancy tag in front of LLC': ethernet(
+    0xf1c1,
+    bytes(u16(0), u16(7), u16(3 + ip.length), 6, 6, 3, ip),
+  ),
 };
 
 /** Behind an IPv4 header of their own. */
@@ -187,6 +197,7 @@ export const IN_UDP: Record<string, Uint8Array> = {
     2152,
     bytes(0x34, 0xff, u16(ip.length + 8), 0, 0, 0, 42, 0, 0, 0, 0x85, 1, 0x10, 9, 0, ip),
   ),
+  'LISP with IPv4': onPort(4341, bytes(0x80, 1, 2, 3, 0, 0, 0, 0, ip)),
   'MPLS in UDP': onPort(6635, bytes(0, 1, 1, 64, ip)),
   'CAPWAP with a radio address': onPort(
     5247,
@@ -321,6 +332,7 @@ export const UNUSUAL: Record<string, Uint8Array> = {
       ip6,
     ),
   ),
+  'LISP with IPv6 and an instance': onPort(4341, bytes(0x48, 0, 0, 0, 0, 0, 42, 1, ip6)),
   'GRE in UDP': onPort(4754, bytes(0, 0, u16(0x0800), ip)),
   Teredo: onPort(3544, ip6),
   'Teredo with authentication and origin': onPort(

@@ -30,6 +30,8 @@ follows a tunnel that the other does not.
   front or without, is followed where it holds IP or ARP whose lengths fit.
 - **CAPWAP** carries frames of Ethernet, or of 802.11: data frames that are neither encrypted nor aggregated lead to LLC. Frames whose
   two bytes of frame control are exchanged, as Cisco sends them, are read as well.
+- **LISP** carries IP. What is encrypted (RFC 8061), and what a number announces (RFC 9305), is not followed.
+- **HSR and 802.1CB** have a tag as VLANs do, with the type of what follows behind it. PRP's trailer, behind the packet, is read as padding.
 - **NVGRE** is GRE with a key and Ethernet; **ERSPAN I** is GRE with ERSPAN's number and no sequence number.
 - **ICMP errors**: the packet that they quote is read as well. It ends where the extensions of RFC 4884 begin, whose checksum is judged by
   itself: behind as many words as the error states, 128 bytes or more, or behind 128 bytes of one that states none (§5.5) where the
