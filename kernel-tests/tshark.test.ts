@@ -13,7 +13,7 @@ import { compileFilter } from '../corpus/filter/filter.ts';
 import { addressFromText, macFromText } from '../sim/packet/addresses.ts';
 import { headers } from '../sim/packet/arbitrary.ts';
 import { type LayerStack, packet } from '../sim/packet/build.ts';
-import { toHex } from '../sim/packet/bytes.ts';
+import { fromHex, toHex } from '../sim/packet/bytes.ts';
 import type { Field } from '../sim/packet/declaration/field.ts';
 import type { Protocol } from '../sim/packet/declaration/protocol.ts';
 import { PROTOCOLS } from '../sim/packet/protocols.ts';
@@ -102,8 +102,24 @@ describeKernel('names made of several fields are those of tshark', ['tshark'], (
   });
 });
 
+/** PDU session containers in GTP-U: with a paging policy, with reflective quality of service, uplink, behind another extension. */
+const SESSIONS: readonly unknown[] = [
+  [0x85, '02008900 00000000'],
+  [0x85, '01004900'],
+  [0x85, '01100100'],
+  [0xc0, '01000785 01003f00'],
+].map(([nextExtension, bytes]) => ({
+  extensionPresent: true,
+  nextExtension,
+  extensions: fromHex(String(bytes)),
+}));
+
 /** Headers for names that hardly any header of chance has. */
 const SHOWN_ONLY_IN: Readonly<Record<string, readonly unknown[]>> = {
+  'gtp.ext_hdr.pdu_ses_con.pdu_type': SESSIONS,
+  'gtp.ext_hdr.pdu_ses_con.qos_flow_id': SESSIONS,
+  'gtp.ext_hdr.pdu_ses_cont.ppp': SESSIONS,
+  'gtp.ext_hdr.pdu_ses_cont.rqi': SESSIONS,
   'icmp.mtu': [{ type: 3, code: 4, body: { kind: 'unreachable', nextHopMtu: 1400 } }],
 };
 

@@ -3,6 +3,8 @@
  * a message carries. Types and units are those of `tshark -G fields`.
  */
 import type { Place } from '../../sim/packet/declaration/place.ts';
+import { extensionAt } from '../../sim/packet/gtpu.ts';
+import { PDU_SESSION_CONTAINER } from '../../sim/packet/gtpu-extensions.ts';
 import type { LayerPlace } from '../../sim/packet/walk-layers.ts';
 
 /** A header in a packet, as a name is made from it. */
@@ -184,6 +186,23 @@ function addressBits(protocol: string): ComposedName[] {
   );
 }
 
+/** Out of the first PDU session container in GTP-U: its type, and the byte with the flow (3GPP TS 38.415 §5.5.2). */
+function session(
+  name: string,
+  read: (type: number, flow: number) => number | undefined,
+  bits: number,
+): ComposedName {
+  return {
+    name,
+    protocol: 'gtpu',
+    bits,
+    number: ({ bytes, layer: { offset, end } }) => {
+      const at = extensionAt(bytes, offset, end, PDU_SESSION_CONTAINER);
+      return at < 0 ? undefined : read(bytes[at + 1]! >> 4, bytes[at + 2]!);
+    },
+  };
+}
+
 const FRAGMENT_FLAGS = ['reserved', 'dontFragment', 'moreFragments'];
 const GRE_FLAGS = [
   'checksumPresent',
@@ -230,6 +249,10 @@ export const COMPOSED_NAMES: readonly ComposedName[] = [
     const at = layer.offset + length.at;
     return [layer.offset + 8, Math.min(layer.end, layer.offset + ((bytes[at]! << 8) | bytes[at + 1]!))];
   }),
+  session('gtp.ext_hdr.pdu_ses_con.pdu_type', (type) => type, 4),
+  session('gtp.ext_hdr.pdu_ses_con.qos_flow_id', (_, flow) => flow & 0x3f, 6),
+  session('gtp.ext_hdr.pdu_ses_cont.ppp', (type, flow) => (type === 0 ? flow >> 7 : undefined), 1),
+  session('gtp.ext_hdr.pdu_ses_cont.rqi', (type, flow) => (type === 0 ? (flow >> 6) & 1 : undefined), 1),
   part('hsr.netid', 'hsr', ['path'], { shift: 1, bits: 3 }),
   part('hsr.laneid', 'hsr', ['path'], { bits: 1 }),
   flagged('noncePresent', undefined, part('lisp-data.nonce', 'lisp', ['nonce'], { bits: 24 })),

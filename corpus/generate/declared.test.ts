@@ -46,6 +46,16 @@ describe('of declared protocols, generated packets', () => {
     expect(protocols.map(({ name }) => name).filter((name) => !met.has(name))).toEqual([]);
   });
 
+  it('have what declarations name as samples: user packets in GTP-U behind a PDU session container', () => {
+    const behind = packets.flatMap(({ packet }) => {
+      const layers = decodeTree(packet);
+      return layers.flatMap(({ children }, at) =>
+        children.some(({ label }) => label.includes('PDU session container')) ? [base(layers[at + 1]!)] : [],
+      );
+    });
+    expect(new Set(behind)).toEqual(new Set(['ipv4', 'ipv6', 'payload']));
+  });
+
   it('have each kind of checksum right, and wrong where they are mutated so', () => {
     const good = new Set<string>();
     const bad = new Set<string>();

@@ -207,7 +207,9 @@ function templatesOf(protocol: Protocol): Template[] {
         choices.push({ [declaration.variants!.by]: type, body: { kind, [tail.name]: tailOf(tail) } });
     }
   }
-  if (declaration.tail !== undefined) choices.push({ [declaration.tail.name]: tailOf(declaration.tail) });
+  if (declaration.samples !== undefined) choices.push(...declaration.samples);
+  else if (declaration.tail !== undefined)
+    choices.push({ [declaration.tail.name]: tailOf(declaration.tail) });
   return choices.flatMap((choice) => {
     try {
       return [templateOf(protocol, protocol.encode(protocol.complete(choice)))];

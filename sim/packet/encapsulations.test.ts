@@ -8,6 +8,7 @@ import { crc32c, sctpChecksum } from './crc32c.ts';
 import { DCCP } from './dccp.ts';
 import { GENEVE } from './geneve.ts';
 import { GRE } from './gre.ts';
+import { GTPU } from './gtpu.ts';
 import { GUE } from './gue.ts';
 import { IGMP } from './igmp.ts';
 import { L2TPV3, L2TPV3_UDP } from './l2tp.ts';
@@ -24,7 +25,7 @@ import { SCTP } from './sctp.ts';
 import { TEREDO } from './teredo.ts';
 import { describeProtocol } from './test-support/protocol-suite.ts';
 import { decodeTree } from './tree.ts';
-import { ERSPAN, ERSPAN_III, ESP, ETHERIP, FABRIC_PATH, GTPU, ITAG, NSH } from './tunnels.ts';
+import { ERSPAN, ERSPAN_III, ESP, ETHERIP, FABRIC_PATH, ITAG, NSH } from './tunnels.ts';
 import { UDP_LITE } from './udp-lite.ts';
 import { VXLAN, VXLAN_GPE } from './vxlan.ts';
 import { WLAN, WLAN_SWAPPED } from './wlan.ts';
@@ -398,6 +399,7 @@ describeProtocol(
       messageType: 255,
       length: 4,
       teid: 42,
+      extensions: new Uint8Array(0),
     },
   },
   {
@@ -413,6 +415,23 @@ describeProtocol(
       sequence: 7,
       npdu: 0,
       nextExtension: 0,
+      extensions: new Uint8Array(0),
+    },
+  },
+  {
+    wire: '34 ff 0008 0000002a 0000 00 85 01 1009 00',
+    value: {
+      reserved: 0,
+      extensionPresent: true,
+      sequencePresent: false,
+      npduPresent: false,
+      messageType: 255,
+      length: 8,
+      teid: 42,
+      sequence: 0,
+      npdu: 0,
+      nextExtension: 0x85,
+      extensions: fromHex('01100900'),
     },
   },
 );
@@ -661,5 +680,41 @@ describe('checksums of other algorithms', () => {
       .bytes();
     expect(readU16(short, 26)).toBe(readU16(other, 26));
     expect(JSON.stringify(decodeTree(short, 0, short.length, 'ipv4'))).not.toContain('should be');
+  });
+});
+
+describe('extension headers of GTP-U', () => {
+  const tree = (extensions: string, nextExtension = 0x85): string[] => {
+    const given = { extensionPresent: true, nextExtension, extensions: fromHex(extensions) };
+    const layers = decodeTree(packet.ethernet().ipv4().udp().gtpu(given).ipv4().udp().bytes());
+    const at = layers.findIndex(({ name }) => name === 'gtpu');
+    const shown = layers[at]!.children.filter(({ name }) => name.startsWith('extension'));
+    return [...shown.slice(1).map(({ label, text }) => `${label}: ${text}`), layers[at + 1]!.name];
+  };
+
+  it('are shown one by one, and the packet behind them is read', () => {
+    expect(tree('01000900')).toEqual([
+      'Extension header: PDU session container: downlink, QoS flow 9',
+      'ipv4#2',
+    ]);
+    expect(tree('01000785 01103f00', 0xc0)).toEqual([
+      'Extension header: PDCP PDU number: 4 bytes: 01000785',
+      'Extension header: PDU session container: uplink, QoS flow 63',
+      'ipv4#2',
+    ]);
+    expect(tree('01aabb00', 0x77)).toEqual(['Extension header: type 0x77: 4 bytes: 01aabb00', 'ipv4#2']);
+  });
+
+  it('are none where the first one has no length', () => {
+    expect(tree('00000900')).toEqual(['payload']);
+  });
+
+  it('are announced by their own flag where that is stated, and by a sequence number’s otherwise', () => {
+    const flags = (given: object): unknown => {
+      const { extensionPresent, sequencePresent } = GTPU.complete(given);
+      return [extensionPresent, sequencePresent];
+    };
+    expect(flags({ extensionPresent: true, nextExtension: 0x85 })).toEqual([true, false]);
+    expect(flags({ sequence: 7 })).toEqual([false, true]);
   });
 });

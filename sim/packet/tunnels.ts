@@ -1,4 +1,4 @@
-/** Headers of tunnels with a few fields each: ESP, EtherIP, GTP-U, ERSPAN, NSH, 802.1ah. */
+/** Headers of tunnels with a few fields each: ESP, EtherIP, ERSPAN, NSH, 802.1ah. */
 
 import { protocol } from './declaration/declare.ts';
 import {
@@ -45,70 +45,6 @@ export const ETHERIP = protocol({
   summary: () => 'Ethernet',
   follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),
 });
-
-export const GTPU_PORT = 2152;
-/** Bytes that the length does not count. */
-const GTPU_FIXED = 8;
-/** A packet of the user's; other types are GTP's own signals. */
-export const GTPU_DATA = 0xff;
-
-export const GTPU = protocol({
-  name: 'gtpu',
-  label: 'GPRS Tunnelling Protocol, user plane',
-  source: '3GPP TS 29.281 §5',
-  fields: {
-    version: constant(3, 'Version', 1, { filter: 'gtp.flags.version', scapy: 'version' }),
-    protocolType: constant(1, 'Protocol type', 1, { filter: 'gtp.flags.payload', scapy: 'PT' }),
-    reserved: reserved(1),
-    extensionPresent: flag('Extension header', { filter: 'gtp.flags.e', scapy: 'E' }),
-    sequencePresent: flag('Sequence number', { filter: 'gtp.flags.s', scapy: 'S' }),
-    npduPresent: flag('N-PDU number', { filter: 'gtp.flags.pn', scapy: 'PN' }),
-    messageType: u8('Message type', { filter: 'gtp.message', scapy: 'gtp_type', preset: GTPU_DATA }),
-    /** Behind the first 8 bytes. */
-    length: u16('Length', {
-      filter: 'gtp.length',
-      scapy: 'length',
-      computed: { what: 'length', less: GTPU_FIXED, unit: 1 },
-    }),
-    teid: hex(32, 'Tunnel endpoint', { filter: 'gtp.teid', scapy: 'teid' }),
-  },
-  sections: {
-    optional: {
-      flags: ['sequencePresent', 'extensionPresent', 'npduPresent'],
-      fields: {
-        sequence: u16('Sequence number', { scapy: 'seq' }),
-        npdu: u8('N-PDU number', { scapy: 'npdu' }),
-        nextExtension: hex(8, 'Next extension header type', { scapy: 'next_ex' }),
-      },
-    },
-  },
-  carries: ['ipv4', 'ipv6'],
-  announcedBy: { udpPort: [GTPU_PORT] },
-  summary: ({ teid, messageType }) =>
-    messageType === GTPU_DATA ? `tunnel 0x${teid.toString(16).padStart(8, '0')}` : `message ${messageType}`,
-  follow: ({ value, bytes, offset, length, end }) => {
-    const messageEnd = Math.min(end, offset + GTPU_FIXED + value.length);
-    const first = value.extensionPresent ? (value.nextExtension ?? 0) : 0;
-    const at = extensionsEnd(bytes, offset + length, messageEnd, first);
-    if (value.messageType !== GTPU_DATA || at < 0)
-      return { protocol: 'data', offset: offset + length, end: messageEnd, context: {} };
-    const protocol = protocolByVersion(bytes, at, messageEnd);
-    return { protocol, offset: at, end: messageEnd, context: {}, gap: 'Extension headers' };
-  },
-});
-
-/** Where the packet starts behind its extension headers (3GPP TS 29.281 §5.2.1); −1 where one of them is cut off. */
-function extensionsEnd(bytes: Uint8Array, start: number, end: number, first: number): number {
-  let type = first;
-  let at = start;
-  while (type !== 0) {
-    const length = at < end ? bytes[at]! * 4 : 0;
-    if (length === 0 || at + length > end) return -1;
-    at += length;
-    type = bytes[at - 1]!;
-  }
-  return at;
-}
 
 /** Cisco's FabricPath: a frame with a header of its own in front, whose addresses name switches. */
 export const FABRIC_PATH = protocol({

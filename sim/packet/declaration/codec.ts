@@ -177,6 +177,8 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     const value = presets(this.#rows);
     for (const { flags, all, rows } of this.#sections) {
       if (!rows.some(({ name }) => name in given)) continue;
+      // One of several flags that is stated says enough.
+      if (!all && flags.some((flag) => given[flag] === true)) continue;
       for (const flag of all ? flags : flags.slice(0, 1)) value[flag] = true;
     }
     Object.assign(value, given);

@@ -114,6 +114,11 @@ export interface Declaration<
    * there.
    */
   measure?(bytes: Uint8Array, offset: number, end: number): number;
+  /**
+   * Values of headers that packets have and that flags, shapes and a tail do not lead to one by one, as they say of each other what is
+   * there: generators write them in place of headers with any tail.
+   */
+  readonly samples?: readonly Readonly<Record<string, unknown>>[];
   /** The numbers by which other layers announce this one. */
   readonly announcedBy?: Readonly<Partial<Record<Space, readonly number[]>>>;
   /** What stands here instead, where a version or the like says that it is another protocol; undefined where it is this one. */
