@@ -86,13 +86,14 @@ PROGRAM int port_swapped(CONTEXT *ctx)
 }
 
 /* No datagrams that no Ethernet frame holds. */
-PROGRAM int length_swapped(CONTEXT *ctx)
+PROGRAM int limit_swapped(CONTEXT *ctx)
 {
-	struct packet packet;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
 
-	if (!parse_any_ipv4(ctx, &packet))
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
 		return PASS;
-	return FAULTY_OR_RIGHT(packet.ip->tot_len, bpf_ntohs(packet.ip->tot_len)) > 1500 ? DROP : PASS;
+	return FAULTY_OR_RIGHT(ip->tot_len, bpf_ntohs(ip->tot_len)) > 1500 ? DROP : PASS;
 }
 
 /* No frames of VLAN 100. */

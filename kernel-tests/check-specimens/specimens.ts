@@ -183,7 +183,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['authentication_length', 'lengths/misplaced'],
     ['type_swapped', 'ethertype/compared'],
     ['port_swapped', 'port/compared'],
-    ['length_swapped', 'length/compared'],
+    ['limit_swapped', 'length/compared'],
     ['vlan_swapped', 'vlan/compared', XDP],
     ['network_swapped', 'address/compared'],
     ['local_swapped', 'address/compared'],
