@@ -61,7 +61,16 @@ export function wrongValue(
 export function describeError(error: DecodeError): string {
   const place = `${error.layer} at byte ${error.offset}`;
   if (error.kind === 'value') return `${place}: ${error.field} is ${error.got}, expected ${error.expected}`;
-  return error.field === undefined
-    ? `${place}: needs ${error.needed} bytes, ${error.available} are there`
-    : `${place}: ${error.field} promises ${error.needed} bytes, ${error.available} are there`;
+  const says = error.field === undefined ? 'needs' : `${error.field} promises`;
+  return `${place}: ${says} ${bytesText(error.needed)}, ${error.available} ${areThere(error.available)}`;
+}
+
+/** "1 byte", "2 bytes". */
+export function bytesText(count: number): string {
+  return `${count} ${count === 1 ? 'byte' : 'bytes'}`;
+}
+
+/** What is said of so many of them. */
+export function areThere(count: number): string {
+  return count === 1 ? 'is there' : 'are there';
 }

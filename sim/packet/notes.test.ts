@@ -1,7 +1,7 @@
 /** What a tree says of lengths and checksums: right, wrong, none, and why nothing can be said. */
 import { describe, expect, it } from 'vitest';
 import { frame, ipv4, ipv6, packet } from './build.ts';
-import { fromHex, readU16, writeU16 } from './bytes.ts';
+import { fromHex, readU16, toHex, writeU16 } from './bytes.ts';
 import type { Protocol } from './declaration/protocol.ts';
 import { PROTOCOLS, protocols } from './protocols.ts';
 import { decodeTree } from './tree.ts';
@@ -18,6 +18,9 @@ function notes(bytes: Uint8Array, first: string): string[] {
 }
 
 const data = Uint8Array.of(1, 2, 3, 4, 5);
+/** What stands there, as notes have it. */
+const checksumOf = (bytes: Uint8Array, at: number): string => `0x${toHex(bytes, at, 2)}`;
+
 const noAddress = { segmentsLeft: 1, type: 3, data: new Uint8Array(20) };
 
 it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
@@ -108,6 +111,20 @@ it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
     'a hidden destination, without a checksum',
     'ipv6',
     ipv6().routing(noAddress).udp({ checksum: 0 }).bytes(),
+    ['udp.checksum: none, though over IPv6 there has to be one'],
+  ],
+  [
+    'UDP without a checksum over IPv6 (RFC 8200 §8.1)',
+    'ipv6',
+    ipv6().udp({ checksum: 0 }).payload(data).bytes(),
+    [
+      `udp.checksum: should be ${checksumOf(ipv6().udp().payload(data).bytes(), 46)}: over IPv6 there has to be one`,
+    ],
+  ],
+  [
+    'UDP without a checksum over IPv6, to a tunnel’s port (RFC 6935 §5)',
+    'ipv6',
+    ipv6().udp({ checksum: 0, destinationPort: 4789 }).vxlan().bytes(),
     ['udp.checksum: none'],
   ],
   [
@@ -229,6 +246,15 @@ describe('a sum of 0', () => {
   ])('%s', (_what, build, at, note) => {
     expect(notes(withZero(build, at), 'ipv4')).toContain(note);
   });
+});
+
+it('says of one byte that it is there', () => {
+  expect(notes(fromHex('02'), 'vxlan')).toEqual(['vxlan: vxlan at byte 0: needs 8 bytes, 1 is there']);
+  expect(notes(fromHex('0202'), 'vxlan')).toEqual(['vxlan: vxlan at byte 0: needs 8 bytes, 2 are there']);
+  expect(notes(ipv4({ totalLength: 22, protocol: 253 }).payload(data.slice(0, 1)).bytes(), 'ipv4')).toEqual([
+    'ipv4.totalLength: only 21 bytes are there',
+    'ipv4.checksum: correct',
+  ]);
 });
 
 describe('headers that are none', () => {

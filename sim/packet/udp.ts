@@ -5,6 +5,12 @@ import type { ValueOf } from './declaration/protocol.ts';
 import { looksLikeTunnel } from './looks-like.ts';
 import { IPPROTO } from './numbers.ts';
 
+/**
+ * Over IPv6 there has to be a checksum (RFC 8200 §8.1), unless a tunnel’s port says otherwise (RFC 6935 §5): VXLAN, Geneve, MPLS
+ * (RFC 7510 §3.1), GRE (RFC 8086 §6.2), LISP (RFC 9300 §5.3).
+ */
+const TUNNEL_PORTS: ReadonlySet<number> = new Set([4789, 8472, 4790, 6081, 6635, 4754, 4341]);
+
 export const UDP = protocol({
   name: 'udp',
   label: 'User Datagram Protocol',
@@ -34,6 +40,7 @@ export const UDP = protocol({
         covers: 'message',
         pseudoHeader: IPPROTO.UDP,
         zeroIsNone: true,
+        noneOver6: ({ destinationPort }) => TUNNEL_PORTS.has(destinationPort as number),
       },
     }),
   },

@@ -49,7 +49,7 @@ function byDecoder(bytes: Uint8Array): string[] {
 function verdict(note: string | undefined): string {
   if (note === undefined) return '';
   if (note === 'correct') return ': good';
-  if (note === 'none') return ': absent';
+  if (note.startsWith('none')) return ': absent';
   return note.startsWith('should be') ? ': bad' : ': unverifiable';
 }
 

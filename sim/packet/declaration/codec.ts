@@ -2,7 +2,15 @@
 import { NO_BYTES, readU32le, toHex, writeU32le } from '../bytes.ts';
 import { finish, finishUdp, sum } from '../checksum.ts';
 import { sctpChecksum } from '../crc32c.ts';
-import { type Decoded, decoded, describeError, tooShort, wrongValue } from '../decoding.ts';
+import {
+  areThere,
+  bytesText,
+  type Decoded,
+  decoded,
+  describeError,
+  tooShort,
+  wrongValue,
+} from '../decoding.ts';
 import { type Context, checksumNote, type Dissection, type Follower } from '../dissection.ts';
 import { coveredSum, hasPseudoHeader, isNeverZero, type PseudoHeader } from './coverage.ts';
 import type { Checksum, Field, Fields } from './field.ts';
@@ -342,7 +350,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       if (computed?.what === 'length') {
         const room = end - offset - computed.less;
         if (readNumber(bytes, offset, place) * computed.unit > room)
-          notes[name] = `only ${room} bytes are there`;
+          notes[name] = `only ${bytesText(room)} ${areThere(room)}`;
       } else if (computed?.what === 'checksum') {
         notes[name] = this.#checksumNote(header, computed, place);
       }
@@ -357,7 +365,7 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
       const header = bytes.slice(offset, offset + length);
       return checksumNote(header, place.at, (summed) => sum(summed, 0, length), finish);
     }
-    if (checksum.zeroIsNone === true && field === 0) return 'none';
+    if (checksum.zeroIsNone === true && field === 0) return this.#noneNote(header, checksum, place);
     const covered = this.declaration.covered?.(header) ?? end - offset;
     if (covered === 0) return 'none';
     if (covered < length) return 'unverifiable: it covers less than the header';
@@ -387,6 +395,22 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
     if (isAccepted && normal(message) !== 0xffff && total(context.pseudoHeader)(message) === 0xffff)
       return 'correct (with a pseudo-header)';
     return checksumNote(message, place.at, normal, isNeverZero(checksum) ? finishUdp : finish);
+  }
+
+  /** Of a 0 that says that there is no checksum, which over IPv6 not every message may say (RFC 8200 §8.1). */
+  #noneNote(header: Header<Value>, checksum: Checksum, place: Place): string {
+    const { bytes, offset, end, context, value } = header;
+    const isAllowed = checksum.noneOver6?.(value as Readonly<Record<string, unknown>>) ?? true;
+    if (context.version !== 6 || isAllowed) return 'none';
+    // With another value in the field, what is said of that one tells what would be right.
+    const written = bytes.slice(offset, end);
+    writeNumber(written, 0, place, 1);
+    const filled = { ...header, bytes: written, offset: 0, end: end - offset };
+    const note = this.#checksumNote(filled, checksum, place) ?? '';
+    if (note === 'correct') return 'should be 0x0001: over IPv6 there has to be one';
+    return note.startsWith('should be')
+      ? `${note}: over IPv6 there has to be one`
+      : 'none, though over IPv6 there has to be one';
   }
 
   #follow({ bytes, offset, length, end, context }: Header<Value>): Follower {
