@@ -5,6 +5,7 @@
 import type { Place } from '../../sim/packet/declaration/place.ts';
 import { extensionAt } from '../../sim/packet/gtpu.ts';
 import { PDU_SESSION_CONTAINER } from '../../sim/packet/gtpu-extensions.ts';
+import { SEGMENT_ROUTING } from '../../sim/packet/routing-data.ts';
 import type { LayerPlace } from '../../sim/packet/walk-layers.ts';
 
 /** A header in a packet, as a name is made from it. */
@@ -186,6 +187,19 @@ function addressBits(protocol: string): ComposedName[] {
   );
 }
 
+/** A byte of a segment routing header (RFC 8754 §2). */
+function segmentByte(name: string, at: number): ComposedName {
+  return {
+    name,
+    protocol: 'routing',
+    bits: 8,
+    number: (header) =>
+      joined(header, ['type']) === SEGMENT_ROUTING && header.layer.offset + at < header.layer.end
+        ? header.bytes[header.layer.offset + at]
+        : undefined,
+  };
+}
+
 /** Out of the first PDU session container in GTP-U: its type, and the byte with the flow (3GPP TS 38.415 §5.5.2). */
 function session(
   name: string,
@@ -232,6 +246,8 @@ export const COMPOSED_NAMES: readonly ComposedName[] = [
   extensionBytes('ipv6.hopopts.len_oct', 'hopopts'),
   extensionBytes('ipv6.routing.len_oct', 'routing'),
   extensionBytes('ipv6.dstopts.len_oct', 'dstopts'),
+  segmentByte('ipv6.routing.srh.last_entry', 4),
+  segmentByte('ipv6.routing.srh.flags', 5),
   extensionBytes('shim6.len_oct', 'shim6'),
   part('icmpv6.nd.ra.flag.m', 'icmpv6', ['flags'], { shift: 7, bits: 1 }),
   part('icmpv6.nd.ra.flag.o', 'icmpv6', ['flags'], { shift: 6, bits: 1 }),

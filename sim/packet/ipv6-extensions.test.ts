@@ -15,6 +15,7 @@ import {
 import { IPV6_OPTIONS, jumboLength } from './ipv6-options.ts';
 import { bytesOf } from './test-support/arbitraries.ts';
 import { describeProtocol } from './test-support/protocol-suite.ts';
+import { decodeTree } from './tree.ts';
 
 describeProtocol(FRAGMENT, {
   wire: '3a 00 0939 12345678',
@@ -125,5 +126,43 @@ describe('ipv6 options', () => {
     expect(jumboLength(options, 0, 8)).toBe(65536);
     expect(jumboLength(options, 0, 7)).toBe(0);
     expect(jumboLength(fromHex('010400000000'), 0, 6)).toBe(0);
+  });
+});
+
+describe('what a routing header holds', () => {
+  const FIRST = 'fc000000000000000000000000000001';
+  const LAST = 'fc000000000000000000000000000002';
+  const shown = (wire: string): string[] =>
+    decodeTree(fromHex(wire), 0, undefined, 'routing')[0]!
+      .children.slice(4)
+      .map(({ label, text, note }) => `${label}: ${text}${note === undefined ? '' : ` [${note}]`}`);
+
+  it('is shown segment by segment, the last one first (RFC 8754 §2)', () => {
+    expect(shown(`3b 05 04 01 01 08 0007 ${LAST} ${FIRST} 0506000000000000`)).toEqual([
+      'Last Entry: 1',
+      'Flags: 0x08',
+      'Tag: 0x0007',
+      'Segment 0: fc00::2 [the last one]',
+      'Segment 1: fc00::1 [the active one]',
+      'TLVs: 8 bytes: 0506000000000000',
+    ]);
+  });
+
+  it('is shown as far as it is there, where the last entry says more', () => {
+    expect(shown(`3b 03 04 00 04 00 0000 ${LAST} 0102030405060708`)).toEqual([
+      'Last Entry: 4',
+      'Flags: 0x00',
+      'Tag: 0x0000',
+      'Segment 0: fc00::2 [the last one, the active one]',
+      'Segment that is cut off: 8 bytes: 0102030405060708',
+    ]);
+  });
+
+  it('is addresses in a source route, and bytes in types of which nothing is known', () => {
+    expect(shown(`3b 02 00 01 00000000 ${FIRST}`)).toEqual([
+      'Reserved: 4 bytes: 00000000',
+      'Address 0: fc00::1',
+    ]);
+    expect(shown(`3b 00 fd 00 01020304`)).toEqual(['Type-specific data: 4 bytes: 01020304']);
   });
 });

@@ -11,6 +11,7 @@ import { bytesTail } from './declaration/tail.ts';
 import type { Follower } from './dissection.ts';
 import { homeAddressAt, IPV6_OPTIONS, jumboLength } from './ipv6-options.ts';
 import { IPPROTO, protocolName } from './numbers.ts';
+import { ROUTING_DATA } from './routing-data.ts';
 
 /** No extension header is shorter, in bytes. */
 export const SHORTEST = 8;
@@ -86,7 +87,7 @@ export const ROUTING = protocol({
     segmentsLeft: u8('Segments Left', { filter: 'ipv6.routing.segleft', scapy: 'segleft' }),
   },
   /** Behind "segments left": 4 bytes, then a multiple of 8. */
-  tail: bytesTail('data', 'Type-specific data', 4),
+  tail: ROUTING_DATA,
   headerLength: inEights,
   announcedBy: { ipv6Protocol: [IPPROTO.ROUTING] },
   summary,
