@@ -1,4 +1,5 @@
 /** Names of what a packet brings: the declarations' field names in place of bytes, `ip.proto`, `tcp.dstport`. */
+import { byteAnywhere } from '../../sim/ebpf/symbolic/byte-anywhere.ts';
 import { concludedFields } from '../../sim/ebpf/symbolic/context-fields.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
@@ -38,7 +39,12 @@ function bytesOf(value: bigint, size: number): Uint8Array {
   );
 }
 
-type Header = readonly [name: keyof typeof PROTOCOLS, start: number];
+interface Header {
+  readonly name: keyof typeof PROTOCOLS;
+  readonly start: number;
+  /** Does it lie behind an IPv4 header of any length, which begins at `start`? */
+  readonly isBehind?: boolean;
+}
 
 const namesOf = new WeakMap<Inputs, Map<string, FieldNames>>();
 
@@ -51,29 +57,41 @@ function headersOf(inputs: Inputs, state: PathState): Header[] {
     const only = state.knowledge.only(pool.concat(bytes));
     return only === undefined ? undefined : Number(only);
   };
-  const headers: Header[] = [['ethernet', 0]];
+  const headers: Header[] = [{ name: 'ethernet', start: 0 }];
   let at = 14;
   let type = known(12, 2) ?? protocolOf(inputs, state);
   while (type !== undefined && isTpid(type)) {
-    headers.push(['vlan', at]);
+    headers.push({ name: 'vlan', start: at });
     type = known(at + 2, 2);
     at += 4;
   }
   let next: number | undefined;
+  let isBehind = false;
   if (type === 0x0800) {
-    headers.push(['ipv4', at]);
+    headers.push({ name: 'ipv4', start: at });
     const words = state.knowledge.only(pool.extract(inputs.frameByte(at), 0, 4));
-    if (words === undefined) return headers;
     next = known(at + 9, 1);
-    at += Number(words) * 4;
+    if (words === undefined) isBehind = true;
+    else at += Number(words) * 4;
   } else if (type === 0x86dd) {
-    headers.push(['ipv6', at]);
+    headers.push({ name: 'ipv6', start: at });
     next = known(at + 6, 1);
     at += 40;
-  } else if (type === 0x0806) headers.push(['arp', at]);
+  } else if (type === 0x0806) headers.push({ name: 'arp', start: at });
   const transport = next === undefined ? undefined : TRANSPORTS.get(next);
-  if (transport !== undefined) headers.push([transport, at]);
+  if (transport !== undefined) headers.push({ name: transport, start: at, isBehind });
   return headers;
+}
+
+/** The bytes of a header, by their offsets in it; undefined: no frame is that long. */
+function bytesIn(inputs: Inputs, { start, isBehind }: Header): (offset: number) => Term | undefined {
+  const { pool, limits } = inputs;
+  if (isBehind !== true)
+    return (offset) => (start + offset < limits.longest ? inputs.frameByte(start + offset) : undefined);
+  const words = pool.extract(inputs.frameByte(start), 0, 4);
+  const length = pool.zeroExtend(64, pool.concat([words, pool.constant(2, 0)]));
+  const begin = pool.addConst(length, inputs.data + start);
+  return (offset) => byteAnywhere(inputs, pool.addConst(begin, offset));
 }
 
 /** The EtherType of a TC frame, where a path knows `skb->protocol` and has not looked into the frame. */
@@ -115,7 +133,7 @@ export class FieldNames {
     this.#byTerm.set(inputs.metaWords, 'metadata words');
     this.#byTerm.set(inputs.ingressIfindex, 'ifindex');
     this.#context(inputs);
-    for (const [name, start] of headers) this.#header(inputs, name, start);
+    for (const header of headers) this.#header(inputs, header);
   }
 
   #context(inputs: Inputs): void {
@@ -135,15 +153,17 @@ export class FieldNames {
       known = new Map();
       namesOf.set(inputs, known);
     }
-    const key = headers.join(' ');
+    const key = headers.map(({ name, start, isBehind }) => `${name} ${isBehind} ${start}`).join();
     const names = known.get(key) ?? new FieldNames(inputs, headers);
     known.set(key, names);
     return names;
   }
 
-  #header(inputs: Inputs, name: keyof typeof PROTOCOLS, start: number): void {
+  #header(inputs: Inputs, header: Header): void {
     const { pool } = inputs;
-    let bit = start * 8;
+    const { name } = header;
+    const byteAt = bytesIn(inputs, header);
+    let bit = 0;
     const fields = PROTOCOLS[name].declaration.fields as Readonly<Record<string, Field>>;
     const prefix = prefixOf(name, fields);
     for (const [key, field] of Object.entries(fields)) {
@@ -152,8 +172,12 @@ export class FieldNames {
       const to = (bit + bits + 7) >> 3;
       const lowest = to * 8 - (bit + bits);
       bit += bits;
-      if (to > inputs.limits.longest) return;
-      const bytes = Array.from({ length: to - from }, (_, index) => inputs.frameByte(from + index));
+      const bytes: Term[] = [];
+      for (let at = from; at < to; at++) {
+        const byte = byteAt(at);
+        if (byte === undefined) return;
+        bytes.push(byte);
+      }
       const term = pool.extract(pool.concat(bytes), lowest, bits);
       const named: NamedField = {
         name: field.options.filter ?? `${prefix}.${key}`,
@@ -168,7 +192,7 @@ export class FieldNames {
         if (Number.isInteger(place)) this.#byTerm.set(pool.extract(term, place, 1), `${named.name}.${flag}`);
       }
     }
-    if (name === 'ipv4') this.#fragment(inputs, start);
+    if (name === 'ipv4') this.#fragment(inputs, header.start);
   }
 
   /** What C knows as one field, `frag_off` of `struct iphdr`: the flags and the offset. */

@@ -84,6 +84,8 @@ export class FragmentPorts {
     if (state.end?.kind !== 'exit') return;
     const known = mentioned(state);
     const counted = new Set<number>();
+    // By its header: a fragment of one part is nearly one of the next, and seldom one behind a header of another length.
+    const found = new Map<number, Assignment>();
     for (const [number, place] of this.#places.entries()) {
       const bytes = bytesOf(this.#inputs, place);
       if (![...bytes].some((one) => known.has(one))) continue;
@@ -93,9 +95,11 @@ export class FragmentPorts {
       if (!counted.has(place.header)) row.paths++;
       counted.add(place.header);
       if (row.refuted !== undefined || state.knowledge.settle(place.isLater) === state.pool.false) continue;
-      const feasible = await this.#feasibility.ask(state.knowledge, place.isLater, state.values);
+      const near = found.get(place.header) ?? state.values;
+      const feasible = await this.#feasibility.ask(state.knowledge, place.isLater, near);
       if (feasible.answer === 'no') continue;
       const values = feasible.answer === 'yes' ? feasible.values : undefined;
+      if (values !== undefined) found.set(place.header, values);
       const group = this.#enter(state, values, number, depends);
       if (isParting(group)) await this.#refute(group, place, row);
     }

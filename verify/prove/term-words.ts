@@ -1,18 +1,13 @@
 /** Terms in words: what a program computes, as a C program would write it, of fields of the packet and of entries in maps. */
+import { addressOf } from '../../sim/ebpf/symbolic/byte-anywhere.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { FRAME_SOCKET } from '../../sim/ebpf/symbolic/socket-helpers.ts';
-import {
-  allOnes,
-  isConst,
-  type Term,
-  type TermOperation,
-  unknownsOf,
-  writtenSize,
-} from '../../sim/ebpf/symbolic/term.ts';
+import { allOnes, isConst, type Term, type TermOperation } from '../../sim/ebpf/symbolic/term.ts';
 import { type EntryByte, type EntryField, EntryWords } from './entry-words.ts';
 import { decimal, FieldNames, hex, type NamedField } from './field-names.ts';
 import { socketField, writtenField } from './helper-structs.ts';
+import { namedIn, writtenSize } from './written-terms.ts';
 
 /** Which map stands in a slot of a map of maps. */
 const INNER = /^map(\d+)\.(\d+)\.inner$/;
@@ -180,7 +175,7 @@ export class TermWords {
 
   /** What is too long to be written: what it is computed of. */
   computed(term: Term): string {
-    const names = new Set([...unknownsOf(term)].map((one) => this.#whole(one)));
+    const names = new Set([...namedIn(term)].map((one) => this.#whole(one)));
     const named = [...names].slice(0, NAMED_UNKNOWNS);
     const more = names.size - named.length;
     return `computed(${[...named, ...(more > 0 ? [`${more} more`] : [])].join(', ')})`;
@@ -207,6 +202,7 @@ export class TermWords {
       case 'sum':
         return this.#sum(term);
       case 'ite': {
+        if (addressOf(term) !== undefined) return this.#byteAnywhere(term);
         const [condition, then, otherwise] = operands;
         return `(${this.#condition(condition!)} ? ${this.name(then!)} : ${this.name(otherwise!)})`;
       }
@@ -274,8 +270,7 @@ export class TermWords {
     const { pool } = this.#inputs;
     const known = this.#fields.named(pool.concat(bytes));
     if (known !== undefined) return known;
-    if (bytes.length <= 8 && !bytes.every((one) => FRAME_BYTE.test(one.name)))
-      return this.name(pool.concat([...bytes].reverse()));
+    if (bytes.length <= 8 && !bytes.every(isOfFrame)) return this.name(pool.concat([...bytes].reverse()));
     const runs = this.#runs(bytes).map((run) => this.#run(run));
     return runs.join(' ‖ ');
   }
@@ -304,6 +299,11 @@ export class TermWords {
   #placeOf(term: Term): { readonly of: string; readonly at: number } | undefined {
     const frame = term.operation === 'var' ? FRAME_BYTE.exec(term.name) : null;
     if (frame !== null) return { of: 'frame', at: Number(frame[1]) };
+    const address = addressOf(term);
+    if (address !== undefined) {
+      const at = BigInt.asIntN(64, address.value);
+      return { of: `frame ${this.#inputs.pool.addConst(address, -at).id}`, at: Number(at) };
+    }
     const written =
       term.operation === 'var' ? (WRITTEN.exec(term.name) ?? SOCKET_BYTE.exec(term.name)) : null;
     if (written !== null) return { of: written[1]!, at: Number(written[2]) };
@@ -347,8 +347,21 @@ export class TermWords {
     const first = this.#fields.fieldOf(bytes[0]!);
     const last = this.#fields.fieldOf(bytes.at(-1)!);
     if (first !== undefined && first[0] === last?.[0]) return `${first[0].name}[${first[1]}…${last[1]}]`;
+    if (addressOf(bytes[0]!) !== undefined)
+      return `frame[${this.#offset(bytes[0]!)}…${this.#offset(bytes.at(-1)!)}]`;
     const from = Number(FRAME_BYTE.exec(bytes[0]!.name)![1]);
     return `frame[${from}…${from + bytes.length - 1}]`;
+  }
+
+  /** A byte of the frame that lies where other bytes say. */
+  #byteAnywhere(byte: Term): string {
+    const field = this.#fields.fieldOf(byte);
+    return field === undefined ? `frame[${this.#offset(byte)}]` : `${field[0].name}[${field[1]}]`;
+  }
+
+  #offset(byte: Term): string {
+    const { pool, data } = this.#inputs;
+    return this.name(pool.addConst(addressOf(byte)!, -data));
   }
 
   /** Bytes of an array, or of a value that has no types. */
@@ -436,6 +449,10 @@ function wrapped(text: string): string {
     else if (depth === 0 && letter === ' ' && /^ [^\p{L}\d]/u.test(text.slice(at))) return `(${text})`;
   }
   return text;
+}
+
+function isOfFrame(byte: Term): boolean {
+  return FRAME_BYTE.test(byte.name) || addressOf(byte) !== undefined;
 }
 
 function isZero(term: Term): boolean {

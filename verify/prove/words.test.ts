@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseBtf } from '../../sim/ebpf/btf.ts';
 import { SK_BUFF } from '../../sim/ebpf/context/sk-buff.ts';
 import { Machine } from '../../sim/ebpf/machine.ts';
+import { byteAnywhere } from '../../sim/ebpf/symbolic/byte-anywhere.ts';
 import { contextWord } from '../../sim/ebpf/symbolic/context-fields.ts';
 import { ELSEWHERE, Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Term } from '../../sim/ebpf/symbolic/term.ts';
@@ -57,12 +58,43 @@ const tagged = (count: number, ...rest: readonly Term[]): Term[] => [
   ...rest,
 ];
 
+/** Bytes behind an IPv4 header of any length, in the network's order. */
+const behind = (at: number, size: number, other: Term = pool.constant(64, 0)): Term => {
+  const header = pool.zeroExtend(64, pool.concat([bits(14, 0, 4), pool.constant(2, 0)]));
+  const address = pool.addConst(pool.add(header, other), inputs.data + 14 + at);
+  return pool.concat(
+    Array.from({ length: size }, (_, index) => byteAnywhere(inputs, pool.addConst(address, index))!),
+  );
+};
+
 const wide = (term: Term, width = 32): Term => pool.zeroExtend(width, term);
 const signedLess = (a: Term, b: Term): Term => pool.lessSigned(a, b);
 const five = (width: number): Term => pool.constant(width, 5);
 const minus = pool.constant(8, -5);
 const [a, b] = [pool.unknown(64, 'a'), pool.unknown(64, 'b')];
 const product = pool.multiply(byte(40), byte(41));
+
+describe('words for bytes behind headers of any length', () => {
+  const TCP = [is(field(12, 2), 0x0800), is(byte(23), 6)];
+  const UDP = [is(field(12, 2), 0x0800), is(byte(23), 17)];
+
+  it('name the fields of the header that follows', () => {
+    expect(text(TCP, is(behind(2, 2), 80))).toBe('tcp.dstport == 80');
+    expect(text(UDP, pool.not(is(behind(0, 2), 53)))).toBe('udp.srcport != 53');
+    expect(text(TCP, is(pool.extract(behind(13, 1), 1, 1), 1))).toBe('tcp.flags.syn == 1');
+    // Where the length is known, the bytes lie in one place.
+    expect(text([...TCP, ...IPV4], is(field(36, 2), 80))).toBe('tcp.dstport == 80');
+  });
+
+  it('say where others lie', () => {
+    expect(text(TCP, is(behind(40, 1), 71))).toBe('frame[ip.ihl * 4 + 54] == 71');
+    expect(text([], is(behind(2, 1), 80))).toBe('frame[(frame[14] & 0xf) * 4 + 16] == 80');
+    const header = pool.zeroExtend(64, pool.concat([pool.extract(behind(12, 1), 4, 4), pool.constant(2, 0)]));
+    expect(text(TCP, less(behind(0, 2, header), 5))).toMatch(
+      /^frame\[ip\.ihl \* 4 \+ tcp\.\w+ \* 4 \+ 14…ip\.ihl \* 4 \+ tcp\.\w+ \* 4 \+ 15\] < 5$/,
+    );
+  });
+});
 
 describe('a condition says', () => {
   it.each<readonly [string, Term]>([

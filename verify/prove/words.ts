@@ -3,9 +3,10 @@ import { CALL } from '../../sim/ebpf/instruction.ts';
 import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Constraint } from '../../sim/ebpf/symbolic/knowledge.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-import { allOnes, isConst, type Term, unknownsOf, writtenSize } from '../../sim/ebpf/symbolic/term.ts';
+import { allOnes, isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { decimal, hex, type NamedField } from './field-names.ts';
 import { INNER, MOST_WRITTEN, TermWords } from './term-words.ts';
+import { writtenSize } from './written-terms.ts';
 
 /** One condition, and what it says of which term where it is that simple. */
 export interface Word {

@@ -3,6 +3,7 @@ import { STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { candidates } from './candidates.ts';
 import { loadContext, storeContext } from './context-fields.ts';
 import { type Inputs, packetUnknown } from './inputs.ts';
+import { settlePlaces } from './open-places.ts';
 import { type Block, NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import { isConst, type Term } from './term.ts';
@@ -112,6 +113,7 @@ export function store(state: PathState, pointer: Value, offset: number, size: nu
       return;
     }
     case 'packet': {
+      settlePlaces(state);
       if (value.region !== undefined) state.leaks = true;
       if (storeInMetadata(state, region.generation, address, bytes)) return;
       const at = packetPlace(state, region.generation, address, size);
@@ -167,7 +169,7 @@ export function stackByte(inputs: Inputs, state: PathState, frame: number, at: n
 function packetPlace(state: PathState, generation: number, address: Term, size: number): number {
   checkGeneration(state, generation);
   const place = state.number(address);
-  checkBounds(state, generation, state.pool.constant(64, place), size);
+  hasBytes(state, generation, state.pool.constant(64, place), size);
   return Number(place);
 }
 
@@ -176,8 +178,8 @@ function checkGeneration({ packet }: PathState, generation: number): void {
     throw new PathViolation('a packet pointer from before a helper moved the packet');
 }
 
-/** Has the packet so many bytes at the address? */
-function checkBounds(state: PathState, generation: number, address: Term, size: number): void {
+/** Sees to it that the packet has so many bytes at the address. @throws {PathViolation} where not */
+export function hasBytes(state: PathState, generation: number, address: Term, size: number): void {
   const { packet, pool } = state;
   checkGeneration(state, generation);
   const isInside =
@@ -199,7 +201,7 @@ function storeInMetadata(state: PathState, generation: number, address: Term, by
   const isMetadata = data !== undefined && max + BigInt(size) <= data && max - min < MOST_CHOICES;
   const places = isMetadata && min !== max ? candidates(address, min, max) : undefined;
   if (places === undefined) return false;
-  checkBounds(state, generation, address, size);
+  hasBytes(state, generation, address, size);
   for (const place of places) {
     const isHere = knowledge.settle(pool.equal(address, pool.constant(64, place)));
     for (let index = 0; index < size; index++) {

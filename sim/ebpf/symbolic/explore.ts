@@ -8,6 +8,7 @@ import { candidates, MOST_CANDIDATES } from './candidates.ts';
 import type { Feasibility } from './feasibility.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
+import { namePlaces } from './open-places.ts';
 import { Enumerate, NotFollowed, type PathEnd, type PathState, PathViolation, Split } from './path-state.ts';
 import { TIME_UP } from './solver.ts';
 import { step } from './step.ts';
@@ -376,6 +377,7 @@ export async function enumerate(
     if (child === undefined) continue;
     child.knowledge.fix(term, value);
     child.unlimited?.fix(term, value);
+    namePlaces(child);
     if (children.length === MOST_NUMBERS)
       return `an address or a size that may be more than ${MOST_NUMBERS} numbers`;
     children.push(child);

@@ -16,6 +16,7 @@ import { callLoop, callTailCall } from './flow-helpers.ts';
 import type { Inputs } from './inputs.ts';
 import { ITERATOR_HELPERS } from './iterator-helpers.ts';
 import { MTU_HELPERS } from './mtu-helper.ts';
+import { settlePlaces } from './open-places.ts';
 import { PACKET_HELPERS } from './packet-helpers.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
@@ -78,6 +79,7 @@ export function callKernelFunction(inputs: Inputs, state: PathState, index: numb
 }
 
 function run(inputs: Inputs, state: PathState, helper: Helper): void {
+  if (changesFrame(helper)) settlePlaces(state);
   const args = helper.arguments.map((_, index) => {
     const value = state.registers[index + 1];
     if (value === undefined) throw new PathViolation(`R${index + 1} !read_ok`);
@@ -100,7 +102,11 @@ const MEMORY = 'the kernel has memory for the frames that helpers change';
 
 /** A frame that others have, too, is copied before it changes (net/core/filter.c, `bpf_try_make_writable`), as is one that lacks room. */
 function mayCopy({ hook }: Inputs, { effects }: Helper): boolean {
-  return hook !== 'xdp' && (effects.packet === 'written' || effects.packet === 'moved');
+  return hook !== 'xdp' && changesFrame({ effects });
+}
+
+function changesFrame({ effects }: Pick<Helper, 'effects'>): boolean {
+  return effects.packet === 'written' || effects.packet === 'moved';
 }
 
 /** A size that no memory has stops the program, as the verifier would have refused it (`check_mem_size_reg`). */

@@ -120,6 +120,8 @@ export class Inputs {
   /** Bytes of the frame, 16 bits; words of metadata, 6 bits. */
   readonly length: Term;
   readonly metaWords: Term;
+  /** The addresses of the frame as it comes, and of what is behind it. */
+  readonly begin: { readonly data: Term; readonly end: Term };
   readonly #frozen: (map: number) => Uint8Array | undefined;
   /** Read-only bytes that may be anything all the same. */
   readonly #isOpen: (map: number, offset: number) => boolean;
@@ -150,21 +152,24 @@ export class Inputs {
     this.data = dataAt(hook);
     this.length = pool.unknown(16, 'length');
     this.metaWords = pool.unknown(6, 'metadata');
+    this.begin = {
+      data: pool.constant(64, this.data),
+      end: pool.addConst(pool.zeroExtend(64, this.length), this.data),
+    };
     this.#frozen = frozenData(machine);
   }
 
   /** The path that a program begins with. @param program index in the object */
   start(program: number): PathState {
-    const { pool, data, limits } = this;
+    const { pool, limits } = this;
     const state = new PathState({
       pool,
       hook: this.hook,
       program,
       packet: {
-        data: pool.constant(64, data),
-        end: pool.addConst(pool.zeroExtend(64, this.length), data),
+        ...this.begin,
         meta: pool.subtract(
-          pool.constant(64, data),
+          this.begin.data,
           pool.zeroExtend(64, pool.concat([this.metaWords, pool.constant(2, 0)])),
         ),
         generation: 0,

@@ -32,6 +32,8 @@ export class Knowledge {
   readonly constraints: Constraint[];
   readonly #settled: Map<Term, boolean>;
   readonly #ranges: Map<Term, Range>;
+  /** What was said to be a number besides. */
+  readonly #fixed: (readonly [term: Term, value: bigint])[];
   /** Comparisons of two terms, and whether they hold. */
   readonly #relations: Map<Term, boolean>;
   /**
@@ -46,6 +48,7 @@ export class Knowledge {
     this.#settled = new Map(from === undefined ? [] : from.#settled);
     this.#ranges = new Map(from === undefined ? [] : from.#ranges);
     this.#relations = new Map(from === undefined ? [] : from.#relations);
+    this.#fixed = from === undefined ? [] : [...from.#fixed];
   }
 
   copy(): Knowledge {
@@ -63,7 +66,16 @@ export class Knowledge {
 
   /** Remembers which number a term is, once a condition says so: it may say so in another form (40x = 120 as 5x = 15). */
   fix(term: Term, value: bigint): void {
+    this.#fixed.push([term, value]);
     this.#narrow(term, value, value);
+  }
+
+  /** The same about other terms. */
+  rename(rename: (term: Term) => Term): Knowledge {
+    const renamed = new Knowledge(this.pool);
+    for (const { condition, origin } of this.constraints) renamed.add(rename(condition), origin);
+    for (const [term, value] of this.#fixed) renamed.fix(rename(term), value);
+    return renamed;
   }
 
   /** The condition as a constant, where it follows from what is known; otherwise as it is. */

@@ -75,6 +75,26 @@ export class PathMemory {
     this.#own().delete(at);
   }
 
+  /** Puts other terms in the place of those that are there. */
+  rename(rename: (term: Term) => Term): void {
+    if (this.isEmpty) return;
+    const cells = new Map<number, Cell>();
+    const pointers = new Map<Value, Value>();
+    const renamedPointer = (pointer: Value): Value => {
+      const renamed = pointers.get(pointer) ?? { ...pointer, term: rename(pointer.term) };
+      pointers.set(pointer, renamed);
+      return renamed;
+    };
+    for (const [at, cell] of this.#cells)
+      cells.set(at, isPointerByte(cell) ? { ...cell, pointer: renamedPointer(cell.pointer) } : rename(cell));
+    this.#cells = cells;
+    this.#isShared = false;
+  }
+
+  get isEmpty(): boolean {
+    return this.#cells.size === 0;
+  }
+
   /** Where something was written, in order. */
   written(): number[] {
     return [...this.#cells.keys()].sort((a, b) => a - b);

@@ -148,6 +148,12 @@ export interface OpenAnswer {
   readonly between?: readonly [min: number, max: number];
 }
 
+/** A byte of the frame as it came, at an address that is a term. */
+export interface OpenByte {
+  readonly address: Term;
+  readonly byte: Term;
+}
+
 export interface PacketState {
   /** Addresses: of the frame, behind it, and of its metadata. */
   data: Term;
@@ -192,6 +198,8 @@ export class PathState {
   acts: readonly Act[];
   /** What helpers answered a program before this one, on the same inputs. */
   foretold: readonly Answer[] | undefined;
+  /** Bytes that were read where the path does not know the place. */
+  open: readonly OpenByte[] = [];
   decisions: Decision | undefined;
   /** Instructions so far. */
   steps = 0;
@@ -287,6 +295,7 @@ export class PathState {
     this.answers = from.answers;
     this.acts = from.acts;
     this.foretold = from.foretold;
+    this.open = from.open;
     this.decisions = from.decisions;
     this.steps = from.steps;
     this.splits = from.splits;

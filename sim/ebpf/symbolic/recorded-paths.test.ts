@@ -38,10 +38,12 @@ const REPAIRED = 5;
 const short = (term: Term): string => termText(term).slice(0, 600);
 
 function follow(inputs: Inputs, state: PathState, values: Map<Term, bigint>, lines: string[]): string {
-  const { pool, knowledge } = state;
+  const { pool } = state;
   const evaluator = new Evaluator(values);
   let conditions = 0;
   const add = (condition: Term): void => {
+    // It becomes another one where the path comes to know what lies where.
+    const { knowledge } = state;
     const { min, max } = knowledge.range(condition);
     lines.push(`${state.slot}: ${short(condition)} [${min}, ${max}]`);
     if (conditions++ < REPAIRED) {
@@ -67,7 +69,7 @@ function follow(inputs: Inputs, state: PathState, values: Map<Term, bigint>, lin
       else throw error;
     }
   }
-  lines.push(shapeOf(knowledge.constraints.map(({ condition }) => condition)).key.slice(0, 4000));
+  lines.push(shapeOf(state.knowledge.constraints.map(({ condition }) => condition)).key.slice(0, 4000));
   for (const { map, key, isThere, block } of state.entries)
     lines.push(
       `entry of ${map}: ${key.map(short).join(' ')} there ${short(isThere)}, ` +

@@ -76,7 +76,9 @@ import { enter } from './frames.ts';
 import { callHelper, callKernelFunction } from './helper-calls.ts';
 import type { Inputs } from './inputs.ts';
 import { leave } from './leave.ts';
+import { loadAnywhere } from './load-anywhere.ts';
 import { globalBlock } from './map-entries.ts';
+import { settlePlaces } from './open-places.ts';
 import { NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import type { Term } from './term.ts';
@@ -321,13 +323,10 @@ function call(inputs: Inputs, state: PathState, instructions: Instructions): voi
 function loadRegister(inputs: Inputs, state: PathState, instructions: Instructions, opcode: number): void {
   const { slot, pool } = state;
   const size = accessSize(opcode);
-  const loaded = load(
-    inputs,
-    state,
-    register(state, instructions.src[slot]!),
-    instructions.offset[slot]!,
-    size,
-  );
+  const pointer = register(state, instructions.src[slot]!);
+  const offset = instructions.offset[slot]!;
+  const loaded =
+    loadAnywhere(inputs, state, pointer, offset, size) ?? load(inputs, state, pointer, offset, size);
   const dst = instructions.dst[slot]!;
   if (!('operation' in loaded)) state.registers[dst] = loaded;
   else if ((opcode & MODE_MASK) === BPF_MEMSX) state.registers[dst] = scalar(pool.signExtend(64, loaded));
@@ -344,6 +343,8 @@ function storeRegister(inputs: Inputs, state: PathState, instructions: Instructi
     state.slot++;
     return;
   }
+  // Before the registers are looked at: they may name bytes otherwise afterwards.
+  if (register(state, instructions.dst[slot]!).region?.kind === 'packet') settlePlaces(state);
   const pointer = register(state, instructions.dst[slot]!);
   const value =
     (opcode & CLASS_MASK) === BPF_ST

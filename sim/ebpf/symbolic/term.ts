@@ -107,7 +107,7 @@ export function unknownsOf(term: Term): ReadonlySet<Term> {
 const unknowns = new WeakMap<Term, ReadonlySet<Term>>();
 
 /** How many terms a term is written out, where each stands for itself wherever it occurs: far more than there are. */
-export function writtenSize(term: Term): number {
+function writtenSize(term: Term): number {
   if (term.operands.length === 0) return 1;
   const known = sizes.get(term);
   if (known !== undefined) return known;
