@@ -2,6 +2,7 @@
 import { programByName } from '../../sim/programs/index.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
 import { type Guidance, guideInTurns } from '../../verify/guide/guide.ts';
+import { inWorldsOfModel } from '../../verify/guide/model-worlds.ts';
 import type { Sequence } from '../../verify/guide/traced-runs.ts';
 
 export interface GuidanceRequest {
@@ -21,10 +22,11 @@ export async function guidanceOf(
   const { name, object, definition } = program;
   const isBuiltIn = definition !== undefined && programByName(name) === definition;
   if (object === undefined || isBuiltIn) return undefined;
-  return guideInTurns(program, {
+  const guidance = await guideInTurns(program, {
     seed,
     ...(worlds === undefined ? {} : { worlds }),
     ...(sequences === undefined ? {} : { sequences }),
     ...(signal === undefined ? {} : { signal }),
   });
+  return { ...guidance, cases: inWorldsOfModel(program, guidance.cases) };
 }

@@ -8,6 +8,7 @@ import type { EngineFailure } from '../../verify/engine-side.ts';
 import { testedApart } from '../../verify/guessed-slots.ts';
 import type { Guidance } from '../../verify/guide/guide.ts';
 import { guidedCases } from '../../verify/guide/guided-run.ts';
+import { inWorldsOfModel } from '../../verify/guide/model-worlds.ts';
 import { inSharedWorlds, sampled, withCases, withOwnPackets } from '../../verify/guide/own-packets.ts';
 import {
   inPossibleWorlds,
@@ -208,9 +209,7 @@ export function toSent(error: unknown): SentFailure {
 }
 
 async function savedInPossibleWorlds(list: readonly SavedCase[], asked: KernelToAsk): Promise<SavedCase[]> {
-  const possible = await inPossibleWorlds(
-    list.map((one) => one.case),
-    asked,
-  );
+  const cases = list.map((one) => one.case);
+  const possible = await inPossibleWorlds(inWorldsOfModel(asked.programs[0]!, cases), asked);
   return list.map((one, index) => ({ ...one, case: possible[index]! }));
 }
