@@ -172,7 +172,19 @@ const OF_MUTANTS: readonly string[] = [
 
 async function run(names: readonly string[], options: Options, command: Command): Promise<void> {
   if (options.mutants !== undefined) requireOnly(command, '--mutants', OF_MUTANTS);
-  const plan: VerifyPlan = {
+  else if (options.minScore !== undefined)
+    throw inputFailure('--min-score is a share of mutants: give --mutants, too');
+  const plan = planOf(names, options);
+  if (options.mutants !== undefined) {
+    const { scoreMutants } = await import('../verify/mutants.ts');
+    process.exitCode = await scoreMutants(plan, { ...options, mutants: options.mutants });
+    return;
+  }
+  await verifyPlan(plan, options);
+}
+
+function planOf(names: readonly string[], options: Options): VerifyPlan {
+  return {
     programs: names,
     compiler: compilerSettings(),
     live: options.live === true,
@@ -190,17 +202,12 @@ async function run(names: readonly string[], options: Options, command: Command)
     ...(options.runs === undefined ? {} : { runs: options.runs }),
     ...(options.time === undefined ? {} : { seconds: options.time }),
   };
-  if (options.mutants === undefined && options.minScore !== undefined)
-    throw inputFailure('--min-score is a share of mutants: give --mutants, too');
-  if (options.mutants !== undefined) {
-    const { scoreMutants } = await import('../verify/mutants.ts');
-    process.exitCode = await scoreMutants(plan, { ...options, mutants: options.mutants });
-    return;
-  }
-  const required: Requirements = {
-    engines: engineNames(options.require),
-    ...(options.minCoverage === undefined ? {} : { minCoverage: options.minCoverage }),
-  };
+}
+
+/** One program after the other, each printed when it is done, and what is said of all at the end. */
+async function verifyPlan(plan: VerifyPlan, options: Options): Promise<void> {
+  // What is wrong with the command line is said before anything else.
+  const required = requirementsOf(options);
   const chosen = chooseEngines(plan.engines, plan.live, plan.asKernel);
   const workers = options.workers ?? (runsHere(plan) ? 'here' : usualWorkers(plan));
   if (workers !== 'here') requireSensible(workers);
@@ -218,18 +225,15 @@ async function run(names: readonly string[], options: Options, command: Command)
   const quiet = options.json === true;
   const assumed = assumedSizes(programs);
   announceMemory(programs);
-  if (!quiet) {
-    const names = enginesOf(chosen, programs);
-    const kernel = plan.asKernel === undefined ? '' : `, as Linux ${plan.asKernel}`;
-    terminal.print(`seed ${plan.seed}, engines ${names}${kernel}`);
-    for (const line of assumed) terminal.print(terminal.style('yellow', line));
-    terminal.print();
-  }
+  if (!quiet) printHeader(plan, enginesOf(chosen, programs), assumed, terminal);
 
   const start = performance.now();
   const all: Tested[] = [];
-  const shown = [...programs.map((program) => program.name), ...left.map((one) => one.program)];
-  const width = Math.max(...shown.map((name) => name.length));
+  const width = Math.max(
+    ...[...programs.map(({ name }) => name), ...left.map(({ program }) => program)].map(
+      ({ length }) => length,
+    ),
+  );
   for (const [index, program] of programs.entries()) {
     if (interrupt.signal.aborted) break;
     const watch = {
@@ -251,35 +255,67 @@ async function run(names: readonly string[], options: Options, command: Command)
     .slice(all.length)
     .map(({ name }) => ({ program: name, reason: 'interrupted before' }));
   const notTested = [...left, ...unstarted];
-  if (!quiet) for (const line of notTestedLines(notTested, width, terminal)) terminal.print(line);
-
-  const reports = all.map(({ report }) => report);
-  if (quiet) {
-    printJson({
-      version: 1,
-      seed: plan.seed,
-      ...versionOption(plan.asKernel),
-      programs: all.map(testedToJson),
-      notTested,
-      assumed,
-    });
-  } else {
-    const seconds = (performance.now() - start) / 1000;
+  if (quiet) printDocument(plan, all, notTested, assumed);
+  else {
+    for (const line of notTestedLines(notTested, width, terminal)) terminal.print(line);
     terminal.print();
     const closing = {
       seed: plan.seed,
-      seconds,
+      seconds: (performance.now() - start) / 1000,
       verbose: options.verbose === true,
       interrupted: interrupt.signal.aborted,
     };
     for (const line of closingLines(all, closing, terminal)) terminal.print(line);
   }
   process.exitCode = exitCodeAfter(interrupt.cause, exitCodeOf(all));
+  await writeReports(programs, all, options, plan.seed);
+}
+
+function requirementsOf({ require, minCoverage }: Options): Requirements {
+  return { engines: engineNames(require), ...(minCoverage === undefined ? {} : { minCoverage }) };
+}
+
+function printHeader(
+  plan: VerifyPlan,
+  engines: string,
+  assumed: readonly string[],
+  terminal: Terminal,
+): void {
+  const kernel = plan.asKernel === undefined ? '' : `, as Linux ${plan.asKernel}`;
+  terminal.print(`seed ${plan.seed}, engines ${engines}${kernel}`);
+  for (const line of assumed) terminal.print(terminal.style('yellow', line));
+  terminal.print();
+}
+
+/** `--json`. */
+function printDocument(
+  plan: VerifyPlan,
+  all: readonly Tested[],
+  notTested: readonly unknown[],
+  assumed: readonly string[],
+): void {
+  printJson({
+    version: 1,
+    seed: plan.seed,
+    ...versionOption(plan.asKernel),
+    programs: all.map(testedToJson),
+    notTested,
+    assumed,
+  });
+}
+
+/** `--coverage` and `--junit`. A report that cannot be written does not make a finding undone. */
+async function writeReports(
+  programs: readonly Program[],
+  all: readonly Tested[],
+  { coverage, junit }: Options,
+  seed: string,
+): Promise<void> {
+  const reports = all.map(({ report }) => report);
   try {
-    if (options.coverage !== undefined) await writeText(options.coverage, coverageFile(programs, reports));
-    if (options.junit !== undefined) await writeText(options.junit, toJunit(all, plan.seed));
+    if (coverage !== undefined) await writeText(coverage, coverageFile(programs, reports));
+    if (junit !== undefined) await writeText(junit, toJunit(all, seed));
   } catch (error) {
-    // A report that cannot be written does not make a finding undone.
     if (process.exitCode !== EXIT.found) throw error;
     reportError(error);
   }
