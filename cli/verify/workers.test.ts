@@ -130,7 +130,7 @@ describe('verify --workers', () => {
   it('changes nothing where an engine fails on the way', async () => {
     const module = writeModule(scratch, 'fails', {
       worlds: `[{ name: 'one', world: {} }, { name: 'two', world: {} }, { name: 'three', world: {} },
-    { name: 'four', world: { maps: { nowhere: [] } } }]`,
+    { name: 'four', world: { routes: [{ to: '10.0.0.0/33', ifindex: 2 }] } }]`,
     });
     const { code, report } = await same([2], module, '--runs', '30k');
     expect(code).toBe(2);
