@@ -1,5 +1,5 @@
 /** Who wrote what of which map, last: of a value with many members the one that differs has a line of its own. */
-import type { CodePlace } from './run-path.ts';
+import type { CodePlace } from './code-place.ts';
 
 /** Bytes of a value. */
 interface Written {

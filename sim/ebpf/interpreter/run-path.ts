@@ -7,20 +7,13 @@ import { helperName } from '../helper-names.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { BPF_PSEUDO_CALL, CALL, EXIT, isConditionalJump, storeSize } from '../instruction.ts';
 import { sourceAt } from '../object.ts';
+import type { CodePlace } from './code-place.ts';
 import { MapWrites } from './map-writes.ts';
 import { CONTEXT_REGION, KIND } from './provenance.ts';
 import type { LoadedProgram, State } from './state.ts';
 import type { Tracer } from './tracer.ts';
 
-/** An instruction, by what a person can look up. */
-export interface CodePlace {
-  /** The function of the program. */
-  readonly program: string;
-  /** Slot in the program. */
-  readonly instruction: number;
-  /** Absent in objects without line information. */
-  readonly source: SourceLine | undefined;
-}
+export type { CodePlace } from './code-place.ts';
 
 export interface PathBranch extends CodePlace {
   /** The first other line of C that the run came to behind it; undefined where it ended before. */
