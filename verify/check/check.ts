@@ -28,50 +28,32 @@ import { confirmed } from './confirm.ts';
 import { judgedCopies } from './copies.ts';
 import type { CheckedProgram, CheckFinding, SweepReport } from './finding.ts';
 import { findingOf, loadFindings, warningFindings } from './findings.ts';
-import { FragmentKeys } from './fragment-keys.ts';
-import { FragmentReads } from './fragment-reads.ts';
 import { grouped } from './group.ts';
 import { type GuidedRun, guidedRun } from './guided-run.ts';
-import { HeaderLengths } from './header-lengths.ts';
-import { HelperCalls } from './helper-calls.ts';
 import { checkJudging, type IsOn } from './judging.ts';
-import { hasLengths, LengthUnits } from './length-units.ts';
 import { lostCopies } from './lost-copies.ts';
 import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
-import { MalformedOnly } from './malformed-only.ts';
 import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
-import { OrderComparisons } from './order-comparisons.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { isMacChosen } from './own-mac.ts';
-import { PagedPayload, slicesFrames } from './paged-payload.ts';
-import { PayloadPlaces } from './payload-places.ts';
+import { slicesFrames } from './paged-payload.ts';
 import { placedFinding } from './placed-finding.ts';
-import { divergenceOf, hasContents, hasValues, type Seen, type Sighting } from './probe.ts';
+import { divergenceOf, hasValues, type Seen, type Sighting } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
-import { Redirects } from './redirects.ts';
 import { refusedConstants } from './refused-constants.ts';
-import { type Moved, type Rewritten, RewrittenWords } from './rewritten.ts';
+import type { Moved, Rewritten } from './rewritten.ts';
 import { asksForSocket } from './socket-questions.ts';
 import { withSoundPackets } from './sound-cases.ts';
 import { SpreadSweeps } from './spread-sweeps.ts';
-import { SwappedAddresses } from './swapped-addresses.ts';
-import { SwappedNumbers } from './swapped-numbers.ts';
 import { TimeBudget } from './time-budget.ts';
-import { TransportSightings } from './transport-sightings.ts';
-import { TtlSteps } from './ttl-steps.ts';
-import { TtlWraps } from './ttl-wraps.ts';
-import { Uninitialized } from './uninitialized.ts';
-import { UnwrittenMetadata } from './unwritten-metadata.ts';
 import { ENOUGH_COVERAGE, hasReached, verdictOfCheck } from './verdict.ts';
-import { zeroSums } from './zero-sums.ts';
+import { Watchers } from './watchers.ts';
 
 export type { CheckOptions, CheckProgress, OtherKernel } from './check-options.ts';
 
 const DEFAULT_RUNS = 40_000;
-/** Packets of each kind and action in which lengths of headers are changed. */
-const LENGTHS_OF_EACH = 3;
 /** Of the time that is left when they begin, where time is limited, at the most: the rest is for what comes behind. */
 const SHARES = {
   packets: 1 / 4,
@@ -134,22 +116,7 @@ class Check {
   #isOn: IsOn;
   /** Do some runs take the first byte for that of an IP header, and others not? */
   #isMixed = false;
-  readonly #rewritten: RewrittenWords;
-  readonly #ttl: TtlSteps;
-  readonly #wraps: TtlWraps;
-  readonly #transports = new TransportSightings();
-  readonly #fragments: FragmentReads;
-  readonly #fragmentKeys: FragmentKeys;
-  readonly #lengths: HeaderLengths;
-  readonly #pages: PagedPayload;
-  readonly #swapped: SwappedNumbers;
-  readonly #orders: OrderComparisons;
-  readonly #addresses: SwappedAddresses;
-  readonly #malformed: MalformedOnly;
-  readonly #garbage: Uninitialized;
-  readonly #metadata: UnwrittenMetadata;
-  readonly #redirects: Redirects;
-  readonly #helperCalls: HelperCalls;
+  readonly #watchers: Watchers;
   readonly #actions: BorrowedActions;
   readonly gaps = new MachineGaps();
   /** What of the frames that it made nobody judged, a sentence each. */
@@ -181,29 +148,9 @@ class Check {
     const { program, isOn = () => true } = options;
     this.#isOn = isOn;
     if (!isForEthernet(program)) this.#leaveHeadersOut();
-    this.#ttl = new TtlSteps(program, options.worlds !== undefined);
-    this.#wraps = new TtlWraps(program, options.worlds !== undefined);
-    this.#garbage = new Uninitialized(program);
-    this.#metadata = new UnwrittenMetadata(program);
     this.#runs = new CheckRuns(options, this.#isOn);
-    this.#fragments = new FragmentReads(options.worlds !== undefined, this.#transports);
-    this.#fragmentKeys = new FragmentKeys(options.worlds !== undefined, this.#transports);
-    this.#lengths = new HeaderLengths(options.worlds !== undefined, this.#transports);
-    this.#pages = new PagedPayload(program, options.worlds !== undefined, this.#transports);
-    this.#swapped = new SwappedNumbers(program, options.worlds !== undefined);
-    this.#orders = new OrderComparisons(program, options.worlds !== undefined);
-    this.#addresses = new SwappedAddresses(program, options.worlds !== undefined);
-    this.#malformed = new MalformedOnly(program);
-    this.#redirects = new Redirects(program, options.worlds !== undefined);
-    this.#helperCalls = new HelperCalls(program, options.worlds !== undefined);
+    this.#watchers = new Watchers(options, () => this.#known());
     this.#actions = new BorrowedActions(program, options.worlds !== undefined);
-    this.#rewritten = new RewrittenWords(
-      program.entries.map(({ hook }) => hook),
-      (...changed) => {
-        this.#ttl.enter(...changed);
-        this.#wraps.enter(...changed);
-      },
-    );
   }
 
   /** Its frames are not of the kind that the program is for. */
@@ -234,7 +181,7 @@ class Check {
   }
 
   get sweeps(): SweepReport {
-    const beyond = this.#rewritten.left;
+    const beyond = this.#watchers.rewritten.left;
     const more = beyond > 0 ? { beyond } : {};
     if (!this.#runs.budget.isLimited) return this.#swept.left > 0 ? { ...this.#swept, ...more } : this.#swept;
     const spread = this.#spread.report();
@@ -271,9 +218,9 @@ class Check {
       await this.#fillMaps(engines, observe);
       await this.#lookCloser(engines, observe, SHARES.closer);
       if (slicesFrames(this.#options.program))
-        await this.#runs.inPieces(this.#transports.all, this.#options.machine, observe);
+        await this.#runs.inPieces(this.#watchers.transports.all, this.#options.machine, observe);
       if (asksForSocket(this.#options.program))
-        await this.#runs.withoutSocket(this.#transports.all, this.#options.machine, observe);
+        await this.#runs.withoutSocket(this.#watchers.transports.all, this.#options.machine, observe);
       budget.allot(SHARES.paths);
       await this.#paths(engines, observe);
       await this.#lookCloser(engines, observe, SHARES.closer);
@@ -319,17 +266,7 @@ class Check {
   readonly #observe: Observe = (world, input, reports) => {
     const own = reports.find(({ engine }) => engine.name === this.#options.machine.name);
     if (own === undefined || this.#isOfOthers(world)) return;
-    this.#rewritten.observe(world, input, own);
-    this.#ttl.observe(world, input, own);
-    this.#transports.observe(world, input, own);
-    this.#swapped.observe(world, input, own);
-    this.#orders.observe(world, input, own);
-    this.#addresses.observe(world, input, own);
-    this.#malformed.observe(world, input, own);
-    this.#garbage.observe(world, input, own);
-    this.#metadata.observe(world, input, own);
-    this.#redirects.observe(world, input, own);
-    this.#helperCalls.observe(world, input, own);
+    this.#watchers.observe(world, input, own);
     this.#actions.observe(world, input, own);
     this.gaps.observe(own);
   };
@@ -358,14 +295,14 @@ class Check {
   /** Neighbours and sweeps of the words that the program was seen to rewrite since the last time. */
   async #lookCloser(engines: readonly Engine[], observe: Observe, share: number): Promise<void> {
     const { machine } = this.#options;
-    const fresh = this.#rewritten.words.slice(this.#looked);
-    const moved = this.#rewritten.moved.slice(this.#varied);
+    const fresh = this.#watchers.rewritten.words.slice(this.#looked);
+    const moved = this.#watchers.rewritten.moved.slice(this.#varied);
     this.#varied += moved.length;
     if (fresh.length + moved.length === 0) return;
     // Of many variants something is to be left for sweeps.
     this.#runs.budget.allot(SHARES.variants);
     await this.#runs.vary([...fresh, ...moved], engines, observe);
-    const words = this.#rewritten.words.slice(this.#looked);
+    const words = this.#watchers.rewritten.words.slice(this.#looked);
     this.#looked += words.length;
     if (this.#options.sweeps === false) return;
     this.#runs.budget.allot(share);
@@ -383,7 +320,7 @@ class Check {
     this.#swept = {
       words: this.#swept.words + swept.words,
       packets: this.#swept.packets + swept.packets,
-      left: this.#rewritten.left + this.#looked - this.#swept.words - swept.words,
+      left: this.#watchers.rewritten.left + this.#looked - this.#swept.words - swept.words,
     };
   }
 
@@ -404,57 +341,10 @@ class Check {
       ),
       ...(await this.#actions.find(machine)),
     );
-    for await (const seen of this.#probed()) if (seen !== undefined) await this.#enter(seen);
-  }
-
-  async *#probed(): AsyncGenerator<Seen | undefined, void, undefined> {
-    const { program, machine, witness, kernel } = this.#options;
-    const witnesses = [witness, ...(kernel === undefined ? [] : [kernel])];
-    const probes: (() => Promise<readonly (Seen | undefined)[]>)[] = [
-      () => this.#ttl.find(machine),
-      async () => [await this.#wraps.find(machine, witnesses)],
-      () => this.#portsRead(),
-      () => this.#lengths.find(program, machine),
-      () => this.#lengthUnits(),
-      () => this.#misplacedData(),
-      () => this.#orders.find(machine),
-      () => this.#swapped.find(machine),
-      () => this.#addresses.find(machine),
-      () => this.#pages.find(machine),
-      () => this.#malformed.find(machine),
-      () => this.#garbage.find(machine),
-      async () => [await this.#metadata.find()],
-      () => this.#redirects.find(),
-      () => this.#helperCalls.find(this.#known()),
-      () => zeroSums(program, machine, this.#rewritten.driving),
-    ];
-    for (const probe of probes) {
+    for (const probe of this.#watchers.probes) {
       if (this.#isOver()) return;
-      yield* await probe();
+      for (const seen of await probe()) await this.#enter(seen);
     }
-  }
-
-  /** By an action, or else by the keys of entries: what decides there is made up where a map had contents. */
-  async #portsRead(): Promise<Seen[]> {
-    const { program, machine } = this.#options;
-    const byAction = await this.#fragments.find(program, machine);
-    if (byAction !== undefined && !hasContents(byAction.world)) return [byAction];
-    const byKey = await this.#fragmentKeys.find(program, machine);
-    // First what weighs more where both are of one line: contents decide on actions, seldom on keys.
-    return [byKey, byAction].filter((seen) => seen !== undefined);
-  }
-
-  #lengthUnits(): Promise<Seen[]> {
-    const { program, worlds } = this.#options;
-    const packets = this.#transports.fewOfEach(LENGTHS_OF_EACH, hasLengths);
-    return new LengthUnits(program, worlds !== undefined).find(packets);
-  }
-
-  /** Where options are overlooked for ports as well, one report is enough. */
-  async #misplacedData(): Promise<Seen[]> {
-    const { program, machine, worlds } = this.#options;
-    const places = new PayloadPlaces(program, worlds !== undefined);
-    return places.find(machine, [...this.#known(), ...this.#transports.all], this.#lengths.taken);
   }
 
   /** Packets that were looked for. */
@@ -497,7 +387,7 @@ class Check {
         this.#runs.dropLast();
         continue;
       }
-      const words = this.#rewritten.words;
+      const words = this.#watchers.rewritten.words;
       const before = this.#runs.reports.length;
       if (this.#options.sweeps !== false) await this.#runs.sweep(words, other);
       for (const one of [report, ...this.#runs.reports.slice(before)]) this.#ofKernels.set(one, version);
