@@ -132,6 +132,33 @@ const LOWER6 = `r1 = *(u8 *)(r7 + 21)
   r1 += -1
   *(u8 *)(r7 + 21) = r1`;
 
+describe('a program that finds the way back by a lookup', () => {
+  const all = (rewrites: string): Program =>
+    program('responder', `${LOOKUP}\n${MASK}\n${rewrites}\n${FORWARD}`);
+  /** Source and destination at the bytes that follow them in the frame; the header's checksum stays right. */
+  const SWAP = `r1 = *(u32 *)(r7 + 26)
+  r2 = *(u32 *)(r7 + 30)
+  *(u32 *)(r7 + 26) = r2
+  *(u32 *)(r7 + 30) = r1`;
+  /** What a balancer does that stands between both sides: it is the source, and the destination is another one. */
+  const BALANCE = `r2 = *(u32 *)(r7 + 30)
+  *(u32 *)(r7 + 26) = r2
+  *(u32 *)(r7 + 30) = 0x0200000a`;
+
+  it('keeps the TTL, as it answers', async () => {
+    expect(ids(await checked(all(SWAP)))).not.toContain('ttl/not-lowered');
+  });
+
+  it('keeps it where both addresses are one, and nobody sees that they changed places', async () => {
+    const alone = 'r1 = *(u32 *)(r7 + 26)\nr2 = *(u32 *)(r7 + 30)\nif r1 != r2 goto pass';
+    expect(ids(await checked(all(alone)))).not.toContain('ttl/not-lowered');
+  });
+
+  it('is seen to forget it where it goes on to another one', async () => {
+    expect(ids(await checked(all(BALANCE)))).toContain('ttl/not-lowered');
+  });
+});
+
 /** `FORWARD` for a router with one arm: the next hop is where the packet came from. */
 const SEND_BACK = FORWARD.replace(/r1 = .*\n *r2 = 0\n *call bpf_redirect\b/, 'r0 = 3');
 

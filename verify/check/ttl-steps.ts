@@ -127,7 +127,7 @@ export class TtlSteps {
     const isSentBack = delivery === DELIVERY.sentBack;
     if (delivery !== DELIVERY.redirected && !(isSentBack && this.#routes)) return;
     const found = ttlInPlace(pair);
-    if (found === undefined) return;
+    if (found === undefined || found.isReply) return;
     const { came, left, at, isRewritten } = found;
     const isForKernel = !found.isReaddressed;
     const comesIn = isForwarded(this.#hookOf(input.entry[packet]!));
@@ -305,6 +305,8 @@ export interface TtlStep {
   readonly isRewritten: boolean;
   /** Does it come from where it was to go? */
   readonly isAnswer: boolean;
+  /** Does it go to who sent what came? Then the program is the host that answers, and lowers nothing (RFC 1812 §5.3.1). */
+  readonly isReply: boolean;
 }
 
 /**
@@ -343,6 +345,7 @@ function ttlInPlace(pair: FramePair): TtlStep | undefined {
     isReaddressed: differs(0, 6),
     isRewritten: differs(start + from, start + to),
     isAnswer: equal(after, source, before, beforeOffset + start + from + half, half),
+    isReply: equal(after, source + half, before, beforeOffset + start + from, half),
   };
 }
 
