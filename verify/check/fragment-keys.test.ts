@@ -11,21 +11,41 @@ import { FragmentKeys } from './fragment-keys.ts';
 import type { Seen } from './probe.ts';
 import { TransportSightings } from './transport-sightings.ts';
 
+/** The number of the element: for port 53 one, for all others another one. */
+const BY_PORT = `r2 = 0
+  r1 = *(u16 *)(r7 + 36)
+  if r1 != 0x3500 goto other
+  r2 = 1
+  other:`;
+/** A hash of the frame: identification and port. */
+const BY_HASH = `r2 = *(u16 *)(r7 + 36)
+  r1 = *(u16 *)(r7 + 18)
+  r2 ^= r1
+  r2 >>= 8
+  r2 &= 1`;
+/** The kernel's hash of the flow. */
+const BY_FLOW = `r1 = r6
+  call bpf_get_hash_recalc
+  r2 = r0
+  r2 &= 1`;
+
 /** Counts UDP by its port, 53 and the others. */
-function counter(type: 'ARRAY' | 'PERCPU_ARRAY', fragments: string): Program {
-  const text = `r7 = *(u32 *)(r1 + 0)
-  r8 = *(u32 *)(r1 + 4)
+function counter(
+  type: 'ARRAY' | 'PERCPU_ARRAY',
+  fragments: string,
+  { index = BY_PORT, hook = 'xdp' }: { index?: string; hook?: 'xdp' | 'tc-ingress' } = {},
+): Program {
+  const [data, end] = hook === 'xdp' ? [0, 4] : [76, 80];
+  const text = `r6 = r1
+  r7 = *(u32 *)(r1 + ${data})
+  r8 = *(u32 *)(r1 + ${end})
   r0 = r7
   r0 += 42
   if r0 > r8 goto out
   r1 = *(u8 *)(r7 + 23)
   if r1 != 17 goto out
   ${fragments}
-  r2 = 0
-  r1 = *(u16 *)(r7 + 36)
-  if r1 != 0x3500 goto other
-  r2 = 1
-  other:
+  ${index}
   *(u32 *)(r10 - 4) = r2
   r1 = map[counts]
   r2 = r10
@@ -36,11 +56,11 @@ function counter(type: 'ARRAY' | 'PERCPU_ARRAY', fragments: string): Program {
   r1 += 1
   *(u64 *)(r0 + 0) = r1
   out:
-  r0 = 2
+  r0 = ${hook === 'xdp' ? 2 : 0}
   exit`;
   const maps = [testMap('counts', type, { keySize: 4, valueSize: 8, maxEntries: 2 })];
   return {
-    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+    ...{ name: 'p', entries: [{ function: 'main', hook }] },
     object: writeElf({ main: text }, maps),
   };
 }
@@ -76,4 +96,10 @@ it.each(['ARRAY', 'PERCPU_ARRAY'] as const)(
 it('nothing is said where later fragments are left out', async () => {
   const first = 'r1 = *(u16 *)(r7 + 20)\nr1 &= 0xff1f\nif r1 != 0 goto out';
   expect(await found(counter('ARRAY', first))).toBeUndefined();
+});
+
+it('nothing is said where a hash of more than the flow chooses, or the kernel’s own', async () => {
+  expect(await found(counter('ARRAY', '', { index: BY_HASH }))).toBeUndefined();
+  expect(await found(counter('ARRAY', '', { index: BY_PORT, hook: 'tc-ingress' }))).toBeDefined();
+  expect(await found(counter('ARRAY', '', { index: BY_FLOW, hook: 'tc-ingress' }))).toBeUndefined();
 });

@@ -25,6 +25,7 @@ import {
   sourceOf,
   traceOf,
 } from './probe.ts';
+import { sameFlowOf, withOtherHashes } from './relatives.ts';
 import type { OfAction, TransportSightings } from './transport-sightings.ts';
 import { isLater, LATER, LATER_WORDS, laterFragment, transportOf } from './variants.ts';
 
@@ -95,7 +96,8 @@ export class FragmentKeys {
     };
     const isApart = async (inside: World, one: Stimulus): Promise<boolean> =>
       (await apart(inside, one)) !== undefined;
-    if (!(await isApart(sighting.world, sighting.stimulus))) return undefined;
+    const first = await apart(sighting.world, sighting.stimulus);
+    if (first === undefined || (await isOfHash(runner, sighting, first.map))) return undefined;
     const world = await simplestWorld(sighting, this.#isGiven, isApart);
     const small = await simplest(sighting.stimulus, (simpler) => isApart(world, simpler));
     const found = await apart(world, small);
@@ -142,6 +144,30 @@ async function keysApart(runner: CaseRunner, world: World, stimulus: Stimulus): 
   const [own, others] = runs as [readonly MapSnapshot[], readonly MapSnapshot[]];
   const map = own.find((one, index) => haveOtherKeys(one, others[index]!));
   return map && { map: map.definition.name, isArray: isArray(map.definition.type) };
+}
+
+/**
+ * Does the map hold other keys as well where the packet is of the same flow, or where the kernel hashes flows otherwise? Then it is a hash of
+ * whatever is in the frame, or of what the kernel knows to leave out, and says nothing of ports.
+ */
+async function isOfHash(runner: CaseRunner, { world, stimulus }: Sighting, map: string): Promise<boolean> {
+  const contents = async (inside: World, packet: Uint8Array): Promise<MapSnapshot | undefined> => {
+    const ran = await runner.run(inside, [{ ...stimulus, packet }]);
+    return ran?.output.status[0] === STATUS.ran
+      ? ran.maps?.find(({ definition }) => definition.name === map)
+      : undefined;
+  };
+  const own = await contents(world, stimulus.packet);
+  const kept = { at: transportOf(stimulus.packet, true)!.at, size: PORTS };
+  const others = [
+    ...[...sameFlowOf(stimulus.packet, kept)].map((packet) => ({ inside: world, packet })),
+    ...withOtherHashes(world).map((inside) => ({ inside, packet: stimulus.packet })),
+  ];
+  for (const { inside, packet } of others) {
+    const there = await contents(inside, packet);
+    if (own === undefined || there === undefined || haveOtherKeys(own, there)) return true;
+  }
+  return false;
 }
 
 /** Has it arrays of its own, besides its variables? */

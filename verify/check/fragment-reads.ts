@@ -198,9 +198,9 @@ async function isOfPlace(
 ): Promise<boolean> {
   const other = withData(stimulus, header)!;
   const kept = { at: transportOf(stimulus.packet, true)!.at, size: header.length };
-  const fate = (packet: Uint8Array): Promise<Outcome | undefined> =>
-    runner.outcome(world, { ...stimulus, packet });
-  return partsRelatives([stimulus.packet, other.packet], kept, fate, isSameEnd);
+  const fate = (inside: World, packet: Uint8Array): Promise<Outcome | undefined> =>
+    runner.outcome(inside, { ...stimulus, packet });
+  return partsRelatives(world, [stimulus.packet, other.packet], kept, fate, isSameEnd);
 }
 
 function isSameEnd(a: Outcome, b: Outcome): boolean {

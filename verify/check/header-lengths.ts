@@ -198,9 +198,9 @@ function isOfPlace(
   second: Displaced,
 ): Promise<boolean> {
   const kept = { at: second.at, size: Math.max(first.size, second.size) };
-  const fate = (packet: Uint8Array): Promise<Fate | undefined> =>
-    fateOf(runner, world, { ...stimulus, packet });
-  return partsRelatives([first.packet, second.packet], kept, fate, isSameFate);
+  const fate = (inside: World, packet: Uint8Array): Promise<Fate | undefined> =>
+    fateOf(runner, inside, { ...stimulus, packet });
+  return partsRelatives(world, [first.packet, second.packet], kept, fate, isSameFate);
 }
 
 /** Was something written where the bytes lie? */

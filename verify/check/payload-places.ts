@@ -219,7 +219,7 @@ class Trial {
     const { data, way } = this;
     const packets = [way.disguised(data), way.disguised(other)] as const;
     const kept = { at: way.from, size: packets[0].length - way.from };
-    return partsRelatives(packets, kept, (packet) => this.#fate(world, packet), isSame);
+    return partsRelatives(world, packets, kept, (inside, packet) => this.#fate(inside, packet), isSame);
   }
 
   /** Do bytes that are no data make the difference that data makes, which itself makes none where it truly lies? */

@@ -4,6 +4,7 @@
  * of many fields, as samplers and load balancers do, comes out for each of them anew, and of one packet says nothing.
  */
 import { IPPROTO } from '../../sim/packet/numbers.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { headerSize, networkAt, repaired, transportOf } from './variants.ts';
 
 /** One thing that is different. */
@@ -29,6 +30,8 @@ const MOST_CONDITIONS = 1;
 const NO_CONDITION = 'identification';
 
 const MAC_SIZE = 6;
+const IPV6_SIZE = 40;
+const FRAGMENT = 44;
 /** Of addresses, what tells hosts of a network, and interfaces of a maker, apart. */
 const HOST_SIZES: Readonly<Record<4 | 6, number>> = { 4: 1, 6: 2 };
 const MAC_HOST_SIZE = 3;
@@ -62,23 +65,43 @@ const OUTSIDE_FLOWS: ReadonlySet<string> = new Set([
   'destination MAC',
   'source MAC',
   'identification',
+  'TTL',
+  'DSCP',
   'data',
 ]);
 
+/** Other random keys of the kernel's flow hash: they differ in each of the bits that choose among two, four or eight. */
+const OTHER_HASHES = CHANGES.map((change) => Math.imul(change, 0x0101_0101));
+
 /**
- * Two packets that differ where no header is, and come to different ends: is that so for other frames of the flow, too? Whoever
+ * Worlds whose kernel comes to other flow hashes (`bpf_get_hash_recalc`). Whatever their hash decides comes out otherwise in some of
+ * them: it says nothing of the bytes that are hashed.
+ */
+export function withOtherHashes(world: World): World[] {
+  return OTHER_HASHES.map((other) => ({ ...world, hashSeed: ((world.hashSeed ?? 0) ^ other) >>> 0 }));
+}
+
+/**
+ * Two packets that differ where no header is, and come to different ends: is that so for other frames of the flow, too, and whatever the kernel's own hash of flows comes to? Whoever
  * takes a wrong place for that of ports may hash them, but a hash of whatever is in the frame says nothing of a place.
  * @param kept where they differ
  * @param fate undefined where a packet does not run to its end
  */
 export async function partsRelatives<T>(
+  world: World,
   [one, other]: readonly [Uint8Array, Uint8Array],
   kept: Kept,
-  fate: (packet: Uint8Array) => Promise<T | undefined>,
+  fateIn: (world: World, packet: Uint8Array) => Promise<T | undefined>,
   isSame: (one: T, other: T) => boolean,
 ): Promise<boolean> {
+  const fate = (packet: Uint8Array): Promise<T | undefined> => fateIn(world, packet);
   const [own, others] = [await fate(one), await fate(other)];
   if (own === undefined || others === undefined) return false;
+  for (const around of withOtherHashes(world)) {
+    const [here, there] = [await fateIn(around, one), await fateIn(around, other)];
+    if (here === undefined || there === undefined) return false;
+    if (!isSame(here, own) || !isSame(there, others)) return false;
+  }
   const twins = [...relativesOf(other, kept)];
   const conditions = new Set<string>();
   for (const [index, { field, packet }] of [...relativesOf(one, kept)].entries()) {
@@ -94,21 +117,36 @@ export async function partsRelatives<T>(
   return true;
 }
 
+/** No key of flows has these: what finds another entry for another one goes by a hash of all the frame, or of the header. */
+const IN_NO_KEY: ReadonlySet<string> = new Set(['identification', 'TTL']);
+
+/** Relatives of the very same flow, for whatever keeps flows apart. */
+export function* sameFlowOf(packet: Uint8Array, kept: Kept): Generator<Uint8Array, void, void> {
+  for (const relative of relativesOf(packet, kept)) if (IN_NO_KEY.has(relative.field)) yield relative.packet;
+}
+
 /** Several for each field that does not overlap with what is kept, their checksums right. */
 export function* relativesOf(packet: Uint8Array, kept: Kept): Generator<Relative, void, void> {
   const fields = [...fieldsOf(packet)].filter(
-    ({ at, size }) => size > 0 && (at + size <= kept.at || at >= kept.at + kept.size),
+    ({ at, size }) =>
+      size > 0 && at + size <= packet.length && (at + size <= kept.at || at >= kept.at + kept.size),
   );
   for (const change of CHANGES) {
-    for (const { field, at, size } of fields) {
+    for (const { field, at, size, bits = 0xff } of fields) {
       const copy = packet.slice();
-      for (let index = at; index < at + size; index++) copy[index]! ^= change;
+      for (let index = at; index < at + size; index++) copy[index]! ^= change & bits;
       yield { field, packet: repaired(copy, kept.at) };
     }
   }
 }
 
-function* fieldsOf(packet: Uint8Array): Generator<Kept & { readonly field: string }, void, void> {
+interface Field extends Kept {
+  readonly field: string;
+  /** Which bits of each byte are the field's; default: all. */
+  readonly bits?: number;
+}
+
+function* fieldsOf(packet: Uint8Array): Generator<Field, void, void> {
   if (packet.length < 2 * MAC_SIZE) return;
   const isGroup = (packet[0]! & 1) !== 0;
   if (!isGroup) yield { field: 'destination MAC', at: MAC_SIZE - MAC_HOST_SIZE, size: MAC_HOST_SIZE };
@@ -118,7 +156,7 @@ function* fieldsOf(packet: Uint8Array): Generator<Kept & { readonly field: strin
   const version = packet[network]! >> 4 === 4 ? 4 : 6;
   const [source, length] = version === 4 ? [network + 12, 4] : [network + 8, 16];
   const size = HOST_SIZES[version];
-  if (version === 4) yield { field: 'identification', at: network + 4, size: 2 };
+  yield* outsideFlows(packet, network, version);
   yield { field: 'source address', at: source + length - size, size };
   yield { field: 'destination address', at: source + 2 * length - size, size };
   const transport = transportOf(packet);
@@ -134,4 +172,23 @@ function* fieldsOf(packet: Uint8Array): Generator<Kept & { readonly field: strin
     at: transport.at + header,
     size: Math.max(0, transport.end - transport.at - header),
   };
+}
+
+/** Fields of IP headers that no flow is told by, and that a hash of all the header takes in. */
+function* outsideFlows(packet: Uint8Array, network: number, version: 4 | 6): Generator<Field, void, void> {
+  yield { field: 'TTL', at: network + (version === 4 ? 8 : 7), size: 1 };
+  if (version === 4) {
+    // The two bits of congestion are no part of it.
+    yield { field: 'DSCP', at: network + 1, size: 1, bits: 0xfc };
+    yield { field: 'identification', at: network + 4, size: 2 };
+    return;
+  }
+  yield { field: 'DSCP', at: network, size: 1, bits: 0x0f };
+  const fragment = fragmentHeaderAt(packet, network);
+  if (fragment !== undefined) yield { field: 'identification', at: fragment + 4, size: 4 };
+}
+
+/** Where IPv6's header of fragments lies, right behind the first one. */
+function fragmentHeaderAt(packet: Uint8Array, network: number): number | undefined {
+  return packet[network + 6] === FRAGMENT ? network + IPV6_SIZE : undefined;
 }
