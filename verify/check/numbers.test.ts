@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS, XDP_TX } from '../../sim/runtime/actions.ts';
+import { hashBytes } from '../../sim/runtime/chance.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { EngineSide } from '../engine-side.ts';
@@ -61,7 +62,7 @@ describe('an EtherType is compared in the wrong byte order', () => {
     expect(seen?.breach).toEqual({
       invariant: 'ethertype/compared',
       ...{ at: 12, size: 0, expected, got: `0x${type.toString(16).padStart(4, '0')}` },
-      sentence: `for EtherType 0x${type.toString(16).padStart(4, '0')} the program returns XDP_DROP instead of XDP_PASS, and ${expected} is to it like any other: the number is in the machine’s byte order`,
+      sentence: `for EtherType 0x${type.toString(16).padStart(4, '0')} the program returns XDP_DROP instead of XDP_PASS, and ${expected} is to it like any other: as it seems, the number is in the machine’s byte order`,
     });
   });
 
@@ -103,8 +104,19 @@ describe('an EtherType is compared in the wrong byte order', () => {
   });
 });
 
+const hashOf = (packet: Uint8Array, at: number, size: number): number =>
+  hashBytes(new DataView(packet.buffer, packet.byteOffset, packet.length), at, size);
+
+/** Whatever a number is, where the kernel's hash of the flow is another one, another packet is special. */
+const whereHashIsZero =
+  (condition: (packet: Uint8Array) => boolean): Behaviour =>
+  ({ packet }, { world }) => ({
+    action: condition(packet) && (world.hashSeed ?? 0) === 0 ? XDP_DROP : XDP_PASS,
+  });
+
 describe('a port is compared in the wrong byte order', () => {
   const PORT = 14 + 20 + 2;
+  const SPECIAL = ethernet(0x0800, ip(13_568));
 
   it('where it stands for a service', async () => {
     const [seen] = await swappedIn((packet) => word(packet, PORT) === 13_568, [ethernet(0x0800, ip(13_568))]);
@@ -118,6 +130,11 @@ describe('a port is compared in the wrong byte order', () => {
     ['where a range is', (one) => word(one, PORT) >= 1024],
     ['where the service is meant, too', (one) => [53, 13_568].includes(word(one, PORT))],
     ['where the data decides', (one) => one.length > 3],
+    ['where a range is that is meant', (one) => word(one, PORT) >= 13_500 && word(one, PORT) <= 13_600],
+    ['where one of two is', (one) => word(one, PORT) >>> 1 === 13_568 >>> 1],
+    ['where its last bits decide', (one) => word(one, PORT) % 16 === 0],
+    ['where the rest of a division does', (one) => word(one, PORT) % 106 === 0],
+    ['where a hash of it does', (one) => hashOf(one, PORT, 2) % 64 === hashOf(SPECIAL, PORT, 2) % 64],
   ])('not %s', async (_what, condition) => {
     expect(await swappedIn(condition, [ethernet(0x0800, ip(13_568))])).toEqual([]);
   });
@@ -138,6 +155,20 @@ describe('a port is compared in the wrong byte order', () => {
       found(new SwappedNumbers(FAKE_PROGRAM, isGiven), byLookup, packets, world);
     expect((await seen(false)).length).toBe(count);
     expect((await seen(true)).length).toBe(1);
+  });
+
+  it('where the next one is, too', async () => {
+    const [seen] = await swappedIn(
+      (packet) => [0x1400, 0x1500, 0x1600].includes(word(packet, PORT)),
+      [ethernet(0x0800, ip(0x1500))],
+    );
+    expect(seen?.breach).toMatchObject({ expected: '21 (FTP)', got: '5376' });
+  });
+
+  it('not where it hangs on the flow hash', async () => {
+    const probe = new SwappedNumbers(FAKE_PROGRAM, false);
+    const behaviour = whereHashIsZero((packet) => word(packet, PORT) === 13_568);
+    expect(await found(probe, behaviour, [SPECIAL])).toEqual([]);
   });
 
   it('not of what is no service either way', async () => {
@@ -175,7 +206,7 @@ describe('an address is compared in the wrong byte order', () => {
       invariant: 'address/compared',
       ...{ at: FROM, size: 0, expected: '10.0.0.0/8', got: '1.2.3.10' },
       sentence:
-        'for source 1.2.3.10 the program returns XDP_DROP instead of XDP_PASS, and 10.3.2.1 (10.0.0.0/8) is to it like any other: what it compares the address with is in the machine’s byte order',
+        'for source 1.2.3.10 the program returns XDP_DROP instead of XDP_PASS, and 10.3.2.1 (10.0.0.0/8) is to it like any other: as it seems, what it compares the address with is in the machine’s byte order',
     });
   });
 
@@ -229,9 +260,49 @@ describe('an address is compared in the wrong byte order', () => {
     ['of an address with a meaning of its own', (one) => big(one, FROM) === 0xc000000a, from(192, 0, 0, 10)],
     ['of one address that may be another one', (one) => big(one, FROM) === 0x0804040a, from(8, 4, 4, 10)],
     ['of an address that is one of both ways', (one) => big(one, FROM) === 0x0a01010a, from(10, 1, 1, 10)],
+    [
+      'of one that a hash chooses',
+      (one) => hashOf(one, FROM, 4) % 64 === hashOf(from(1, 0, 0, 10), FROM, 4) % 64,
+      from(1, 0, 0, 10),
+    ],
+    ['of a range of last bytes', (one) => [10, 11].includes(one[TO - 1]!), from(1, 2, 3, 10)],
     ['of a global address', (one) => big(one, FROM6) === 0x2a0080fe, from6(0x2a, 0, 0x80, 0xfe)],
   ])('not %s', async (_what, condition, packet) => {
     expect(await among(condition, [packet])).toEqual([]);
+  });
+
+  it('where all of the first byte is compared that a prefix begins with', async () => {
+    const seen = await among((one) => one[TO - 1] === 172, [from(1, 2, 20, 172)]);
+    expect(seen.map(({ breach }) => breach.expected)).toEqual(['172.16.0.0/12']);
+  });
+
+  it('not where it hangs on the flow hash', async () => {
+    const probe = new SwappedAddresses(FAKE_PROGRAM, false);
+    const behaviour = whereHashIsZero((one) => little(one, FROM) >>> 24 === 10);
+    expect(await found(probe, behaviour, [from(1, 2, 3, 10)])).toEqual([]);
+  });
+
+  it.each<readonly [string, World]>([
+    ['a route', { routes: [{ to: '1.0.0.10/32', ifindex: 2 }] }],
+    ['a route to its network', { routes: [{ to: '1.0.0.0/24', ifindex: 2 }] }],
+    ['a gateway', { routes: [{ to: '0.0.0.0/0', via: '1.0.0.10' }] }],
+    ['a neighbour', { neighbours: [{ ifindex: 2, address: '1.0.0.10', mac: new Uint8Array(6) }] }],
+    ['a socket', { sockets: [{ protocol: 'udp', local: '1.0.0.10:7' }] }],
+    [
+      'a device',
+      { devices: [{ ifindex: 2, name: 'two', mac: new Uint8Array(6), addresses: ['1.0.0.1/28'] }] },
+    ],
+  ])('not where the test made up %s for it', async (_what, world) => {
+    const condition = (one: Uint8Array): boolean => big(one, FROM) === 0x0100000a;
+    const seen = (isGiven: boolean): Promise<Seen[]> => among(condition, [from(1, 0, 0, 10)], world, isGiven);
+    expect(await seen(false)).toEqual([]);
+    expect((await seen(true)).length).toBe(1);
+  });
+
+  it('where the routes of the world lead elsewhere, or everywhere', async () => {
+    const routes = ['0.0.0.0/0', '10.0.0.0/8', '::/0', '100::/8'].map((to) => ({ to, ifindex: 2 }));
+    const condition = (one: Uint8Array): boolean => big(one, FROM) === 0x0100000a;
+    expect((await among(condition, [from(1, 0, 0, 10)], { routes })).length).toBe(1);
   });
 
   it('where what is counted shows it, and not what each address keeps of its own', async () => {

@@ -7,6 +7,7 @@ import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
+import { RANDOM_STEP, randomOf } from '../../sim/runtime/chance.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
@@ -14,8 +15,9 @@ import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { inPrefix, type KnownPrefix, knownPrefixOf } from './known-prefixes.ts';
 import { CaseRunner, hasValues, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
-import { type Held, holdsOfRelatives } from './relatives.ts';
+import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { networkAt, repaired } from './variants.ts';
+import { namesAddress } from './world-addresses.ts';
 
 /** Packets of each prefix, field and fate that are looked at; and of all. */
 const KEPT = 6;
@@ -25,6 +27,8 @@ const SEARCHED = 200_000;
 /** Addresses of a prefix, and others, that are tried. */
 const MEMBERS = 6;
 const OTHERS = 48;
+/** Those that show whether it is special by itself. */
+const MANY = 1024;
 const BITS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /** A word of an address: what a program compares at once. */
@@ -98,11 +102,14 @@ export class SwappedAddresses {
     if (!(await holds(world))) return undefined;
     const simple = await simplestWorld({ world, stimulus }, this.#isGiven, holds);
     // What user space states is in the order that it states it in.
-    if (!this.#isGiven && hasValues(simple)) return undefined;
+    if (!this.#isGiven && (hasValues(simple) || namesAddress(simple, place.version, place.word)))
+      return undefined;
+    for (const around of withOtherHashes(simple)) if (!(await holds(around))) return undefined;
     const look = (packet: Uint8Array): Promise<Held> =>
       new Trial(runner, simple, { ...stimulus, packet }, place).held();
     const kept = { at: place.at, size: place.word.length };
     if (!(await holdsOfRelatives(stimulus.packet, kept, look))) return undefined;
+    if (!(await new Trial(runner, simple, stimulus, place).isAlone())) return undefined;
     const meant = withWord(stimulus, place, mirrored(place.word));
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
@@ -123,7 +130,7 @@ export class SwappedAddresses {
         size: 0,
         expected: prefix.name,
         got: here!,
-        sentence: `for ${field} ${here} the program ${insteadOf(hook, got, usual)}, and ${there} (${prefix.name}) is to it like any other: what it compares the address with is in the machine’s byte order`,
+        sentence: `for ${field} ${here} the program ${insteadOf(hook, got, usual)}, and ${there} (${prefix.name}) is to it like any other: as it seems, what it compares the address with is in the machine’s byte order`,
       },
     };
   }
@@ -159,6 +166,36 @@ class Trial {
     for (const one of members) {
       if (await this.#comesTo(mirrored(one), special)) continue;
       return isTelling(this.#place) && (await this.#isWhole(usual));
+    }
+    return this.#endsTell(usual);
+  }
+
+  /** Are mirror images special that end so, and not all of a range of ends, or those that have a bit in common? */
+  async #endsTell(usual: Fate): Promise<boolean> {
+    const { word, version } = this.#place;
+    const last = word.length - 1;
+    const ends = [...BITS.map((bit) => word[last]! ^ bit), word[last]! - 1, word[last]! + 1];
+    for (const end of ends) {
+      const one = word.with(last, end & 0xff);
+      if (!isUnknown(version, one) || !isUnknown(version, mirrored(one))) continue;
+      if (!(await this.#comesTo(one, usual))) return false;
+    }
+    return true;
+  }
+
+  /** Is no other address like it, of very many? A hash of the address has some. */
+  async isAlone(): Promise<boolean> {
+    const { word, version } = this.#place;
+    const usual = await this.#fate(mirrored(word));
+    const special = await this.#fate(word);
+    if (usual === undefined || special === undefined) return false;
+    this.#countsMaps = isSameFate(special, usual);
+    for (let seed = 0; seed < MANY; seed++) {
+      const other = randomWord(seed, word.length);
+      // The first byte of a prefix may be all that is compared.
+      if (other.at(-1) === word.at(-1)) continue;
+      if (!isUnknown(version, other) || !isUnknown(version, mirrored(other))) continue;
+      if (!(await this.#comesTo(other, usual))) return false;
     }
     return true;
   }
@@ -252,6 +289,12 @@ function isUnknown(version: 4 | 6, word: ArrayLike<number>): boolean {
 /** Bytes that look like none in particular; each takes all values in turn. */
 function scattered(seed: number, size: number): number[] {
   return Array.from({ length: size }, (_, at) => (seed * (2 * at + 5) + 37 * at + 11) & 0xff);
+}
+
+/** Bytes of which nothing is to be told from those of other seeds. */
+function randomWord(seed: number, size: number): number[] {
+  const random = randomOf(Math.imul(seed + 1, RANDOM_STEP));
+  return Array.from({ length: size }, (_, at) => (random >>> (8 * at)) & 0xff);
 }
 
 function* placesIn(frame: Uint8Array): Generator<Place, void, void> {

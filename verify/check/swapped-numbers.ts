@@ -17,7 +17,7 @@ import { insteadOf } from '../instead.ts';
 import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
-import { type Held, holdsOfRelatives } from './relatives.ts';
+import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { repaired, transportOf } from './variants.ts';
 
 /** Packets of each number, and of what became of them, that are looked at; and of all. */
@@ -27,6 +27,12 @@ const MOST_KEPT = 200;
 const SEARCHED = 200_000;
 /** Numbers from all over that show whether relatives of a packet take the same ones for special. */
 const SCATTERED = 64;
+/** Numbers that show whether it is special by itself. */
+const MANY = 1024;
+/** The golden part of 2^16: however many steps of it are taken, they lie all over, in all their bits. */
+const STRIDE = 40_503;
+/** How far off others are that a range, bits or a rest would take in as well. From 256 to 2048 they are next to each other once swapped. */
+const DISTANCES = [1, 2, 4, 8, 16, 32, 64, 128, 4096, 8192, 0x4000, 0x8000];
 /** Packets whose number was special to a hash: where so many were, nothing else is likely to be found. */
 const MOST_HASHED = 12;
 
@@ -94,8 +100,8 @@ interface Kind {
   nameOf(value: number): string | undefined;
   /** Numbers that no program looks for. */
   others(value: number): readonly number[];
-  /** Numbers from all over. */
-  readonly scattered: readonly number[];
+  /** The lowest of them. */
+  readonly least: number;
   write(value: number): string;
 }
 
@@ -104,7 +110,7 @@ const TYPES: Kind = {
   what: 'EtherType',
   nameOf: etherTypeName,
   others: (value) => (value < ETHERTYPE_MIN ? [...OTHER_LENGTHS, ...OTHER_TYPES] : OTHER_TYPES),
-  scattered: scattered(ETHERTYPE_MIN),
+  least: ETHERTYPE_MIN,
   write: (value) => `0x${value.toString(16).padStart(4, '0')}`,
 };
 const PORTS: Kind = {
@@ -112,14 +118,13 @@ const PORTS: Kind = {
   what: 'port',
   nameOf: (value) => SERVICES.get(value),
   others: () => OTHER_PORTS,
-  scattered: scattered(1),
+  least: 1,
   write: String,
 };
 
 /** Numbers of 16 bits, spread evenly, with low bytes of all kinds. @param least the lowest of them */
-function scattered(least: number): number[] {
-  const step = (0x10000 - least) / SCATTERED;
-  return Array.from({ length: SCATTERED }, (_, index) => least + Math.floor(index * step + (index % 7)));
+function scattered(least: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => least + ((index * STRIDE) % (0x10000 - least)));
 }
 
 /** A number in a packet that is a known one in the other byte order. */
@@ -230,7 +235,7 @@ export class SwappedNumbers {
         size: 0,
         expected: known,
         got: kind.write(value),
-        sentence: `for ${kind.what} ${kind.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} is to it like any other: the number is in the machine’s byte order`,
+        sentence: `for ${kind.what} ${kind.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} is to it like any other: as it seems, the number is in the machine’s byte order`,
       },
     };
   }
@@ -251,6 +256,41 @@ async function isSpecial(
     if (fate === undefined) return false;
     if (!isSame(fate, meant)) return false;
   }
+  for (const other of neighboursOf(place)) {
+    const fate = await fateOf(runner, world, withNumber(stimulus, place, other));
+    if (fate === undefined || !isSame(fate, meant)) return false;
+  }
+  return true;
+}
+
+/**
+ * A number that is compared is special by itself. Where those in front of it and behind it are as well, it is one of a range; where those
+ * are that differ in one bit, some of its bits decide, or the rest of a division. Those that are next to it in the wrong order alone are
+ * none: who forgets the order of one port does of the next one.
+ */
+function neighboursOf({ kind, value }: Place): number[] {
+  return DISTANCES.flatMap((distance) => [value - distance, value + distance]).filter(
+    (one) => one > 0 && one <= 0xffff && !isAsked(kind, value, one),
+  );
+}
+
+/** May a program that asks for the one number ask for this one, too? */
+function isAsked({ nameOf }: Kind, value: number, one: number): boolean {
+  return (
+    one === value || one === swapped(value) || nameOf(one) !== undefined || nameOf(swapped(one)) !== undefined
+  );
+}
+
+/** Is no other number like it, of very many? A hash of the number, or the rest of a division, has some. */
+async function isAlone(runner: CaseRunner, world: World, stimulus: Stimulus, place: Place): Promise<boolean> {
+  const { kind, value } = place;
+  const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(value)));
+  if (meant === undefined) return false;
+  for (const number of scattered(kind.least, MANY)) {
+    if (isAsked(kind, value, number)) continue;
+    const fate = await fateOf(runner, world, withNumber(stimulus, place, number));
+    if (fate === undefined || !isSame(fate, meant)) return false;
+  }
   return true;
 }
 
@@ -263,11 +303,14 @@ async function isByNumber(
 ): Promise<boolean> {
   const special = await specialNumbers(runner, world, stimulus, place);
   if (special === undefined) return false;
+  for (const around of withOtherHashes(world))
+    if (!(await isSpecial(runner, around, stimulus, place))) return false;
   const look = async (packet: Uint8Array): Promise<Held> => {
     const here = await specialNumbers(runner, world, { ...stimulus, packet }, place);
     return here === '' ? 'nothing' : here === special ? 'same' : 'otherwise';
   };
-  return await holdsOfRelatives(stimulus.packet, { at: place.at, size: 2 }, look);
+  if (!(await holdsOfRelatives(stimulus.packet, { at: place.at, size: 2 }, look))) return false;
+  return await isAlone(runner, world, stimulus, place);
 }
 
 /** Those for which something else becomes of the packet than for the number that was meant. */
@@ -280,7 +323,7 @@ async function specialNumbers(
   const { kind, value } = place;
   const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(value)));
   const special: number[] = [];
-  for (const number of [value, ...kind.others(value), ...kind.scattered]) {
+  for (const number of [value, ...kind.others(value), ...scattered(kind.least, SCATTERED)]) {
     const fate = await fateOf(runner, world, withNumber(stimulus, place, number));
     if (fate === undefined || meant === undefined) return undefined;
     if (!isSame(fate, meant)) special.push(number);
