@@ -130,7 +130,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'address/compared',
     'warning',
     'An address compared in the wrong byte order, as it seems',
-    'The program does something of its own for mirror images of addresses that everybody knows (those that end with 10, not those that begin with it), and the known ones are to it like any other: what it compares the field, or masks it, with lacks `bpf_htonl`. Prefixes that count: 10/8, 172.16/12, 192.168/16, 127/8, 169.254/16, 224/4 and 240/4; fe80::/10, fc00::/7, ff00::/8 and 2001:db8::/32. Right where the last byte of an address is what is meant.',
+    'The program does something of its own for mirror images of addresses that everybody knows (those that end with 10, not those that begin with it), and the known ones are to it like any other: as it seems, what it compares the field, or masks it, with lacks `bpf_htonl`. Prefixes that count: 10/8, 172.16/12, 192.168/16, 127/8, 169.254/16, 224/4 and 240/4; fe80::/10, fc00::/7, ff00::/8 and 2001:db8::/32. Right where the last byte of an address is what is meant.',
   ),
   rule(
     'encapsulation/room-flags',
