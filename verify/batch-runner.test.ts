@@ -114,6 +114,36 @@ describe('a run in batches', () => {
     expect(await lines([fakeEngine('vm', passes), fakeEngine('wasm', dropsFrom(20))], 3)).toBe(1);
   });
 
+  it('hands over as often what packets show that are special in another way, and once where it is not asked for', async () => {
+    const plain = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const odd = ethernet(0x0800, ipv4(17, udp(data(9))));
+    const source: RunnerOptions['source'] = {
+      // One batch in four has an odd packet, behind the others.
+      fill: (batch, _seed, first, count) => {
+        for (let index = 1; index <= count; index++)
+          batch.push({ packet: index === count && first >= 16 ? odd : plain });
+      },
+    };
+    const spoils: Behaviour = ({ packet }) => ({
+      action: XDP_PASS,
+      packet: packet.map((byte, at) => (at === 30 ? byte ^ 1 : byte)),
+    });
+    const shapes = async (more: Partial<RunnerOptions>): Promise<(string | undefined)[]> => {
+      const segments = await all(
+        runner([fakeEngine('wasm', spoils)], { source, ...more, total: 24 }).run(ALL),
+      );
+      return segments.flatMap(({ found: list }) => list.map(({ finding }) => finding.shape));
+    };
+    const even = 'wrong good plain even';
+    expect(await shapes({ sightings: 2 })).toEqual([
+      even,
+      even,
+      'wrong good plain odd',
+      'wrong good plain odd',
+    ]);
+    expect(await shapes({})).toEqual([undefined]);
+  });
+
   it('begins anew where it is told to: what was found is found again, without engines that failed elsewhere', async () => {
     const one = runner([
       fakeEngine('vm', passes),

@@ -23,7 +23,7 @@ import { type Finding, kindOf } from './finding.ts';
 import { guessedSlots } from './guessed-slots.ts';
 import type { Guidance } from './guide/guide.ts';
 import { GuidedSource, guidedWorlds } from './guide/guided-source.ts';
-import type { Judging, Oracle } from './judging.ts';
+import { type Judging, judgingOf, type Oracle } from './judging.ts';
 import type { PacketSource } from './packet-source.ts';
 import type { Divergence, EngineReport, ProgramReport } from './report.ts';
 import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
@@ -83,12 +83,17 @@ interface Part {
 /** Leaving packets out may bring others to a stop, as state goes. */
 const MAX_STOP_ROUNDS = 3;
 
+/** Its kind, told apart further where what is special about the packet is known. */
+function shapeOf(finding: Finding): string {
+  return finding.shape === undefined ? kindOf(finding) : `${kindOf(finding)} ${finding.shape}`;
+}
+
 function throughSlot(finding: Finding): string {
-  return `${kindOf(finding)} through a slot`;
+  return `${shapeOf(finding)} through a slot`;
 }
 
 function byGuess(finding: Finding): string {
-  return `${kindOf(finding)} by a guess`;
+  return `${shapeOf(finding)} by a guess`;
 }
 
 export class BatchRunner {
@@ -103,6 +108,8 @@ export class BatchRunner {
   /** Kinds and worlds with guessed slots of which it is known whose they are. */
   readonly #asked = new Set<string>();
   readonly #judge: ViolationJudge;
+  /** Default: what is judged where nothing is said. */
+  readonly #judging: Oracle | Judging | undefined;
   #mask: ClockMask | undefined;
   #stack: StackMask | undefined;
   #stackIsAsked = false;
@@ -119,6 +126,7 @@ export class BatchRunner {
     this.#program = program;
     this.#statistics = new RunStatistics(program);
     this.#judge = new ViolationJudge(options);
+    this.#judging = judgedBy(options);
     this.#seed = seedFromText(options.seed);
     const source =
       options.source ??
@@ -364,7 +372,7 @@ export class BatchRunner {
       defects.filter((defect) => news.some(({ engine }) => engine.name === defect.engine)),
     );
     const account = sides.some(again) ? undefined : this.#statistics.judging;
-    const { oracle } = this.#options;
+    const oracle = this.#judging;
     let differences = [...examineOutcomes(this.#program, input, reports, account, oracle)];
     if (this.#mayComeFromStack(differences)) {
       this.#stack ??= new StackMask(this.#program, this.#options.witness);
@@ -439,8 +447,8 @@ export class BatchRunner {
   async #noteOwn(finding: Finding, part: Part): Promise<void> {
     const { world, input } = part;
     // What takes both programs is another kind than what one of them does alone.
-    const isKnown = this.#kinds.has(kindOf(finding)) || this.#kinds.has(throughSlot(finding));
-    const asked = `${kindOf(finding)} ${worldKey(world)}`;
+    const isKnown = this.#kinds.has(shapeOf(finding)) || this.#kinds.has(throughSlot(finding));
+    const asked = `${shapeOf(finding)} ${worldKey(world)}`;
     if (isKnown || this.#asked.has(asked)) return;
     this.#asked.add(asked);
     const { oracle, testedApart = new Set<string>() } = this.#options;
@@ -464,7 +472,7 @@ export class BatchRunner {
   #note(
     finding: Finding,
     { world, input, seen, saved }: Part,
-    kind: string = kindOf(finding),
+    kind: string = shapeOf(finding),
     more: Pick<Found, 'isByGuess'> = {},
   ): void {
     if (this.#isSeenEnough(finding, kind)) return;
@@ -479,6 +487,11 @@ export class BatchRunner {
       ...(saved?.case.note?.field === undefined ? {} : { savedIn: saved.path }),
     });
   }
+}
+
+/** Where a kind of finding is handed over several times, packets that are special in other ways are handed over as well. */
+function judgedBy({ oracle, sightings }: RunnerOptions): Oracle | Judging | undefined {
+  return sightings === undefined ? oracle : { ...judgingOf(oracle ?? 'all'), tellsShapes: true };
 }
 
 function engineReport({ engine, failure, packets, seconds, pinned }: EngineSide): EngineReport {

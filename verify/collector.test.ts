@@ -85,6 +85,14 @@ describe('divergences', () => {
     expect(fields(other.report())).toEqual(['a', 'a']);
   });
 
+  it('of one kind and place are several where they have several causes', async () => {
+    const causes = ['tail', 'tail', 'padding', undefined, 'tail'];
+    const places = { placeOf: async () => 'a.c:1', causeOf: () => causes.shift() };
+    const one = collector({ maxDivergences: 9, places });
+    await one.take(segment([found('a'), found('a'), found('a'), found('a'), found('a')]), asFound);
+    expect(fields(one.report())).toEqual(['a', 'a', 'a']);
+  });
+
   it('of one packet and field are told apart where they are saved', async () => {
     const places = ['a.c:1', 'a.c:2', 'a.c:3'];
     const saved: string[] = [];

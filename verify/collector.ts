@@ -41,7 +41,10 @@ export interface CollectorOptions {
    */
   readonly save?: (divergence: Divergence) => Promise<Saved>;
   /** Tells findings of one kind apart. */
-  readonly places?: { placeOf(found: Found): Promise<string | undefined> };
+  readonly places?: {
+    placeOf(found: Found): Promise<string | undefined>;
+    causeOf?(found: Found): string | undefined;
+  };
   /** Called a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -133,7 +136,8 @@ export class Collector {
     for (const found of segment.found) {
       const place = (await this.#options.places?.placeOf(found)) ?? '';
       const guess = `${guessText(found.case.world)}${found.isByGuess === true ? ', which it takes' : ''}`;
-      const kind = `${kindOf(found.finding)} ${place}${guess}`;
+      const cause = this.#options.places?.causeOf?.(found) ?? '';
+      const kind = `${kindOf(found.finding)} ${place} ${cause}${guess}`;
       if (this.#kinds.has(kind)) continue;
       this.#kinds.add(kind);
       if (this.#countLike(found) < this.#options.maxDivergences) await this.#keep(found, investigate);

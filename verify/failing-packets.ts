@@ -6,31 +6,55 @@ import type { Sample } from './outcome.ts';
 
 /** Packets of one kind that are looked at: enough to find a whole one, and to tell a cause from a coincidence. */
 const MOST_LOOKED_AT = 64;
+/** The same of each shape, where these are told apart. */
+const MOST_OF_SHAPE = 16;
 const MOST_SAMPLES = 16;
 
 export class FailingPackets<T> {
-  readonly #kinds = new Map<string, { packet: number; faults: number; detail: T }[]>();
+  readonly #kinds = new Map<string, Failing<T>>();
 
-  /** @param detail what is found on this packet; asked for only where the packet counts */
-  add(kind: string, packet: number, input: PacketBatch, detail: () => T): void {
-    const failing = this.#kinds.get(kind) ?? [];
-    if (failing.length === 0) this.#kinds.set(kind, failing);
-    if (failing.length >= MOST_LOOKED_AT) return;
-    failing.push({ packet, faults: faults(cameAs(input, packet)), detail: detail() });
+  /**
+   * @param detail what is found on this packet; asked for only where the packet counts
+   * @param shape tells packets that fail in the same way apart
+   */
+  add(kind: string, packet: number, input: PacketBatch, detail: () => T, shape?: string): void {
+    const key = shape === undefined ? kind : `${kind} ${shape}`;
+    let failing = this.#kinds.get(key);
+    if (failing === undefined) {
+      failing = { kind, shape, packets: [] };
+      this.#kinds.set(key, failing);
+    }
+    const most = shape === undefined ? MOST_LOOKED_AT : MOST_OF_SHAPE;
+    if (failing.packets.length >= most) return;
+    failing.packets.push({ packet, faults: faults(cameAs(input, packet)), detail: detail() });
   }
 
   /**
-   * For each kind, in the order in which they were met, the packet to show: the first of those that are nearest to a
+   * For each kind and shape, in the order in which they were met, the packet to show: the first of those that are nearest to a
    * whole one.
    */
-  *best(): Generator<{ kind: string; packet: number; detail: T; others: readonly number[] }, void, void> {
-    for (const [kind, failing] of this.#kinds) {
-      const ranked = [...failing].sort((a, b) => a.faults - b.faults || a.packet - b.packet);
+  *best(): Generator<BestOf<T>, void, void> {
+    for (const { kind, shape, packets } of this.#kinds.values()) {
+      const ranked = [...packets].sort((a, b) => a.faults - b.faults || a.packet - b.packet);
       const [best, ...rest] = ranked;
       const others = rest.slice(0, MOST_SAMPLES - 1).map(({ packet }) => packet);
-      yield { kind, packet: best!.packet, detail: best!.detail, others };
+      yield { kind, shape, packet: best!.packet, detail: best!.detail, others };
     }
   }
+}
+
+interface Failing<T> {
+  readonly kind: string;
+  readonly shape: string | undefined;
+  readonly packets: { packet: number; faults: number; detail: T }[];
+}
+
+interface BestOf<T> {
+  readonly kind: string;
+  readonly shape: string | undefined;
+  readonly packet: number;
+  readonly detail: T;
+  readonly others: readonly number[];
 }
 
 /** @param wanted what the packets should have left as */

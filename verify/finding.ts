@@ -34,6 +34,8 @@ export interface Finding {
   readonly map?: MapDifference;
   readonly fault?: ChecksumFault;
   readonly breach?: Breach;
+  /** What is special about the packet (`fault-shape.ts`), where findings of one kind are told apart by it. */
+  readonly shape?: string;
   /** Of a program's example: who does what it says, and who does not. */
   readonly example?: HeldExample;
   /** The C line that wrote the bytes in question last, where a program with line information wrote them. */

@@ -5,6 +5,7 @@ import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
 import type { BatchReport } from './batch-report.ts';
 import type { Finding } from './finding.ts';
 import { JudgingAccount, judgeFrames } from './judge-frames.ts';
+import { type Judging, judgingOf } from './judging.ts';
 import { fakeEngine } from './test-support/engines.ts';
 import { bytes, data, ethernet, ipv4, slowSum, u16, udp, V4_A, V4_B } from './test-support/packets.ts';
 
@@ -23,7 +24,10 @@ interface Frame {
   readonly action?: number;
 }
 
-function judged(frames: readonly Frame[]): { findings: Finding[]; account: JudgingAccount } {
+function judged(
+  frames: readonly Frame[],
+  oracle?: Judging,
+): { findings: Finding[]; account: JudgingAccount } {
   const input = new PacketBatch(frames.length);
   const output = new OutcomeBatch(frames.length);
   for (const { came, left, action = XDP_PASS } of frames) {
@@ -38,7 +42,7 @@ function judged(frames: readonly Frame[]): { findings: Finding[]; account: Judgi
     output,
     maps: undefined,
   };
-  return { findings: [...judgeFrames(['xdp'], input, report, account)], account };
+  return { findings: [...judgeFrames(['xdp'], input, report, account, oracle)], account };
 }
 
 /** The datagram with a payload word that makes its checksum 0x0000, and that written as it is. */
@@ -60,6 +64,34 @@ describe('judgeFrames', () => {
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({ part: 'checksum', field: 'udp.checksum', packet: 1 });
     expect(findings[0]!.others).toHaveLength(2);
+  });
+
+  it('tells packets apart that are special in other ways, where it is asked to, and not otherwise', () => {
+    const plain = ethernet(0x0800, ipv4(17, udp(data(20))));
+    const odd = ethernet(0x0800, ipv4(17, udp(data(21))));
+    const came = [
+      plain,
+      odd,
+      plain,
+      bytes(odd, [0, 0]),
+      ethernet(0x0800, ipv4(17, udp(data(20)), { options: [1, 1, 1, 0] })),
+      ethernet(0x0800, ipv4(17, udp(data(20)), { fragment: 0x2000 })),
+      ethernet(0x0800, ipv4(17, data(32), { fragment: 185 })),
+    ];
+    const frames = came.map((packet) => ({ came: packet, left: edit(packet, [packet.length - 4, 9, 9]) }));
+    const all = judged(frames, { ...judgingOf('checksums'), tellsShapes: true }).findings;
+    expect(all.map(({ packet, shape, others }) => [packet, shape, others?.length])).toEqual([
+      [0, 'wrong good plain even', 1],
+      [1, 'wrong good plain odd', 0],
+      [3, 'wrong good padded odd', 0],
+      [4, 'wrong good with options even', 0],
+      [5, 'fragment unverifiable first fragment even', 0],
+      [6, 'fragment unverifiable later fragment even', 0],
+    ]);
+    expect(all.every(({ field }) => field === 'udp.checksum')).toBe(true);
+    const [one, ...more] = judged(frames, judgingOf('checksums')).findings;
+    expect([one?.packet, one?.others?.length, more.length]).toEqual([0, 6, 0]);
+    expect(one).not.toHaveProperty('shape');
   });
 
   it('judges only frames that leave', () => {

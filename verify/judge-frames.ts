@@ -6,6 +6,7 @@ import { DELIVERY, deliveryOf } from '../sim/runtime/delivery.ts';
 import type { BatchReport } from './batch-report.ts';
 import { checksumField } from './differing-field.ts';
 import { FailingPackets, samplesOf } from './failing-packets.ts';
+import { faultShape } from './fault-shape.ts';
 import type { Finding } from './finding.ts';
 import type { Breach, Passage } from './invariants/invariant.ts';
 import { type Judging, judgingOf, type Oracle } from './judging.ts';
@@ -68,9 +69,10 @@ export function* judgeFrames(
   if (!judging.checksums && judging.outcomes.length === 0) return;
   const judgement = new Judgement(input, judging, account);
   judgeEach(hooks, input, output, engine.observes.redirect, judging, judgement);
-  for (const { kind, packet, detail, others } of judgement.best()) {
+  for (const { kind, shape, packet, detail, others } of judgement.best()) {
     yield {
       ...detail,
+      ...(shape === undefined ? {} : { shape }),
       engines: ['oracle', engine.name],
       field: kind,
       packet,
@@ -87,7 +89,7 @@ function judgeEach(
   input: PacketBatch,
   output: OutcomeBatch,
   showsRedirect: boolean,
-  { checksums, frames, outcomes, shortest = 0 }: Judging,
+  { checksums, frames, outcomes, shortest = 0, tellsShapes = false }: Judging,
   judgement: Judgement,
 ): void {
   for (let packet = 0; packet < output.count; packet++) {
@@ -125,12 +127,21 @@ function judgeEach(
     const fault = judge.judgePair(pair);
     if (judge.removed) judgement.removals++;
     if (judge.unjudged !== undefined) judgement.enterUnjudged(judge.unjudged);
-    if (fault !== undefined) judgement.enterFault(fault, packet);
+    if (fault === undefined) continue;
+    const shape = tellsShapes ? faultShape(pair, input.length[packet]!, fault) : undefined;
+    judgement.enterFault(fault, packet, shape);
   }
 }
 
 const OUTGROWN = 'packets that grew beyond 65,535 bytes, which no length field can say';
 const CAME_BROKEN = 'lengths of packets that came with contradictory lengths';
+
+interface Lost {
+  readonly field: string;
+  readonly packet: number;
+  readonly fault: ChecksumFault;
+  readonly shape: string | undefined;
+}
 
 /** What was found on the frames of one batch. */
 class Judgement {
@@ -142,7 +153,7 @@ class Judgement {
   readonly #judging: Judging;
   readonly #account: JudgingAccount | undefined;
   readonly #failing = new FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault' | 'severity'>>();
-  readonly #lost: { readonly field: string; readonly packet: number; readonly fault: ChecksumFault }[] = [];
+  readonly #lost: Lost[] = [];
 
   constructor(input: PacketBatch, judging: Judging, account: JudgingAccount | undefined) {
     this.#input = input;
@@ -163,20 +174,20 @@ class Judgement {
     }
   }
 
-  enterFault(fault: ChecksumFault, packet: number): void {
+  enterFault(fault: ChecksumFault, packet: number, shape: string | undefined): void {
     const field = checksumField(fault.layer, fault.depth);
-    if (fault.kind === 'lost') this.#lost.push({ field, packet, fault });
-    else this.#failing.add(field, packet, this.#input, () => ({ part: 'checksum', fault }));
+    if (fault.kind === 'lost') this.#lost.push({ field, packet, fault, shape });
+    else this.#failing.add(field, packet, this.#input, () => ({ part: 'checksum', fault }), shape);
   }
 
   /** The packet that shows each kind best. */
   best(): ReturnType<FailingPackets<Pick<Finding, 'part' | 'breach' | 'fault' | 'severity'>>['best']> {
     if (this.#account !== undefined) this.#account.judged += this.judged;
-    for (const { field, packet, fault } of this.#lost) {
+    for (const { field, packet, fault, shape } of this.#lost) {
       // A program that takes UDP checksums off does so also where the right one would be 0x0000.
       if (this.removals > 0)
         this.enterUnjudged('UDP checksums of 0x0000, which this program also sets on purpose');
-      else this.#failing.add(field, packet, this.#input, () => ({ part: 'checksum', fault }));
+      else this.#failing.add(field, packet, this.#input, () => ({ part: 'checksum', fault }), shape);
     }
     return this.#failing.best();
   }

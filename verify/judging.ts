@@ -14,6 +14,8 @@ export interface Judging {
   readonly outcomes: readonly OutcomeInvariant[];
   /** Are breaches that are no errors findings of their own, with a case each? Otherwise they are counted. */
   readonly keepsWarnings: boolean;
+  /** Are wrong checksums of packets that are special in other ways (`fault-shape.ts`) findings of their own? */
+  readonly tellsShapes?: boolean;
   /** Bytes of the shortest frames that are judged; default: of none at all. */
   readonly shortest?: number;
 }

@@ -83,6 +83,8 @@ export interface VerifyOptions {
 export interface Places {
   /** @returns undefined where nobody knows */
   placeOf(found: Found): Promise<string | undefined>;
+  /** What tells findings of one kind and place apart, as far as it is known before they are looked into; undefined where they are one. */
+  causeOf?(found: Found): string | undefined;
   /** Enters a finding. @returns whether it shows nothing new: such a one is kept as it was met, and not made small */
   isKnown(found: Found): Promise<boolean>;
   /** Has making it small led away from its place, to what was known before? */

@@ -120,6 +120,32 @@ describe('a finding', () => {
   });
 });
 
+describe('the cause of a finding', () => {
+  const sum = (name: string, more: object): Found => {
+    const one = found(name, SUM);
+    return { ...one, finding: { ...one.finding, ...more } };
+  };
+
+  it('is asked for where packets are told apart, and is a known one of its line where nothing explains it', async () => {
+    const lines = new BrokenLines(program);
+    const tail = sum('checksum/tail-left-out', { shape: 'odd' });
+    const unknown = sum('checksum/unknown', { shape: 'padded' });
+    for (const one of [tail, unknown]) await lines.placeOf(one);
+    expect(lines.causeOf(found('checksum/tail-left-out', SUM))).toBeUndefined();
+    expect(lines.causeOf(tail)).toBe('checksum/tail-left-out');
+    expect(lines.causeOf(unknown)).toBe('checksum/unknown');
+    await lines.isKnown(tail);
+    expect(lines.causeOf(unknown)).toBe('checksum/tail-left-out');
+    expect(lines.causeOf(sum('checksum/padding-counted', { shape: 'padded' }))).toBe(
+      'checksum/padding-counted',
+    );
+    const elsewhere = { ...found('checksum/unknown', TTL) };
+    const other = { ...elsewhere, finding: { ...elsewhere.finding, shape: 'padded' } };
+    await lines.placeOf(other);
+    expect(lines.causeOf(other)).toBe('checksum/unknown');
+  });
+});
+
 describe('a case that was made small', () => {
   const small = (
     name: string,

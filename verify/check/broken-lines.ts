@@ -4,6 +4,7 @@
  * nobody would look at it.
  */
 import type { Program } from '../../sim/runtime/program.ts';
+import { checksumId } from '../invariants/checksum-rules.ts';
 import type { Investigation } from '../investigate.ts';
 import { originOf } from '../origin.ts';
 import type { SourcePlaceWithText } from '../outcome.ts';
@@ -11,6 +12,9 @@ import type { Places } from '../run.ts';
 import type { Found } from '../segment.ts';
 import { invariantOf } from './findings.ts';
 import { FEW } from './group.ts';
+
+/** As `findings.ts` names a wrong checksum that nothing explains. */
+const UNKNOWN_CAUSE = checksumId(undefined);
 
 export class BrokenLines implements Places {
   readonly #program: Program;
@@ -36,6 +40,18 @@ export class BrokenLines implements Places {
     const line = source === undefined ? undefined : textOf(source);
     this.#lines.set(found, line);
     return line;
+  }
+
+  /**
+   * A line that spoils a sum for one reason may spoil it for another one, too. What none of the usual mistakes explains comes of
+   * those that its line makes, as where a packet shows two of them.
+   */
+  causeOf(found: Found): string | undefined {
+    if (found.finding.shape === undefined) return undefined;
+    const cause = invariantOf(found.finding, cameAs(found));
+    if (cause !== UNKNOWN_CAUSE) return cause;
+    const known = this.#knownLike(found).get(this.#lines.get(found) ?? '');
+    return [...(known ?? [])].find((one) => one.startsWith('checksum/')) ?? cause;
   }
 
   async isKnown(found: Found): Promise<boolean> {

@@ -489,6 +489,14 @@ describe('diagnoseChecksum recognises', () => {
     const left = edit(padded, [L4 + 2, 0, 99], [L4 + 6, 0, 0]);
     const counted = proper(pseudo(17, 29), left.subarray(L4));
     expect(id(padded, edit(left, [L4 + 6, ...u16(counted)]), 'udp')).toBe('padding counted');
+    // The protocol of TCP and eleven is that of UDP.
+    const eleven = edit(bytes(segment, new Uint8Array(11)), [L4, 1, 2]);
+    const [tcpSum] = [
+      proper(pseudo(6, segment.length - L4 + 11), edit(eleven, [L4 + 16, 0, 0]).subarray(L4)),
+    ];
+    expect(id(bytes(segment, new Uint8Array(11)), edit(eleven, [L4 + 16, ...u16(tcpSum!)]), 'tcp')).toBe(
+      'padding counted',
+    );
 
     const tagged = vlan(5, 0x0800, ipv4(1, icmp(8, 0, [0x12, 0x34, 0, 1], data(32))));
     const answered = edit(tagged, [L4 + 4, 0]);

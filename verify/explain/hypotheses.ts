@@ -540,8 +540,11 @@ function otherPseudo(
     const { words, after } = evidence;
     const right = words.find((word) => word.at < 0 && word.group === group)?.value;
     if (right === undefined) return undefined;
+    const padding = after.packet.length - after.end;
     const found: Cause[] = [];
     for (const candidate of new Set(candidates(evidence))) {
+      // As much more as there is padding, of zeros as a rule: that was counted, which is nothing rare.
+      if (candidate - right === padding) continue;
       const value = complement(folded(sumOf(words) - right + candidate));
       if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
       const [sentence, remedy] = sentenceOf(candidate === swapped(right) ? SWAPPED : candidate);
