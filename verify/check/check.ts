@@ -349,7 +349,9 @@ class Check {
 
   /** Packets that were looked for. */
   #known(): Sighting[] {
-    const cases = [...(this.#guided.cases ?? []), ...this.#ofPaths].map((one) => one.case);
+    const cases = [...(this.#guided.cases ?? []), ...this.#ofPaths]
+      .map((one) => one.case)
+      .filter(({ world }) => !this.#isOfOthers(world));
     return cases.flatMap(({ world, stimuli }) => stimuli.map((stimulus) => ({ world, stimulus })));
   }
 

@@ -14,7 +14,7 @@ import { EngineSide } from '../engine-side.ts';
 import { builtIn } from '../test-support/changed-object.ts';
 import { type Behaviour, fakeEngine } from '../test-support/engines.ts';
 import { data } from '../test-support/packets.ts';
-import type { Seen } from './probe.ts';
+import type { Seen, Sighting } from './probe.ts';
 import { Uninitialized } from './uninitialized.ts';
 
 /** An object that may read its stack before it writes there: what it does is up to the function. */
@@ -40,11 +40,15 @@ function foundIn(program: Program, packets: readonly Uint8Array[]): Promise<Seen
   return foundOn(createVmEngine(), program, [[{}, packets]]);
 }
 
-/** @param rounds worlds, one after the other, and the packets in each */
+/**
+ * @param rounds worlds, one after the other, and the packets in each
+ * @param known packets that were looked for
+ */
 async function foundOn(
   machine: Engine,
   program: Program,
   rounds: readonly (readonly [World, readonly Uint8Array[]])[],
+  known: readonly Sighting[] = [],
 ): Promise<Seen[]> {
   const garbage = new Uninitialized(program);
   for (const [world, packets] of rounds) {
@@ -55,7 +59,7 @@ async function foundOn(
     garbage.observe(world, input, side);
     await side.close();
   }
-  return garbage.find(machine);
+  return garbage.find(machine, known);
 }
 
 const XDP_MAIN: Program['entries'] = [{ function: 'main', hook: 'xdp' }];
@@ -345,6 +349,41 @@ describe('bytes of the stack that are compared', () => {
       });
     expect((await byMachine(text, packets(8))).length).toBe(1);
     expect((await byMachine(text, packets(9))).length).toBe(0);
+  });
+});
+
+/** Of packets that are alike otherwise, those that begin with `begin`, where `rare` runs. */
+const rareWay = (begin: number, rare: string): string =>
+  `r6 = r1\nr2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr4 = r2\nr4 += 2\nif r4 > r3 goto pass\nr1 = *(u8 *)(r2 + 0)\nif r1 != ${begin} goto pass\n${rare}\npass:\nr0 = 2\nexit\ndrop:\nr0 = 1\nexit`;
+
+describe('bytes of the stack in a rare way that ends as all others do', () => {
+  const program = (text: string): Program => ({
+    name: 'p',
+    entries: XDP_MAIN,
+    object: writeElf({ main: text }, []),
+  });
+  const beginning = (first: number): Uint8Array => Uint8Array.of(first, ...data(59));
+  const KEPT = [1, 2, 3, 4, 5].map(beginning);
+  const foundWith = (text: string, known: readonly Uint8Array[]): Promise<Seen[]> =>
+    foundOn(
+      createVmEngine(),
+      program(text),
+      [[{}, KEPT]],
+      known.map((packet) => ({ world: {}, stimulus: { packet } })),
+    );
+  const DECIDES = rareWay(9, 'r1 = *(u32 *)(r10 - 8)\nif r1 == 0 goto drop');
+
+  it('are found with a packet that was looked for', async () => {
+    expect(await foundWith(DECIDES, [])).toEqual([]);
+    const [seen, ...others] = await foundWith(DECIDES, [beginning(7), beginning(9)]);
+    expect(others).toEqual([]);
+    expect(seen?.breach.invariant).toBe('uninitialized/decision');
+    expect(seen!.stimuli[0]!.packet[0]).toBe(9);
+  });
+
+  it('are none where the way writes them first', async () => {
+    const text = rareWay(9, '*(u64 *)(r10 - 8) = 0\nr1 = *(u32 *)(r10 - 8)\nif r1 == 1 goto drop');
+    expect(await foundWith(text, [beginning(9)])).toEqual([]);
   });
 });
 

@@ -24,6 +24,7 @@ import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { byItself } from '../slot-owner.ts';
 import { callsAny } from './judging.ts';
+import { ofOtherWays } from './other-ways.ts';
 import { PassedOn, reservesSamples } from './passed-on.ts';
 import { CaseRunner, hasContents, type Seen, type Sighting, simplest } from './probe.ts';
 import { StackFills } from './stack-fills.ts';
@@ -121,24 +122,26 @@ export class Uninitialized {
     return this.#readsStack || this.#reserves;
   }
 
-  /** One of each kind, and of each call that is handed such bytes. */
-  async find(machine: Engine): Promise<Seen[]> {
+  /**
+   * One of each kind, and of each call that is handed such bytes.
+   * @param known packets that were looked for, one for each way: they go where few others do
+   */
+  async find(machine: Engine, known: readonly Sighting[] = []): Promise<Seen[]> {
     const found = new Map<string, Seen>();
-    if (this.#mayRead) await this.#stack(machine, found);
-    const passed = this.#mayRead ? await this.#passed(found.size > 0) : [];
-    if (!found.has('uninitialized/frame')) await this.#headroom(found);
+    const kept = [...this.#short.packets, ...this.#long.packets];
+    const rare = this.#mayRead || this.#movesHead ? ofOtherWays(this.#program, kept, known) : [];
+    const all = [...kept, ...rare];
+    if (this.#mayRead) await this.#stack(machine, all, found);
+    const passed = this.#mayRead ? await new PassedOn(this.#program).find(all, found.size > 0) : [];
+    if (!found.has('uninitialized/frame')) await this.#headroom(this.#movesHead ? rare : [], found);
     return [...found.values(), ...passed];
   }
 
-  #passed(isElsewhere: boolean): Promise<Seen[]> {
-    return new PassedOn(this.#program).find([...this.#short.packets, ...this.#long.packets], isElsewhere);
-  }
-
-  async #stack(machine: Engine, found: Map<string, Seen>): Promise<void> {
+  async #stack(machine: Engine, sightings: readonly Sighting[], found: Map<string, Seen>): Promise<void> {
     const runner = new CaseRunner(this.#program, machine);
     const others = new StackFills(this.#program);
     try {
-      for (const sighting of [...this.#short.packets, ...this.#long.packets]) {
+      for (const sighting of sightings) {
         for (const fills of pairsOf(others, sighting)) {
           const first = await this.#differing(runner, sighting, fills);
           if (first === undefined || found.has(first.id)) continue;
@@ -224,7 +227,7 @@ export class Uninitialized {
     );
   }
 
-  async #headroom(found: Map<string, Seen>): Promise<void> {
+  async #headroom(rare: readonly Sighting[], found: Map<string, Seen>): Promise<void> {
     const watched: PacketWrites[] = [];
     const watching = createVmEngine({
       onWrites: (writes) => void watched.push(writes),
@@ -243,7 +246,7 @@ export class Uninitialized {
       return at === undefined ? undefined : { at, got };
     };
     try {
-      for (const { world, stimulus } of [...this.#short.grown, ...this.#long.grown]) {
+      for (const { world, stimulus } of [...this.#short.grown, ...this.#long.grown, ...rare]) {
         if ((await leaking(world, stimulus)) === undefined) continue;
         const small = await simplest(
           stimulus,

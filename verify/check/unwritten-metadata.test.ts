@@ -47,6 +47,7 @@ async function found(
   text: string,
   stimuli: readonly Stimulus[] = PACKETS,
   entry: Partial<ProgramEntry> = {},
+  known: readonly Stimulus[] = [],
 ): Promise<Seen | undefined> {
   const program: Program = {
     ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp', ...entry }] },
@@ -60,7 +61,7 @@ async function found(
   const metadata = new UnwrittenMetadata(program);
   metadata.observe({}, input, side);
   await side.close();
-  return metadata.find();
+  return metadata.find(known.map((stimulus) => ({ world: {}, stimulus })));
 }
 
 it('is a warning where other packets have it written, or where none of it is', async () => {
@@ -72,6 +73,16 @@ it('is a warning where other packets have it written, or where none of it is', a
       '4 bytes of the metadata, from byte 4 on, lie in the room that bpf_xdp_adjust_meta made, which the kernel does not clear, and the program did not write them',
   });
   expect((await found(room('')))?.severity).toBe('warning');
+});
+
+it('is looked for with packets that go rare ways, too', async () => {
+  // All but those that begin with nine have it written.
+  const text = room(`r1 = *(u8 *)(r8 + 0)\nif r1 == 9 goto left\n${ALL}\nleft:`);
+  const beginning = (first: number): Stimulus => ({ packet: Uint8Array.of(first, ...data(59)) });
+  expect(await found(text, [beginning(1)], {}, [beginning(2)])).toBeUndefined();
+  const seen = await found(text, [beginning(1)], {}, [beginning(2), beginning(9)]);
+  expect(seen?.severity).toBe('warning');
+  expect(seen!.stimuli[0]!.packet[0]).toBe(9);
 });
 
 it('does not leave with what a device map sends', async () => {

@@ -13,6 +13,7 @@ import { SHORTEST_FRAME } from '../judging.ts';
 import type { Outcome, SourcePlaceWithText } from '../outcome.ts';
 import type { Severity } from '../severity.ts';
 import { callsAny } from './judging.ts';
+import { ofOtherWays } from './other-ways.ts';
 import { CaseRunner, hasContents, type Seen, type Sighting, simplest, sourceOf, traceOf } from './probe.ts';
 
 const ADJUST_META = 'bpf_xdp_adjust_meta';
@@ -59,9 +60,15 @@ export class UnwrittenMetadata {
     }
   }
 
-  /** The packet that takes most of it along; undefined where none takes any. */
-  async find(): Promise<Seen | undefined> {
-    if (this.#kept.length === 0) return undefined;
+  /**
+   * The packet that takes most of it along; undefined where none takes any.
+   * @param known packets that were looked for, one for each way: they go where few others do
+   */
+  async find(known: readonly Sighting[] = []): Promise<Seen | undefined> {
+    if (!this.#makesRoom) return undefined;
+    const ofXdp = known.filter(({ stimulus }) => this.#program.entries[stimulus.entry ?? 0]!.hook === 'xdp');
+    const sightings = [...this.#kept, ...ofOtherWays(this.#program, this.#kept, ofXdp)];
+    if (sightings.length === 0) return undefined;
     let last: readonly boolean[] | undefined;
     const watching = createVmEngine({ onWrites: (writes) => (last = writes.unwrittenMetadata()) });
     const runner = new CaseRunner(this.#program, watching);
@@ -72,7 +79,7 @@ export class UnwrittenMetadata {
       return { unwritten: last, got };
     };
     try {
-      return await this.#show(runner, left);
+      return await this.#show(runner, sightings, left);
     } finally {
       await runner.close();
     }
@@ -80,11 +87,12 @@ export class UnwrittenMetadata {
 
   async #show(
     runner: CaseRunner,
+    sightings: readonly Sighting[],
     left: (world: World, stimulus: Stimulus) => Promise<Left | undefined>,
   ): Promise<Seen | undefined> {
     const meant = new Set<number>();
     const all: (Sighting & Left)[] = [];
-    for (const sighting of this.#kept) {
+    for (const sighting of sightings) {
       const one = await left(sighting.world, sighting.stimulus);
       if (one === undefined) continue;
       for (const distance of written(one)) meant.add(distance);

@@ -68,6 +68,7 @@ export class Watchers {
       find: () => watcher.find(machine),
     });
     const lengths = new HeaderLengths(isGiven, transports);
+    const garbage = new Uninitialized(program);
     const metadata = new UnwrittenMetadata(program);
     const calls = new HelperCalls(program, isGiven);
     return [
@@ -88,10 +89,10 @@ export class Watchers {
       inMachine(new SwappedAddresses(program, isGiven)),
       inMachine(new PagedPayload(program, isGiven, transports)),
       inMachine(new MalformedOnly(program)),
-      inMachine(new Uninitialized(program)),
+      { observe: (...batch) => garbage.observe(...batch), find: () => garbage.find(machine, known()) },
       {
         observe: (...batch) => metadata.observe(...batch),
-        find: async () => present(await metadata.find()),
+        find: async () => present(await metadata.find(known())),
       },
       inMachine(new Redirects(program, isGiven)),
       { observe: (...batch) => calls.observe(...batch), find: () => calls.find(known()) },
