@@ -15,7 +15,7 @@ import {
   V6_B,
   vlan,
 } from '../test-support/packets.ts';
-import { type Displaced, displaced, withoutData } from './displaced.ts';
+import { behindOptions, type Displaced, displaced, optionsAsHeader, withoutData } from './displaced.ts';
 import { transportOf } from './variants.ts';
 
 const HEADER = Uint8Array.from({ length: 20 }, (_, at) => 0xa0 + at);
@@ -95,6 +95,79 @@ function isInside(one: Displaced): boolean {
   return one.at < one.transport;
 }
 
+describe('options of IPv4', () => {
+  const [IP, AT] = [14, 34];
+  const packet = PACKETS['UDP over IPv4']!;
+  const forms = (header: readonly number[], of = packet): (readonly [string, string, boolean])[] =>
+    [...displaced(of, Uint8Array.from(header))]
+      .filter((one) => one.name === 'IPv4 options' && isInside(one))
+      .map((one) => [one.form!, toHex(one.packet.subarray(AT, AT + 8)), one.isMalformed === true]);
+
+  it.each<
+    [what: string, header: readonly number[], expected: readonly (readonly [string, string, boolean])[]]
+  >([
+    [
+      'a port below 256: the end of options, whatever follows',
+      [0, 123, 0x80, 1, 0, 9, 2, 2],
+      [
+        ['option', '1e14800100090202', false],
+        ['whole', '007b800100090202', false],
+      ],
+    ],
+    [
+      'a port of an option that has to have a length',
+      [1, 0xbb, 0x80, 1, 0, 9, 2, 2],
+      [
+        ['option', '1e14800100090202', false],
+        ['mended', '01bb130100090202', false],
+        ['whole', '01bb800100090202', true],
+      ],
+    ],
+    [
+      'a port that no option has',
+      [0x2b, 0xcb, 0x80, 1, 0, 9, 2, 2],
+      [
+        ['option', '1e14800100090202', false],
+        ['mended', '2b14800100090202', false],
+        ['whole', '2bcb800100090202', true],
+      ],
+    ],
+    [
+      'a route, of which more is asked',
+      [0x83, 7, 4, 1, 0, 9, 2, 2],
+      [
+        ['option', '1e14040100090202', false],
+        ['whole', '8307040100090202', true],
+      ],
+    ],
+  ])('hold %s', (_, header, expected) => {
+    expect(forms(header)).toEqual(expected);
+  });
+
+  it('move what is behind them whatever the protocol', () => {
+    const igmp = ethernet(0x0800, ipv4(2, data(8)));
+    expect(forms([0x16, 0, 1, 1, 224, 1, 1, 1], igmp).map(([name]) => name)).toEqual([
+      'option',
+      'mended',
+      'whole',
+    ]);
+    expect(new Set([...displaced(igmp, HEADER)].map(({ name }) => name))).toEqual(new Set(['IPv4 options']));
+  });
+
+  it('are put in front, and taken for what is behind them, sums right', () => {
+    const moved = behindOptions(packet)!;
+    expect(transportOf(moved)?.at).toBe(AT + 20);
+    expect(toHex(moved.subarray(AT + 20))).toBe(toHex(packet.subarray(AT)));
+    expect(statuses(moved)).not.toContain(CHECKSUM.bad);
+    expect(behindOptions(moved)).toBeUndefined();
+    expect(behindOptions(PACKETS['UDP over IPv6 behind a tag']!)).toBeUndefined();
+    const plain = optionsAsHeader(moved);
+    expect(plain[IP]).toBe(0x45);
+    expect(toHex(plain.subarray(AT))).toBe(toHex(moved.subarray(AT)));
+    expect(optionsAsHeader(packet)).toBe(packet);
+  });
+});
+
 describe('there is nothing in front of', () => {
   const udp4 = PACKETS['UDP over IPv4']!;
 
@@ -104,7 +177,7 @@ describe('there is nothing in front of', () => {
       ethernet(0x0800, ipv4(17, udp(data(9), V4_A, V4_B), { options: [1, 1, 1, 0] })),
     ],
     ['a fragment', ethernet(0x0800, ipv4(17, udp(data(9), V4_A, V4_B), { fragment: 0x2000 }))],
-    ['what is no transport', ethernet(0x0800, ipv4(50, data(40)))],
+    ['what is no transport', ethernet(0x86dd, ipv6(50, data(40)))],
     ['no IP', ethernet(0x0806, data(28))],
     ['a packet that is cut', udp4.subarray(0, 38)],
   ])('%s', (_, packet) => {

@@ -3,19 +3,19 @@
  * it leads: in its options, or in the data.
  */
 import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
-import { repaired, transportOf } from './variants.ts';
+import { EXPERIMENT, type FormName, optionForms } from './option-forms.ts';
+import { networkAt, repaired, transportOf } from './variants.ts';
 
 const TCP = 6;
 const UDP = 17;
 /** ICMP, TCP, UDP, DCCP, ICMPv6, SCTP and UDP-Lite. */
-const TRANSPORTS: ReadonlySet<number> = new Set([1, TCP, UDP, 33, 58, 132, 136]);
+export const TRANSPORTS: ReadonlySet<number> = new Set([1, TCP, UDP, 33, 58, 132, 136]);
 const AUTHENTICATION = 51;
 const HOP_BY_HOP = 0;
 const ROUTING = 43;
 const DESTINATION = 60;
 
-/** An option, and a kind of routing, for experiments: whoever does not know them goes past (RFC 4727 §3.4 and §3.5, RFC 3692). */
-const EXPERIMENT = 0x1e;
+/** A kind of routing for experiments: whoever does not know it goes past (RFC 4727 §3.5, RFC 3692). */
 const ROUTING_EXPERIMENT = 253;
 
 export interface Displaced {
@@ -27,6 +27,10 @@ export interface Displaced {
   /** Where bytes of the other one lie, and how many. */
   readonly at: number;
   readonly size: number;
+  /** Of options that the bytes lie in: what was made of them. */
+  readonly form?: FormName;
+  /** Are these bytes no options, so that nobody has to take the packet? What decides in it decides all the same. */
+  readonly isMalformed?: true;
   /** The same packet without the header in front, where the bytes lie in the data: a program may look at that. */
   readonly bare?: Uint8Array;
 }
@@ -104,32 +108,93 @@ export function* displaced(came: Uint8Array, header: Uint8Array): Generator<Disp
   const found = transportOf(came);
   if (found === undefined) return;
   const { version, protocol, at, end } = found;
-  if (!TRANSPORTS.has(protocol)) return;
   const ip = networkOf(version, at, came);
   if (ip === undefined) return;
-  const packet = came.subarray(0, end);
-  for (const front of FRONTS[version]) {
+  const whole = { packet: came.subarray(0, end), ip, at, kept: keptWord(version, ip) };
+  for (const front of frontsOf(version, protocol)) {
     for (const place of front.places) {
-      const isInside = place < front.size;
-      const size = isInside ? Math.min(header.length, front.size - place) : header.length;
-      const behind = place - front.size;
-      if (size < LEAST || (!isInside && behind < transportSize(protocol, packet, at))) continue;
-      const roomy = isInside ? packet : withData(packet, ip, at, behind + size);
-      const copy = withFront(roomy, ip, at, front);
-      const from = at + place;
-      copy.set(header.subarray(0, size), from);
-      // An option says first what it is, and how long.
-      if (place < front.first.length) copy.set(front.first.slice(place), from);
-      yield {
-        packet: repaired(copy, keptWord(version, ip)),
-        name: front.name,
-        transport: at + front.size,
-        at: from,
-        size,
-        ...(isInside ? {} : { bare: bareWith(roomy, at + behind, header, keptWord(version, ip)) }),
-      };
+      if (place < front.size) yield* inside(whole, front, place, header);
+      else if (place - front.size >= transportSize(protocol, whole.packet, at))
+        yield behind(whole, front, place, header);
     }
   }
+}
+
+/** A packet, where its headers begin, and a word that stays as it is. */
+interface Whole {
+  readonly packet: Uint8Array;
+  readonly ip: number;
+  readonly at: number;
+  readonly kept: number;
+}
+
+/** Whatever the protocol, IPv4 options move what is behind them. */
+function frontsOf(version: 4 | 6, protocol: number): readonly Front[] {
+  if (TRANSPORTS.has(protocol)) return FRONTS[version];
+  return version === 4 && protocol !== AUTHENTICATION ? [OPTIONS] : [];
+}
+
+function* inside(
+  { packet, ip, at, kept }: Whole,
+  front: Front,
+  place: number,
+  header: Uint8Array,
+): Generator<Displaced, void, void> {
+  const size = Math.min(header.length, front.size - place);
+  if (size < LEAST) return;
+  for (const { bytes, ...form } of formsOf(front, place, header.subarray(0, size))) {
+    const copy = withFront(packet, ip, at, front);
+    copy.set(bytes, at + place);
+    const lies = { name: front.name, transport: at + front.size, at: at + place, size };
+    yield { packet: repaired(copy, kept), ...lies, ...form };
+  }
+}
+
+/** The bytes as they may stand in the header in front, which says first what it is. */
+function formsOf(
+  front: Front,
+  place: number,
+  header: Uint8Array,
+): readonly (Pick<Displaced, 'form' | 'isMalformed'> & { readonly bytes: Uint8Array })[] {
+  const bytes = new Uint8Array(front.size - place);
+  bytes.set(header);
+  if (front !== OPTIONS) {
+    if (place < front.first.length) bytes.set(front.first.slice(place));
+    return [{ bytes: bytes.subarray(0, header.length) }];
+  }
+  return optionForms(bytes).map(({ name: form, bytes: all, isSound }) => ({
+    bytes: all,
+    form,
+    ...(isSound ? {} : { isMalformed: true as const }),
+  }));
+}
+
+function behind({ packet, ip, at, kept }: Whole, front: Front, place: number, header: Uint8Array): Displaced {
+  const from = place - front.size;
+  const roomy = withData(packet, ip, at, from + header.length);
+  const copy = withFront(roomy, ip, at, front);
+  copy.set(header, at + place);
+  const lies = { name: front.name, transport: at + front.size, at: at + place, size: header.length };
+  return { packet: repaired(copy, kept), ...lies, bare: bareWith(roomy, at + from, header, kept) };
+}
+
+/** The same packet behind options of IPv4 that hold nothing; undefined where it has any, or is not of IPv4. */
+export function behindOptions(came: Uint8Array): Uint8Array | undefined {
+  const found = transportOf(came);
+  const ip = found?.version === 4 ? networkOf(4, found.at, came) : undefined;
+  if (found === undefined || ip === undefined) return undefined;
+  const packet = came.subarray(0, found.end);
+  return repaired(withFront(packet, ip, found.at, OPTIONS), keptWord(4, ip));
+}
+
+/** The packet with its options as the begin of what is behind them; any other as it is. */
+export function optionsAsHeader(packet: Uint8Array): Uint8Array {
+  const found = transportOf(packet);
+  const ip = networkAt(packet);
+  if (found?.version !== 4 || ip === undefined || packet[ip] === 0x45) return packet;
+  const copy = packet.slice();
+  copy[ip] = 0x45;
+  return repaired(copy, ip + 4);
 }
 
 /** Where the IP header begins that ends where the transport header begins; undefined where it has options. */

@@ -9,7 +9,14 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
 import type { Outcome } from '../outcome.ts';
-import { type Displaced, displaced, withoutData } from './displaced.ts';
+import {
+  behindOptions,
+  type Displaced,
+  displaced,
+  optionsAsHeader,
+  TRANSPORTS,
+  withoutData,
+} from './displaced.ts';
 import { type Fate, fateOf, isSameFate } from './fate.ts';
 import {
   CaseRunner,
@@ -22,7 +29,7 @@ import {
 } from './probe.ts';
 import { partsRelatives } from './relatives.ts';
 import { pairsOf, type TransportSightings } from './transport-sightings.ts';
-import { headerSize, transportOf } from './variants.ts';
+import { headerSize, repaired, transportOf } from './variants.ts';
 
 /** Pairs that are tried, of each version, protocol and entry. */
 const MAX_PAIRS = 12;
@@ -71,7 +78,7 @@ export class HeaderLengths {
     for (const byAction of this.#sightings.short.values()) {
       const groups = [...byAction.values()].flatMap(({ changed, unchanged }) => [changed, unchanged]);
       let left = MAX_PAIRS;
-      for (const [one, other] of pairsOf(groups)) {
+      for (const [one, other] of pairsOf(groups.map((group) => group.map(asPlain)))) {
         if (left-- <= 0) break;
         for (const seen of await this.#differ(program, runner, machine, inWorld(one), other, found)) {
           found.set(seen.name, seen.seen);
@@ -100,69 +107,147 @@ export class HeaderLengths {
     for (const base of [withoutData(one.stimulus.packet), one.stimulus.packet]) {
       const firsts = [...displaced(base, own)];
       for (const second of displaced(base, header)) {
-        const { name, at } = second;
-        if (known.has(name) || found.has(name)) continue;
-        const first = firsts.find((twin) => twin.name === name && twin.at === at);
-        if (first === undefined) continue;
-        const holds = async (world: World): Promise<boolean> =>
-          (await comesTo(runner, world, one.stimulus, second.packet, wanted)) &&
-          (await comesTo(runner, world, one.stimulus, first.packet, usual)) &&
-          !(await isOfData(runner, world, one.stimulus, first, second));
-        if (!(await holds(one.world))) continue;
-        if (!(await isOfPlace(runner, one, first, second))) continue;
-        const world = await simplestWorld(one, this.#isGiven, holds);
-        const seen = await this.#show(
-          program,
-          runner,
-          machine,
-          { world, stimulus: one.stimulus },
-          first,
-          second,
-        );
-        if (seen !== undefined) found.set(name, seen);
+        const { name } = second;
+        for (const first of twinsOf(second, firsts)) {
+          if (known.has(name) || found.has(name)) break;
+          const trial: Trial = { program, runner, machine, one, header, first, second, usual, wanted };
+          const seen = await this.#try(trial);
+          if (seen !== undefined) found.set(name, seen);
+        }
       }
     }
     return [...found].map(([name, seen]) => ({ name, seen }));
   }
 
-  async #show(
-    program: Program,
-    runner: CaseRunner,
-    machine: Engine,
-    { world, stimulus }: Sighting,
-    first: Displaced,
-    second: Displaced,
-  ): Promise<Seen | undefined> {
-    const one = { ...stimulus, packet: first.packet };
-    const other = { ...stimulus, packet: second.packet };
-    const got = await runner.outcome(world, other);
-    const before = await runner.outcome(world, one);
-    if (got === undefined || before === undefined) return undefined;
-    const source = await partingLine(program, world, one, other);
-    const { name, at, size, transport } = second;
-    const { hook } = program.entries[stimulus.entry ?? 0]!;
-    const written = isWritten(second, got) || isWritten(first, before);
-    const lies = `behind ${name} the transport header lies at byte ${transport}`;
-    const what = Buffer.from(second.packet.subarray(at, at + size)).toString('hex');
-    return {
-      world,
-      stimuli: [other],
-      engine: machine,
-      got,
-      ...(source === undefined ? {} : { source }),
-      ...(written ? { severity: 'error' } : {}),
-      breach: {
-        invariant: 'lengths/misplaced',
-        at,
-        size: 0,
-        expected: `the header at byte ${transport}`,
-        got: `bytes at ${at}`,
-        sentence: written
-          ? `${lies}, and the program wrote at byte ${at} as if it were there`
-          : `${lies}, but ${what} at byte ${at} decides: the program ${insteadOf(hook, got, before)}`,
-      },
-    };
+  async #try(trial: Trial): Promise<Seen | undefined> {
+    const { runner, one, first, second } = trial;
+    if (!(await this.#holds(trial, one.world))) return undefined;
+    if (!(await isOfPlace(runner, one, first, second))) return undefined;
+    const world = await simplestWorld(one, this.#isGiven, (simpler) => this.#holds(trial, simpler));
+    return second.isMalformed ? showHidden(trial, world) : show(trial, world);
   }
+
+  async #holds({ runner, one, header, first, second, usual, wanted }: Trial, world: World): Promise<boolean> {
+    const to = (packet: Uint8Array, fate: Fate): Promise<boolean> =>
+      comesTo(runner, world, one.stimulus, packet, fate);
+    if (!(await to(second.packet, wanted)) || !(await to(first.packet, usual))) return false;
+    if (await isOfData(runner, world, one.stimulus, first, second)) return false;
+    if (second.isMalformed !== true) return true;
+    // Nobody has to take such options: with right ones, what is behind them must not decide, as it does without.
+    const plain = withHeader(one.stimulus.packet, header);
+    const hidden = behindOptions(plain);
+    return hidden !== undefined && (await to(hidden, usual)) && (await to(plain, wanted));
+  }
+}
+
+/** A search finds packets with what a program looks for among their options, where it overlooks these: what it takes them for. */
+function asPlain({ world, stimulus }: Sighting): Sighting {
+  return { world, stimulus: { ...stimulus, packet: optionsAsHeader(stimulus.packet) } };
+}
+
+/** Two packets that come to different ends, and bytes of both in a header in front of the first one. */
+interface Trial {
+  readonly program: Program;
+  readonly runner: CaseRunner;
+  readonly machine: Engine;
+  readonly one: Sighting;
+  /** The other one's. */
+  readonly header: Uint8Array;
+  readonly first: Displaced;
+  readonly second: Displaced;
+  readonly usual: Fate;
+  readonly wanted: Fate;
+}
+
+/** The same of other bytes, first in the same form; none that nobody has to take beside one that everybody does. */
+function twinsOf(second: Displaced, all: readonly Displaced[]): Displaced[] {
+  const twins = all.filter(({ name, at }) => name === second.name && at === second.at);
+  const isSame = ({ form }: Displaced): boolean => form === second.form;
+  const others = twins.filter((one) => !isSame(one) && one.isMalformed !== true);
+  return [...twins.filter(isSame), ...others].filter(
+    ({ isMalformed }) => isMalformed !== true || second.isMalformed === true,
+  );
+}
+
+/** The packet with bytes of another one's header behind its IP header, sums right. */
+function withHeader(packet: Uint8Array, header: Uint8Array): Uint8Array {
+  const { at, end } = transportOf(packet)!;
+  const copy = packet.slice();
+  copy.set(header.subarray(0, end - at), at);
+  return repaired(copy, at - 2);
+}
+
+async function show(
+  { program, runner, machine, one: { stimulus }, first, second }: Trial,
+  world: World,
+): Promise<Seen | undefined> {
+  const one = { ...stimulus, packet: first.packet };
+  const other = { ...stimulus, packet: second.packet };
+  const got = await runner.outcome(world, other);
+  const before = await runner.outcome(world, one);
+  if (got === undefined || before === undefined) return undefined;
+  const source = await partingLine(program, world, one, other);
+  const { name, at, size, transport } = second;
+  const { hook } = program.entries[stimulus.entry ?? 0]!;
+  const written = isWritten(second, got) || isWritten(first, before);
+  const lies = `behind ${name} the ${headerName(stimulus.packet)} lies at byte ${transport}`;
+  const what = Buffer.from(second.packet.subarray(at, at + size)).toString('hex');
+  return {
+    world,
+    stimuli: [other],
+    engine: machine,
+    got,
+    ...(source === undefined ? {} : { source }),
+    ...(written ? { severity: 'error' } : {}),
+    breach: {
+      invariant: 'lengths/misplaced',
+      at,
+      size: 0,
+      expected: `the header at byte ${transport}`,
+      got: `bytes at ${at}`,
+      sentence: written
+        ? `${lies}, and the program wrote at byte ${at} as if it were there`
+        : `${lies}, but ${what} at byte ${at} decides: the program ${insteadOf(hook, got, before)}`,
+    },
+  };
+}
+
+/** No right options are bytes that decide: a packet whose header behind options does not. */
+async function showHidden(
+  { program, runner, machine, one: { stimulus }, header, first, second }: Trial,
+  world: World,
+): Promise<Seen | undefined> {
+  const usual = withHeader(stimulus.packet, header);
+  const packet = behindOptions(usual)!;
+  const hidden = { ...stimulus, packet };
+  const got = await runner.outcome(world, hidden);
+  const plain = await runner.outcome(world, { ...stimulus, packet: usual });
+  if (got === undefined || plain === undefined) return undefined;
+  const [a, b] = [first, second].map((one) => ({ ...stimulus, packet: one.packet }));
+  const source = await partingLine(program, world, a!, b!);
+  const { name, at } = second;
+  const transport = transportOf(packet)!.at;
+  const { hook } = program.entries[stimulus.entry ?? 0]!;
+  return {
+    world,
+    stimuli: [hidden],
+    engine: machine,
+    got,
+    ...(source === undefined ? {} : { source }),
+    breach: {
+      invariant: 'lengths/misplaced',
+      at: transport,
+      size: 0,
+      expected: `the header at byte ${transport}`,
+      got: `bytes at ${at}`,
+      sentence: `behind ${name} the ${headerName(stimulus.packet)} lies at byte ${transport}, but what is at byte ${at} decides: the program ${insteadOf(hook, got, plain)}, as it does without them`,
+    },
+  };
+}
+
+/** What decides of protocols without ports is no transport header to most people. */
+function headerName(packet: Uint8Array): string {
+  return TRANSPORTS.has(transportOf(packet)?.protocol ?? 0) ? 'transport header' : 'header';
 }
 
 async function comesTo(

@@ -325,6 +325,54 @@ describe('ports behind headers whose length is taken for another', () => {
     );
   });
 
+  describe('where the source port decides', () => {
+    const from = (port: number): Uint8Array => {
+      const packet = datagram(80);
+      const was = word(packet, PORTS);
+      packet.set([port >> 8, port & 255], PORTS);
+      // The checksum stays right.
+      const sum = (word(packet, PORTS + 6) + was - port + 2 * 0xffff) % 0xffff;
+      packet.set([sum >> 8, sum & 255], PORTS + 6);
+      return packet;
+    };
+    const dropsFrom =
+      (port: number, find: Find): Behaviour =>
+      ({ packet }) => ({ action: word(packet, find(packet)) === port ? XDP_DROP : XDP_PASS });
+    const IN_OPTIONS = /^behind IPv4 options the transport header lies at byte 54, but /;
+
+    it('options may hold it that end with its first byte', async () => {
+      const [seen, ...more] = await found(dropsFrom(123, fixed), [from(5000), from(123)]);
+      expect(more).toEqual([]);
+      expect(seen?.breach.sentence).toMatch(IN_OPTIONS);
+      expect(seen?.breach.sentence).toMatch(
+        /but 007b0050[0-9a-f]{8} at byte 34 decides: the program returns XDP_DROP instead of XDP_PASS$/,
+      );
+    });
+
+    it('of a port that no options may hold, a packet is shown whose port behind them does not count', async () => {
+      const [seen, ...more] = await found(dropsFrom(11211, fixed), [from(5000), from(11211)]);
+      expect(more).toEqual([]);
+      expect(seen?.breach.sentence).toBe(
+        'behind IPv4 options the transport header lies at byte 54, but what is at byte 34 decides: the program returns XDP_PASS instead of XDP_DROP, as it does without them',
+      );
+      const { packet } = seen!.stimuli[0]!;
+      expect([packet[IP], word(packet, PORTS + 20)]).toEqual([0x46 + 4, 11211]);
+    });
+
+    it('it is found by who counts what is there, who passes what has options, and who drops wrong ones', async () => {
+      const others: Find = (packet) => (packet[IP] === 0x45 ? PORTS : 0);
+      for (const port of [123, 11211]) {
+        for (const find of [counted, others])
+          expect(await found(dropsFrom(port, find), [from(5000), from(port)])).toEqual([]);
+      }
+      const strict: Behaviour = (one, state) =>
+        one.packet[IP]! !== 0x45 && word(one.packet, PORTS) === 11211
+          ? { action: XDP_DROP }
+          : dropsFrom(11211, counted)(one, state);
+      expect(await found(strict, [from(5000), from(11211)])).toEqual([]);
+    });
+  });
+
   it('are shown with empty maps where any of the packets shows it with them', async () => {
     // The first packets part by what a map holds.
     const packets = [datagram(80), datagram(7), datagram(53)];
