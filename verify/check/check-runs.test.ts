@@ -6,12 +6,14 @@ import type { Coverage } from '../../sim/engines/engine.ts';
 import { createWasmEngine } from '../../sim/engines/wasm.ts';
 import { XDP_DROP, XDP_PASS } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { World } from '../../sim/runtime/world.ts';
 import { FAKE_PROGRAM, type FakeOptions, fakeEngine } from '../test-support/engines.ts';
-import { data } from '../test-support/packets.ts';
+import { data, ethernet, ipv4, udp } from '../test-support/packets.ts';
 import type { CheckOptions, CheckProgress } from './check-options.ts';
 import { CheckRuns, type Part } from './check-runs.ts';
 import { ListSource } from './list-source.ts';
 import { TimeBudget } from './time-budget.ts';
+import { variantsOf } from './variants.ts';
 
 const machine = fakeEngine('wasm', () => ({ action: XDP_PASS }));
 
@@ -75,6 +77,23 @@ describe('the runs of a check', () => {
       ['testrun', 2],
       ['wasm', 2],
     ]);
+  });
+
+  it('vary a packet that meets what wears off alone, too, and others in a row', async () => {
+    const packet = ethernet(0x0800, ipv4(17, udp(data(8))));
+    const key = new Uint8Array(4);
+    const world = { maps: { counts: [{ key, value: new Uint8Array(4) }] } };
+    const cases = async (wearsOff: boolean, inWorld: World): Promise<number> => {
+      const engine = fakeEngine('wasm', (_, state) => ({
+        action: wearsOff && state.packets > 1 ? XDP_DROP : XDP_PASS,
+      }));
+      const runs = runsOf({ machine: engine });
+      await runs.vary([{ world: inWorld, stimulus: { packet } }], [engine], () => {});
+      return runs.reports.reduce((sum, { savedCases }) => sum + savedCases, 0);
+    };
+    expect(await cases(true, world)).toBe(variantsOf({ packet }).length);
+    expect(await cases(false, world)).toBe(0);
+    expect(await cases(true, {})).toBe(0);
   });
 
   it('have reached what any of them reached', async () => {

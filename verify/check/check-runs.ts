@@ -11,6 +11,7 @@ import { SEQUENCES } from '../../sim/runtime/maps.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
+import { outcomeAt } from '../outcome.ts';
 import { notToReach, type ProofAid } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
 import { type Divergence, mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
@@ -21,7 +22,7 @@ import { waysIntoEmptyMaps } from './empty-program-maps.ts';
 import type { SweepReport } from './finding.ts';
 import { checkJudging, type IsOn } from './judging.ts';
 import { ListSource } from './list-source.ts';
-import type { Sighting } from './probe.ts';
+import { CaseRunner, hasContents, type Sighting } from './probe.ts';
 import type { Rewritten } from './rewritten.ts';
 import { SWEEP_SIZE, SweepSource } from './sweep-packets.ts';
 import { TimeBudget } from './time-budget.ts';
@@ -34,6 +35,10 @@ const MAX_FINDINGS = 32;
 
 /** Packets whose neighbours are looked at, in each world. */
 const MAX_VARIED = 48;
+/** How often a packet comes to see whether what it meets in maps wears off. */
+const REPEATED = 16;
+/** Variants that then run alone: each opens its world anew. */
+const MAX_ALONE = 256;
 /** Words that are swept where a line writes whatever the packet holds: there are many, and the check has failed. */
 const SWEPT_OF_CROWDED = 32;
 /** Larger than in other runs: one sweep is eight cases. */
@@ -166,11 +171,15 @@ export class CheckRuns {
     );
   }
 
-  /** Neighbours of the packets that the program was seen to change. */
+  /**
+   * Neighbours of the packets that the program was seen to change.
+   * @param isNew have these packets themselves not run?
+   */
   async vary(
     changed: readonly Pick<Rewritten, 'world' | 'stimulus'>[],
     engines: readonly Engine[],
     observe: Observe,
+    isNew: boolean = false,
   ): Promise<void> {
     const byWorld = new Map<World, Set<Stimulus>>();
     for (const { world, stimulus } of changed) {
@@ -182,13 +191,43 @@ export class CheckRuns {
       if (this.#isOver()) return;
       const list = [...stimuli]
         .slice(0, MAX_VARIED)
-        .flatMap(variantsOf)
+        .flatMap((one) => (isNew ? [one, ...variantsOf(one)] : variantsOf(one)))
         .map((one) => asReceived(this.#options.program, one));
       if (list.length === 0) continue;
       const source = new ListSource(list);
       const worlds = [{ name: 'varied', world }];
       await this.run({ engines, observe, source, worlds, runs: list.length }, 'variants');
+      if (await this.#wearsOff(world, [...stimuli][0]!)) await this.#eachAlone(world, list, engines, observe);
     }
+  }
+
+  /** Is what a map holds no longer there once some packets have come: a bucket that is emptied, a connection that ends? */
+  async #wearsOff(world: World, stimulus: Stimulus): Promise<boolean> {
+    if (!hasContents(world)) return false;
+    const runner = new CaseRunner(this.#options.program, this.#options.machine);
+    try {
+      const ran = await runner.run(world, new Array(REPEATED).fill(stimulus));
+      if (ran === undefined) return false;
+      const first = outcomeAt(ran.output, 0);
+      const last = outcomeAt(ran.output, REPEATED - 1);
+      return first.action !== last.action || Buffer.compare(first.packet, last.packet) !== 0;
+    } finally {
+      await runner.close();
+    }
+  }
+
+  /** Packets that each meet what the world says is in maps. */
+  async #eachAlone(
+    world: World,
+    list: readonly Stimulus[],
+    engines: readonly Engine[],
+    observe: Observe,
+  ): Promise<void> {
+    const cases = list.slice(0, MAX_ALONE).map((stimulus, index) => ({
+      path: `varied case ${index + 1}`,
+      case: { program: this.#options.program.name, world, stimuli: [stimulus] },
+    }));
+    await this.run({ engines, observe, cases, runs: 0 }, 'variants');
   }
 
   /** Frames that ran whole, with nothing but the Ethernet header in one piece: slices of dynptrs are copies then. In the machine alone. */

@@ -37,10 +37,11 @@ import { MachineGaps } from './machine-gaps.ts';
 import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
+import { withOtherKeys } from './other-keys.ts';
 import { isMacChosen } from './own-mac.ts';
 import { slicesFrames } from './paged-payload.ts';
 import { placedFinding } from './placed-finding.ts';
-import { divergenceOf, hasValues, type Seen, type Sighting } from './probe.ts';
+import { divergenceOf, hasContents, hasValues, type Seen, type Sighting } from './probe.ts';
 import { swappedProtocols } from './protocol-order.ts';
 import { refusedConstants } from './refused-constants.ts';
 import type { Moved, Rewritten } from './rewritten.ts';
@@ -128,6 +129,8 @@ class Check {
   /** Packets that were generated in time that was left at the end. */
   #more = 0;
   #guided: GuidedRun = {};
+  /** Packets that guidance found contents of maps for, until they have been looked at. */
+  #ledOn: readonly Sighting[] = [];
   /** Rewritten words that have been looked at closer. */
   #looked = 0;
   /** Of packets that became longer or shorter, how many have been varied. */
@@ -204,6 +207,9 @@ class Check {
     const observe = this.#observe;
     const guided = await guidedRun(this.#options);
     this.#guided = guided;
+    this.#ledOn = (guided.cases ?? []).flatMap(({ case: { world, stimuli } }) =>
+      stimuli.length === 1 && hasContents(world) ? [{ world, stimulus: stimuli[0]! }] : [],
+    );
     this.#askWhatFramesAre([...cases, ...(guided.cases ?? [])]);
     const budget = new TimeBudget(seconds);
     this.#runs = new CheckRuns(this.#options, this.#isOn, budget);
@@ -302,6 +308,7 @@ class Check {
     // Of many variants something is to be left for sweeps.
     this.#runs.budget.allot(SHARES.variants);
     await this.#runs.vary([...fresh, ...moved], engines, observe);
+    await this.#otherKeys([...moved, ...fresh], engines, observe);
     const words = this.#watchers.rewritten.words.slice(this.#looked);
     this.#looked += words.length;
     if (this.#options.sweeps === false) return;
@@ -452,6 +459,28 @@ class Check {
     if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
     const cases = await filledCases(program, machine, this.#guided.cases ?? []);
     this.#runs.budget.allot(SHARES.variants);
+    if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'variants');
+  }
+
+  /** Packets of other kinds, with entries for them where those at hand have some, and with other values in these. */
+  async #otherKeys(
+    changed: readonly Sighting[],
+    engines: readonly Engine[],
+    observe: Observe,
+  ): Promise<void> {
+    const { program, worlds, machine } = this.#options;
+    if (this.#isOver() || worlds !== undefined || program.definition !== undefined) return;
+    const led = this.#ledOn;
+    this.#ledOn = [];
+    const others = await withOtherKeys(program, machine, [...changed, ...led]);
+    if (others.length === 0) return;
+    await this.#runs.vary(others, engines, observe, true);
+    const path = 'other keys';
+    const alone = others.map(({ world, stimulus }) => ({
+      path,
+      case: { program: program.name, world, stimuli: [stimulus] },
+    }));
+    const cases = await filledCases(program, machine, alone);
     if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'variants');
   }
 

@@ -224,7 +224,8 @@ describe('other contents for a map of zeros', () => {
     ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
     object: writeElf(
       {
-        main: `r7 = *(u32 *)(r1 + 0)
+        main: `r6 = r1
+          r7 = *(u32 *)(r1 + 0)
           r8 = *(u32 *)(r1 + 4)
           r0 = r7
           r0 += 62
@@ -265,6 +266,16 @@ describe('other contents for a map of zeros', () => {
     const [value, ...others] = await filled(ADD, worldOf(ZEROS));
     expect(others).toEqual([]);
     expect(value!.slice(8)).not.toMatch(/^00|0000/);
+  });
+
+  it('is one with which a packet comes out otherwise that becomes shorter', async () => {
+    const cut = 'r1 = r6\nr2 = 4\ncall bpf_xdp_adjust_head\nr7 = *(u32 *)(r6 + 0)\nr8 = *(u32 *)(r6 + 4)';
+    const room = 'r1 = r7\nr1 += 58\nif r1 > r8 goto out';
+    const put = (what: string): string =>
+      `r5 = *(u32 *)(r9 + 4)\n*(u32 *)(r10 - 16) = r5\n${cut}\n${room}\n${what}`;
+    const own = put('r1 = *(u32 *)(r10 - 16)\n*(u32 *)(r7 + 34) = r1');
+    expect(await filled(own, worldOf(ZEROS))).toHaveLength(1);
+    expect(await filled(put('*(u32 *)(r7 + 34) = 7'), worldOf(ZEROS))).toEqual([]);
   });
 
   it('leaves alone what decides', async () => {

@@ -140,9 +140,12 @@ function fillings(world: World, words: readonly Word[]): ReadonlyMap<Word, numbe
   return fillings.map((one) => new Map(one)).filter(({ size }) => size > 0);
 }
 
-/** Where a packet came out as it came in, and does no longer; empty: nowhere. */
+/**
+ * Where a packet came out as it came in, and does no longer; of one that becomes longer or shorter, whose bytes have other places
+ * then, where it comes out otherwise. Empty: nowhere.
+ */
 function newPlaces(came: Uint8Array, before: Uint8Array, now: Uint8Array): string {
-  if (before.length !== came.length) return '';
+  if (before.length !== came.length) return [...now.keys()].filter((at) => before[at] !== now[at]).join();
   return [...now.keys()].filter((at) => before[at] === came[at] && now[at] !== came[at]).join();
 }
 
