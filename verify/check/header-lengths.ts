@@ -189,14 +189,16 @@ async function show(
   const source = await partingLine(program, world, one, other);
   const { name, at, size, transport } = second;
   const { hook } = program.entries[stimulus.entry ?? 0]!;
-  const written = isWritten(second, got) || isWritten(first, before);
+  // The one that shows it: where only the first is written to, nothing is to be seen of it in the other.
+  const isFirst = isWritten(first, before) && !isWritten(second, got);
+  const written = isFirst || isWritten(second, got);
   const lies = `behind ${name} the ${headerName(stimulus.packet)} lies at byte ${transport}`;
   const what = Buffer.from(second.packet.subarray(at, at + size)).toString('hex');
   return {
     world,
-    stimuli: [other],
+    stimuli: [isFirst ? one : other],
     engine: machine,
-    got,
+    got: isFirst ? before : got,
     ...(source === undefined ? {} : { source }),
     ...(written ? { severity: 'error' } : {}),
     breach: {

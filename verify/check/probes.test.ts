@@ -394,6 +394,19 @@ describe('ports behind headers whose length is taken for another', () => {
     expect(seen?.breach.sentence).toMatch(/and the program wrote at byte 34 as if it were there$/);
   });
 
+  it.each([
+    [53, 80],
+    [80, 53],
+  ])('are shown on the packet in which something is written, whichever comes first: %i', async (...ports) => {
+    const [seen] = await found(
+      writes(fixed),
+      ports.map((port) => datagram(port)),
+    );
+    const came = seen!.stimuli[0]!.packet;
+    expect(seen!.got.packet[PORTS + 3]).toBe(54);
+    expect(came[PORTS + 3]).toBe(53);
+  });
+
   it.each<readonly [string, Find, readonly string[]]>([
     ['authentication headers in eights', past(eights, eights), ['the authentication header']],
     [

@@ -427,6 +427,15 @@ describe('diagnoseChecksum recognises', () => {
     const cause = diagnoseChecksum(came, swapped, 'ipv4');
     expect(cause?.id).toBe('not updated');
     expect(cause?.sentence).toContain('(is the header taken for 20 bytes?');
+    // The same beside an update that is right in itself, and not where a field of the first 20 bytes was left out.
+    const hinted = (...changed: [at: number, ...values: number[]][]): string | undefined =>
+      diagnoseChecksum(came, edit(came, ...changed), 'ipv4')?.sentence;
+    const sum = word(came, IP + 10) + 0x0100;
+    const updated = [IP + 10, ...u16((sum & 0xffff) + (sum >> 16))] as [number, ...number[]];
+    expect(hinted([IP + 8, 63], [IP + 20, 0, 0, 0x31, 0x7a], updated)).toMatch(
+      /^the change of options was not carried .*is the header taken for 20 bytes\?/,
+    );
+    expect(hinted([IP + 8, 63], [IP + 4, 7, 7], updated)).toMatch(/not carried into the checksum$/);
     // With another change that counts, it is the whole header that was not updated.
     const lowered = diagnoseChecksum(came, edit(swapped, [IP + 8, 63]), 'ipv4');
     expect(lowered?.sentence).toContain('early return');

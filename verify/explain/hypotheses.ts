@@ -148,6 +148,9 @@ function writesIntoOptions({ after, changes }: ChecksumEvidence): boolean {
   return after.layer === 'ipv4' && others.length < changes.length && sameOnes(deltaOf(others), 0);
 }
 
+const TAKEN_FOR_SHORTER =
+  ' (is the header taken for 20 bytes? What was written behind these went into its options)';
+
 /** What else makes a program leave a checksum as it was. */
 function hintOf({ after, changes }: ChecksumEvidence, groups: readonly string[]): string {
   if (after.layer === 'ipv4') return ' (an early return before the header checksum?)';
@@ -165,9 +168,7 @@ const notUpdated: Hypothesis = (evidence) => {
     grown !== 0
       ? `${Math.abs(grown) === 1 ? '1 byte was' : `${Math.abs(grown)} bytes were`} ${grown > 0 ? 'added' : 'taken away'}`
       : `${list(shortened(groups))} changed`;
-  const hint = writesIntoOptions(evidence)
-    ? ' (is the header taken for 20 bytes? What was written behind these went into its options)'
-    : hintOf(evidence, groups);
+  const hint = writesIntoOptions(evidence) ? TAKEN_FOR_SHORTER : hintOf(evidence, groups);
   return {
     id: 'not updated',
     sentence: `${what}, but the checksum stayed ${hex16(after.got)}${hint}`,
@@ -761,11 +762,12 @@ function someChanges(id: 'change left out' | 'change counted twice', times: 0 | 
       }
       if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
       const names = list(chosen);
+      const hint = after.layer === 'ipv4' && chosen.includes('options') ? TAKEN_FOR_SHORTER : '';
       found.push(
         times === 0
           ? {
               id,
-              sentence: `the change of ${names} was not carried into the checksum`,
+              sentence: `the change of ${names} was not carried into the checksum${hint}`,
               remedy: `the change of ${names} were counted`,
             }
           : {
