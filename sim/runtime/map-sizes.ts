@@ -1,4 +1,4 @@
-/** How many entries a map has whose definition leaves it to the loader (`max_entries` 0, or none). */
+/** How many entries a map has whose definition leaves it to the loader (`max_entries` 0, or none), or says more than anybody needs. */
 import type { MapType } from './maps.ts';
 
 /** Such maps have no size of their own, or one for each CPU. */
@@ -21,6 +21,12 @@ const DEFAULT_RING = 256 * 1024;
 /** `cpu_map_alloc` takes no more than the kernel's NR_CPUS, which is 64 at the least on common ones. */
 const DEFAULT_CPUS = 64;
 
+/**
+ * The kernel makes all entries of a hash with a value for each CPU in advance, one by one: a million take three seconds, in each session
+ * anew. No case has so many packets that a program would notice that there are no more than these.
+ */
+const MOST_PER_CPU = 65_536;
+
 /** Is it for the loader to say how many entries a map of this definition has? */
 export function leavesSizeToLoader({ type, maxEntries }: { type: MapType; maxEntries: number }): boolean {
   return maxEntries === 0 && !SIZELESS.has(type);
@@ -37,6 +43,7 @@ export function maxEntriesOf(
   const { name, type, maxEntries } = definition;
   const wanted = Object.hasOwn(stated, name) ? stated[name] : undefined;
   if (wanted !== undefined) return wanted;
+  if (type === 'PERCPU_HASH' && maxEntries > MOST_PER_CPU) return MOST_PER_CPU;
   if (!leavesSizeToLoader(definition)) return maxEntries;
   if (type === 'RINGBUF' || type === 'USER_RINGBUF') return DEFAULT_RING;
   return type === 'CPUMAP' ? DEFAULT_CPUS : DEFAULT;

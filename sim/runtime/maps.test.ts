@@ -51,6 +51,16 @@ describe('how many entries a map has', () => {
     expect(maxEntriesOf({ name: 'constructor', type: 'HASH', maxEntries: 5 }, {})).toBe(5);
   });
 
+  it('is no more than a case can fill where the kernel makes each of them for all CPUs in advance', () => {
+    expect([of('PERCPU_HASH', 1_000_000), of('PERCPU_HASH', 65_536), of('PERCPU_HASH', 5)]).toEqual([
+      65_536, 65_536, 5,
+    ]);
+    expect(of('PERCPU_HASH', 1_000_000, { m: 1_000_000 })).toBe(1_000_000);
+    // Which entries an LRU map forgets hangs on its size; others are made at once.
+    for (const type of ['HASH', 'LRU_HASH', 'LRU_PERCPU_HASH', 'PERCPU_ARRAY'] as const)
+      expect(of(type, 1_000_000)).toBe(1_000_000);
+  });
+
   it('is what suits the type where the object leaves it to its loader', () => {
     const sizes: Record<string, MapType[]> = {};
     for (const type of types) sizes[of(type)] = [...(sizes[of(type)] ?? []), type];

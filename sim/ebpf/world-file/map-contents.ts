@@ -79,9 +79,10 @@ export function entriesOfMap(contents: MapShape, map: BpfMap, options: ContentsO
   } else if (!isLru(map.type)) {
     const keys = map.keySize === 0 ? entries.length : new Set(entries.map(({ key }) => key.join())).size;
     if (keys > most) {
-      const remedy = leavesSizeToLoader(map)
-        ? `; choose a size: "maxEntries": { "${map.name}": ${keys} }`
-        : '';
+      const remedy =
+        leavesSizeToLoader(map) || most < map.maxEntries
+          ? `; choose a size: "maxEntries": { "${map.name}": ${keys} }`
+          : '';
       throw new ShapeError(place, `${keys} entries for a map of ${most}${remedy}`);
     }
   }
