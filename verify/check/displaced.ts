@@ -4,6 +4,7 @@
  */
 import { readU16, writeU16 } from '../../sim/packet/bytes.ts';
 import { EXPERIMENT, type FormName, optionForms } from './option-forms.ts';
+import type { Sighting } from './probe.ts';
 import { networkAt, repaired, transportOf } from './variants.ts';
 
 const TCP = 6;
@@ -195,6 +196,11 @@ export function optionsAsHeader(packet: Uint8Array): Uint8Array {
   const copy = packet.slice();
   copy[ip] = 0x45;
   return repaired(copy, ip + 4);
+}
+
+/** A search finds packets with what a program looks for among their options, where it overlooks these: what it takes them for. */
+export function asPlain({ world, stimulus }: Sighting): Sighting {
+  return { world, stimulus: { ...stimulus, packet: optionsAsHeader(stimulus.packet) } };
 }
 
 /** Where the IP header begins that ends where the transport header begins; undefined where it has options. */

@@ -9,14 +9,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
 import type { Outcome } from '../outcome.ts';
-import {
-  behindOptions,
-  type Displaced,
-  displaced,
-  optionsAsHeader,
-  TRANSPORTS,
-  withoutData,
-} from './displaced.ts';
+import { asPlain, behindOptions, type Displaced, displaced, TRANSPORTS, withoutData } from './displaced.ts';
 import { type Fate, fateOf, isSameFate } from './fate.ts';
 import {
   CaseRunner,
@@ -138,11 +131,6 @@ export class HeaderLengths {
     const hidden = behindOptions(plain);
     return hidden !== undefined && (await to(hidden, usual)) && (await to(plain, wanted));
   }
-}
-
-/** A search finds packets with what a program looks for among their options, where it overlooks these: what it takes them for. */
-function asPlain({ world, stimulus }: Sighting): Sighting {
-  return { world, stimulus: { ...stimulus, packet: optionsAsHeader(stimulus.packet) } };
 }
 
 /** Two packets that come to different ends, and bytes of both in a header in front of the first one. */

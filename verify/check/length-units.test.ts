@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { hasLengths, LengthUnits } from './length-units.ts';
-import type { Seen } from './probe.ts';
+import type { Seen, Sighting } from './probe.ts';
 
 const IP = 14;
 const TRANSPORT = 34;
@@ -92,6 +92,41 @@ describe('the length of an IPv4 header', () => {
     expect((await udp(load)).map(({ breach }) => breach.at)).toEqual([19]);
     expect(await udp(`r8 <<= 2\n${load}`)).toEqual([]);
   });
+});
+
+it('is looked at where few packets come, with those that were looked for', async () => {
+  const main = `r7 = *(u32 *)(r1 + 0)
+    r9 = *(u32 *)(r1 + 4)
+    r0 = r7
+    r0 += 60
+    if r0 > r9 goto out
+    r8 = *(u8 *)(r7 + 30)
+    if r8 != 9 goto out
+    r8 = *(u8 *)(r7 + 14)
+    r8 &= 15
+    ${behind(IP)}
+    out:
+    r0 = 2
+    exit`;
+  const program = {
+    name: 'p',
+    entries: [{ function: 'main', hook: 'xdp' as const }],
+    object: writeElf({ main }, []),
+  };
+  const to = (host: number, first = 0x45): Sighting => {
+    const packet = frame(17);
+    packet[IP] = first;
+    packet[30] = host;
+    return { world: {}, stimulus: { packet } };
+  };
+  const units = new LengthUnits(program, false);
+  expect(await units.find([to(1)])).toEqual([]);
+  // Whatever its own options.
+  for (const known of [to(9), to(9, 0x46)]) {
+    const [seen, ...others] = await units.find([to(1)], [to(2), known]);
+    expect(others).toEqual([]);
+    expect(seen?.breach.at).toBe(IP + 5 + 2);
+  }
 });
 
 describe('the length of a TCP header', () => {

@@ -12,6 +12,8 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { Outcome } from '../outcome.ts';
 import { lineOf } from './call-remark.ts';
+import { asPlain } from './displaced.ts';
+import { ofOtherWays } from './other-ways.ts';
 import { CaseRunner, hasContents, type Seen, type Sighting, simplestWorld } from './probe.ts';
 import { TracedInstructions } from './traced-instructions.ts';
 import { transportOf } from './variants.ts';
@@ -72,15 +74,18 @@ export class LengthUnits {
     this.#isGiven = isGiven;
   }
 
-  /** One for each field and entry, in an empty world where that shows it. */
-  async find(sightings: readonly Sighting[]): Promise<Seen[]> {
+  /**
+   * One for each field and entry, in an empty world where that shows it.
+   * @param known packets that were looked for, one for each way: what is read behind lookups, few others come to
+   */
+  async find(sightings: readonly Sighting[], known: readonly Sighting[] = []): Promise<Seen[]> {
     if (this.#program.object === undefined) return [];
     const runner = new CaseRunner(this.#program, this.#engine);
     const found = new Map<string, Seen>();
-    const byContents = (one: Sighting, other: Sighting): number =>
-      Number(hasContents(one.world)) - Number(hasContents(other.world));
+    const plain = known.map(asPlain).filter(({ stimulus }) => hasLengths(stimulus.packet));
+    const tried = [...emptyFirst(sightings), ...emptyFirst(ofOtherWays(this.#program, sightings, plain))];
     try {
-      for (const sighting of [...sightings].sort(byContents).slice(0, MAX_TRIED)) {
+      for (const sighting of tried) {
         for (const field of fieldsOf(sighting.stimulus.packet)) {
           const known = `${sighting.stimulus.entry ?? 0} ${field.name}`;
           if (found.has(known)) continue;
@@ -161,6 +166,15 @@ export class LengthUnits {
     }
     return reaches;
   }
+}
+
+/** Those in empty worlds first; where there are many, the others are not left out for them. */
+function emptyFirst(sightings: readonly Sighting[]): Sighting[] {
+  const [empty, filled] = [false, true].map((is) =>
+    sightings.filter(({ world }) => hasContents(world) === is),
+  );
+  const few = Math.max(MAX_TRIED / 2, MAX_TRIED - filled!.length);
+  return [...empty!.slice(0, few), ...filled!].slice(0, MAX_TRIED);
 }
 
 function isSameStep(one: TraceStep, other: TraceStep | undefined): boolean {

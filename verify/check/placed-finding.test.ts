@@ -45,6 +45,12 @@ it('one of the program’s own is its fault, though a map says when', async () =
   expect(await severityOf('redirect/no-target', 'if r1 == 0 goto pass\nr0 = 4\nexit')).toBe('error');
 });
 
+it('a header in the wrong place is the map’s where a number of it decides, not where it only has an entry', async () => {
+  expect(await severityOf('lengths/misplaced', 'r0 = 1\nexit')).toBe('error');
+  expect(await severityOf('lengths/misplaced', 'if r1 == 0 goto pass\nr0 = 1\nexit')).toBe('info');
+  expect(await severityOf('lengths/misplaced', 'r0 = r1\nexit')).toBe('info');
+});
+
 it('what a fragment comes to is the map’s where a number of it decides, not where it only has an entry', async () => {
   expect(await severityOf('fragments/ports-read', 'r0 = 1\nexit')).toBe('error');
   expect(await severityOf('fragments/ports-read', 'if r1 == 0 goto pass\nr0 = 1\nexit')).toBe('info');

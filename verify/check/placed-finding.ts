@@ -132,7 +132,8 @@ async function isFromMap(
   if (invariant === 'reply/to-itself') return contents.isWritten(at - size, at + size);
   // Nothing was written there: whether the program lowers a TTL may be a map's to say.
   if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();
-  if (invariant.startsWith('fragments/')) return contents.haveSay();
+  // Where ports are looked for is in the program's text: that there is an entry for them only lets it go there.
+  if (invariant.startsWith('fragments/') || invariant === 'lengths/misplaced') return contents.haveSay();
   if (size === 0 || contents.isWritten(at, at + size)) return true;
   const { packet } = shown.stimuli.at(-1)!;
   return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);

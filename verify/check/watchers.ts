@@ -77,7 +77,8 @@ export class Watchers {
       { find: () => portsRead(options, transports) },
       { find: () => lengths.find(program, machine) },
       {
-        find: () => new LengthUnits(program, isGiven).find(transports.fewOfEach(LENGTHS_OF_EACH, hasLengths)),
+        find: () =>
+          new LengthUnits(program, isGiven).find(transports.fewOfEach(LENGTHS_OF_EACH, hasLengths), known()),
       },
       {
         // Where options are overlooked for ports as well, one report is enough.
