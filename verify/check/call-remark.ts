@@ -51,6 +51,12 @@ export function placeOf({ program, instruction }: Pick<TraceStep, 'program' | 'i
   return `${program}+${instruction}`;
 }
 
+/** The same of a call that asks a map: compilers put those of several maps into one, and what is right for one is not for another. */
+export function askingPlaceOf(step: CallStep): string {
+  const { key } = step.call;
+  return key === undefined ? placeOf(step) : `${placeOf(step)} ${key.map.name}`;
+}
+
 /** The line of a call, as a part of a fault. */
 export function lineOf({ source }: TraceStep): Pick<Seen, 'source'> {
   return source === undefined || source.line === 0 ? {} : { source: sourceOf(source) };

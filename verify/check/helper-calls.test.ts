@@ -272,6 +272,32 @@ describe('the key of a trie', () => {
     ]);
   });
 
+  it('is judged of each map where two are asked by one call', async () => {
+    const trie6 = testMap('routes6', 'LPM_TRIE', { keySize: 20 });
+    const either = frame(
+      `r9 = *(u32 *)(r7 + 26)
+       *(u64 *)(r10 - 24) = 0
+       *(u64 *)(r10 - 16) = 0
+       *(u32 *)(r10 - 8) = 0
+       *(u32 *)(r10 - 20) = r9
+       *(u32 *)(r10 - 24) = 128
+       r1 = *(u8 *)(r7 + 29)
+       if r1 == 5 goto other
+       r1 = map[routes6]
+       goto ask
+       other:
+       r1 = map[routes]
+       ask:
+       r2 = r10
+       r2 += -24
+       call bpf_map_lookup_elem`,
+      0,
+    );
+    const wide = testMap('routes', 'LPM_TRIE', { keySize: 20 });
+    expect(await found(either, 'xdp', packets, [trie, trie6])).toEqual(['lookup/prefix-length: 128 bits']);
+    expect(await found(either, 'xdp', packets, [wide, trie6])).toEqual([]);
+  });
+
   it('has a length in bits, which few packets do not prove', async () => {
     expect(await found(asks(4), 'xdp', packets, [trie])).toEqual(['lookup/prefix-length: 4 bits']);
     expect(await found(asks(4), 'xdp', packets.slice(0, 2), [trie])).toEqual([]);

@@ -22,7 +22,14 @@ import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { ObjectError } from '../../sim/ebpf/object.ts';
 import { E2BIG, EACCES, EINVAL } from '../../sim/runtime/errno.ts';
 import type { Program } from '../../sim/runtime/program.ts';
-import { type CallRemark, type CallStep, lineOf, placeOf, type TracedRun } from './call-remark.ts';
+import {
+  askingPlaceOf,
+  type CallRemark,
+  type CallStep,
+  lineOf,
+  placeOf,
+  type TracedRun,
+} from './call-remark.ts';
 
 /** What a helper refuses, by the kernel's code. */
 interface Refusal {
@@ -183,7 +190,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 function remarkOn({ came }: TracedRun, step: CallStep): CallRemark {
-  const place = `${placeOf(step)} refused`;
+  const place = `${askingPlaceOf(step)} refused`;
   const { name, result = 0n, arguments: values, key } = step.call;
   const { errors = [EINVAL], flags, why } = REFUSALS.get(name)!;
   const error = -Number(BigInt.asIntN(32, result));

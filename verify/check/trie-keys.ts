@@ -7,7 +7,7 @@
 import { verifyChecksums } from '../oracle/checksums.ts';
 import { HEADER, isIp } from '../oracle/found.ts';
 import { HeaderList } from '../oracle/header-list.ts';
-import { type CallRemark, type CallStep, lineOf, placeOf, type TracedRun } from './call-remark.ts';
+import { askingPlaceOf, type CallRemark, type CallStep, lineOf, type TracedRun } from './call-remark.ts';
 
 /** The length of the prefix, a number of the machine, in front of the data. */
 const LENGTH = 4;
@@ -33,7 +33,7 @@ function judgeLength(step: CallStep, addresses: ReadonlySet<string>): CallRemark
   const { bytes } = step.call.key!;
   const most = 8 * (bytes.length - LENGTH);
   const length = lengthOf(bytes);
-  const place = `${placeOf(step)} prefix`;
+  const place = `${askingPlaceOf(step)} prefix`;
   // A length that is right with other packets is one that a packet, or a map, may say.
   if (length <= most) return [{ place, ...inBytes(step, addresses) }];
   return [
@@ -90,7 +90,7 @@ function judgeOrder(step: CallStep, addresses: ReadonlySet<string>): CallRemark[
   const data = bytes.subarray(LENGTH);
   const [value, turned] = [data, data.toReversed()].map((one) => Buffer.from(one).toString('hex'));
   if (value === turned) return [];
-  const place = `${placeOf(step)} order`;
+  const place = `${askingPlaceOf(step)} order`;
   if (addresses.has(value!)) return [{ place }];
   if (!addresses.has(turned!)) return [];
   return [
