@@ -52,6 +52,7 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'A program that puts a PPPoE header in front, and writes 0x0021 without `bpf_htons` behind it.',
   'encapsulation/room-flags':
     'A program that calls `bpf_skb_adjust_room` with BPF_F_ADJ_ROOM_ENCAP_L3_IPV6, and writes an IPv4 header into the room.',
+  'lookup/beyond-array': 'A program that counts in element 16 of an array of 16.',
   'lookup/prefix-length': 'A program that asks a trie of IPv4 prefixes with `prefixlen = 128`.',
   'lookup/prefix-order': 'A program that asks a trie of IPv4 prefixes for `bpf_ntohl(ip->saddr)`.',
   'ethertype/skb-protocol':

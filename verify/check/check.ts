@@ -20,6 +20,7 @@ import type { ProofAid } from '../prove/aid.ts';
 import { PROVED_CASE } from '../prove/proved-case.ts';
 import type { Divergence, ProgramReport } from '../report.ts';
 import { type Unreached, unreachedOf } from '../unreached.ts';
+import { beyondArrays } from './beyond-arrays.ts';
 import { BorrowedActions, guessedTypes } from './borrowed-actions.ts';
 import { isByChance } from './by-chance.ts';
 import type { CheckOptions } from './check-options.ts';
@@ -340,6 +341,7 @@ class Check {
       this.#made.push(...refusedConstants(program, worlds[0]?.world ?? {}, refused, kernel.name));
     this.#made.push(
       ...lostUpdates(program, this.#options),
+      ...beyondArrays(program, this.#options),
       ...swappedProtocols(program),
       ...lostCopies(
         program,

@@ -7,66 +7,25 @@ import { analyse } from '../../sim/ebpf/analysis/analysis.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { programLayout } from '../../sim/ebpf/context/program-layout.ts';
 import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
-import { linkedObject } from '../../sim/ebpf/linked-object.ts';
 import { madeName, templateOf } from '../../sim/ebpf/made-maps.ts';
-import { ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
-import { needsOf } from '../../sim/ebpf/referenced-maps.ts';
-import { withSlots } from '../../sim/ebpf/world-slots.ts';
+import { sourceAt } from '../../sim/ebpf/object.ts';
 import type { Hook } from '../../sim/runtime/actions.ts';
-import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import { storedSums } from './counter-flow.ts';
 import type { CheckFinding } from './finding.ts';
+import { isSameText, reachedPrograms, type TailCalled } from './reached-programs.ts';
 
 /** Maps whose values several CPUs share. */
 export const SHARED: ReadonlySet<BpfMap['type']> = new Set(['ARRAY', 'HASH', 'LRU_HASH', 'LPM_TRIE']);
 
-export interface TailCalled {
-  /** Programs of the object that are tested by themselves: what they do is reported there. */
-  readonly testedApart?: ReadonlySet<string> | undefined;
-  /** What is stated of maps of programs. */
-  readonly worlds?: readonly NamedWorld[] | undefined;
-}
-
 /** Of the entries, and of what they can tail-call: initialisers of the object and stated worlds say what that is. */
-export function lostUpdates(program: Program, { testedApart, worlds = [] }: TailCalled = {}): CheckFinding[] {
-  if (program.object === undefined) return [];
-  let object: BpfObject;
-  try {
-    object = linkedObject(program.object);
-  } catch (error) {
-    if (error instanceof ObjectError) return [];
-    throw error;
-  }
+export function lostUpdates(program: Program, tailCalled: TailCalled = {}): CheckFinding[] {
   const found: CheckFinding[] = [];
-  for (const { function: name, hook } of program.entries) {
-    const entry = object.programs.findIndex((one) => one.function === name);
-    if (entry < 0) continue;
-    for (const index of reachedFrom(object, entry, worlds)) {
-      const own = object.programs[index]!;
-      const isEntry = program.entries.some((one) => one.function === own.function);
-      if (index !== entry && (isEntry || testedApart?.has(own.function) === true)) continue;
-      for (const finding of lostIn(program, object, own, hook)) {
-        const isKnown = found.some(
-          ({ source, summary }) =>
-            summary === finding.summary &&
-            source?.file === finding.source?.file &&
-            source?.line === finding.source?.line,
-        );
-        if (!isKnown) found.push(finding);
-      }
-    }
+  for (const { object, own, hook } of reachedPrograms(program, tailCalled)) {
+    for (const finding of lostIn(program, object, own, hook))
+      if (!found.some((one) => isSameText(one, finding))) found.push(finding);
   }
   return found;
-}
-
-/** The program itself, and those that its tail calls can lead to. */
-function reachedFrom(object: BpfObject, entry: number, worlds: readonly NamedWorld[]): ReadonlySet<number> {
-  const reached = new Set([entry, ...needsOf(object, [entry]).programs]);
-  for (const { world } of worlds) {
-    if (world.slots === undefined) continue;
-    for (const index of needsOf(withSlots(object, world), [entry]).programs) reached.add(index);
-  }
-  return reached;
 }
 
 const LATE_LOCK = 'is loaded before the lock is taken, and stored with what was added under it';

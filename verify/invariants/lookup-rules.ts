@@ -21,6 +21,12 @@ export const LOOKUP_RULES: readonly Rule[] = [
     'The first four bytes of a key of BPF_MAP_TYPE_LPM_TRIE say how many bits of the others count: at most eight times as many as there are bytes behind them, 32 for an IPv4 address. With more, a lookup finds nothing, whatever the map holds (`trie_lookup_elem`), and an update is refused. A warning where the length is the number of bytes: of an IPv4 address 4 bits are asked for, and no entry with a longer prefix is found.',
   ),
   rule(
+    'lookup/beyond-array',
+    'warning',
+    'An element that the array never has',
+    'An array has the elements from 0 to `max_entries` - 1, and every index that this call may ask for lies behind them: a lookup always finds nothing, an update is always refused (-E2BIG), and what stands behind them never runs: a counter beyond the last one never counts. Found in the text of the program; nothing is said of an index that may be right for any input. Make the map larger, or count the index from 0.',
+  ),
+  rule(
     'lookup/prefix-order',
     'warning',
     'An address in the machine’s byte order in the key of a trie',

@@ -115,6 +115,8 @@ export interface ProgramFacts {
   readonly accesses: ReadonlyMap<number, Access>;
   /** Of every call of a helper: what is known before it. */
   readonly calls: ReadonlyMap<number, AbstractState>;
+  /** Of calls with a key: those whose index is surely beyond their array, with the least that it may be. */
+  readonly beyond: ReadonlyMap<number, BeyondArray>;
   /** Instructions that read a register which no path has written. */
   readonly unset: ReadonlySet<number>;
   /** Of each slot with a conditional jump: `WAY.notTaken` and `WAY.taken` where some input may lead that way. */
@@ -125,6 +127,12 @@ export interface ProgramFacts {
   readonly doubtful: Uint8Array;
   /** Slots that some input may lead to: 1. */
   readonly reached: Uint8Array;
+}
+
+/** An index that an array does not have. */
+export interface BeyondArray {
+  readonly map: number;
+  readonly least: number;
 }
 
 /** Bits of `ProgramFacts.ways`. */
@@ -172,6 +180,7 @@ function nothingKnown({ program: { instructions, subprograms } }: AnalysisInput)
     functions: [],
     accesses: new Map(),
     calls: new Map(),
+    beyond: new Map(),
     unset: new Set(),
     ways: each(WAY.notTaken | WAY.taken),
     readsUnwritten: new Set(subprograms.map(({ start }) => start)),
@@ -187,6 +196,9 @@ class Analysis {
   readonly #byStart: ReadonlyMap<number, Summary>;
   readonly #accesses = new Map<number, Access>();
   readonly #calls = new Map<number, AbstractState>();
+  readonly #beyond = new Map<number, BeyondArray>();
+  /** Calls whose index may be within. */
+  readonly #within = new Set<number>();
   readonly #unset = new Set<number>();
   readonly #ways: Uint8Array;
   readonly #reached: Uint8Array;
@@ -244,6 +256,7 @@ class Analysis {
       functions: this.#summaries.map(({ start, flow }) => ({ start, flow })),
       accesses: this.#accesses,
       calls: this.#calls,
+      beyond: this.#beyond,
       unset: this.#unset,
       ways: this.#ways,
       reached: this.#reached,
@@ -633,6 +646,7 @@ class Analysis {
     let result = ANY;
     if (helper !== undefined) {
       const key = helper.arguments[1] === 'key' ? this.#indexAt(state, second) : undefined;
+      if (helper.arguments[1] === 'key') this.#noteIndex(slot, first, key);
       this.#enterEffects(summary, state, helper);
       const { maps, inside } = this.#input;
       result = resultOf({ helper, hook: this.#hook, first, second, key, maps, id, inside });
@@ -646,6 +660,22 @@ class Analysis {
       registers[0] = withId(registers[0]!, id);
       state.adjusted = { id, bytes: -(second.min | 0) };
     }
+  }
+
+  /** What is known of an index grows less from visit to visit: one that may be within is so for good. */
+  #noteIndex(slot: number, first: Value, key: Value | undefined): void {
+    const map = first.kind === KIND.map ? this.#input.maps[first.map] : undefined;
+    const isArray = map?.type === 'ARRAY' || map?.type === 'PERCPU_ARRAY';
+    if (!isArray || key?.kind !== KIND.scalar || key.min < map.maxEntries) {
+      this.#within.add(slot);
+      this.#beyond.delete(slot);
+      return;
+    }
+    const before = this.#beyond.get(slot);
+    const isOther = before !== undefined && before.map !== first.map;
+    if (isOther) this.#within.add(slot);
+    if (this.#within.has(slot)) this.#beyond.delete(slot);
+    else this.#beyond.set(slot, { map: first.map, least: Math.min(key.min, before?.least ?? key.min) });
   }
 
   /** What a helper does to the frame and to packet pointers. */

@@ -1,0 +1,71 @@
+/** Which indexes an array surely does not have. */
+import { describe, expect, it } from 'vitest';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
+import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { MapType } from '../../sim/runtime/maps.ts';
+import { beyondArrays } from './beyond-arrays.ts';
+
+/** r1 = a number of the packet. */
+const PACKET = `r2 = *(u32 *)(r1 + 0)
+  r3 = *(u32 *)(r1 + 4)
+  r4 = r2
+  r4 += 14
+  if r4 > r3 goto out
+  r1 = *(u8 *)(r2 + 0)`;
+const asks = (key: string, helper = 'bpf_map_lookup_elem'): string => `${PACKET}
+  ${key}
+  *(u32 *)(r10 - 4) = r1
+  *(u64 *)(r10 - 16) = 0
+  r1 = map[counts]
+  r2 = r10
+  r2 += -4
+  r3 = r10
+  r3 += -16
+  r4 = 0
+  call ${helper}
+  out:
+  r0 = 2
+  exit`;
+
+function found(text: string, map: Partial<BpfMap> & { type?: MapType } = {}): string[] {
+  const counts = testMap('counts', map.type ?? 'ARRAY', { maxEntries: 6, ...map });
+  const entries = [{ function: 'main', hook: 'xdp' as const }];
+  const object = writeElf({ main: text }, [counts]);
+  return beyondArrays({ name: 'p', entries, object }).map(({ summary, severity }) => {
+    expect(severity).toBe('warning');
+    return summary;
+  });
+}
+
+const CONSTANT = asks('r1 = 6');
+
+describe('an element of an array', () => {
+  it('is never there where its index is the number of elements', () => {
+    const says = 'asks counts for element 6 or one behind it, and it has 6 elements, 0 to 5';
+    expect(found(CONSTANT)).toEqual([
+      `p: lookup/beyond-array: bpf_map_lookup_elem ${says}: the lookup never finds anything (instruction 16)`,
+    ]);
+    expect(found(CONSTANT, { type: 'PERCPU_ARRAY' })).toHaveLength(1);
+    expect(found(asks('r1 = 6', 'bpf_map_update_elem'))).toEqual([
+      `p: lookup/beyond-array: bpf_map_update_elem ${says}: the update is always refused (-E2BIG) (instruction 16)`,
+    ]);
+  });
+
+  it('is never there where all of a range is behind the last one', () => {
+    expect(found(asks('r1 >>= 6\nr1 += 6'))).toHaveLength(1);
+    expect(found(asks('r1 >>= 6\nr1 += 5'))).toEqual([]);
+  });
+
+  it.each<[what: string, text: string, map?: Partial<BpfMap> & { type?: MapType }]>([
+    ['the last one is', asks('r1 = 5')],
+    ['an index of the packet may be', asks('')],
+    ['one way is right', asks('if r1 == 9 goto other\nr1 = 6\ngoto ask\nother:\nr1 = 5\nask:')],
+    ['a loop comes to it from behind', asks('r1 = 9\nagain:\nr1 += -1\nif r1 > 3 goto again')],
+    ['a table has keys, not elements', CONSTANT, { type: 'HASH' }],
+    ['nobody has said how many there are', CONSTANT, { maxEntries: 0 }],
+    ['nothing comes there', asks('r1 = 3\nif r1 < 6 goto ask\nr1 = 6\nask:')],
+  ])('may be there where %s', (_, text, map) => {
+    expect(found(text, map)).toEqual([]);
+  });
+});
