@@ -64,6 +64,15 @@ export class ConstantValues {
     return true;
   }
 
+  /** Are bytes of the packet still what they came as, since nothing wrote there or moved them? */
+  isLeft(from: number, to: number): boolean {
+    return this.#steps.every(({ memory, call }) => {
+      if (call !== undefined) return !PACKET_HELPERS.has(call.name);
+      const start = memory === undefined ? undefined : offsetIn('data', memory.place);
+      return start === undefined || start >= to || start + memory!.bytes.length <= from;
+    });
+  }
+
   /** What a register held before a step. */
   isHeld(register: number, before: number): boolean {
     const start = this.#steps[before];

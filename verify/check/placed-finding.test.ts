@@ -103,14 +103,14 @@ it('an address out of the packet is the map’s where the packet’s own is a ke
 });
 
 it('a zero that nobody filled in is no error, also where another variable was filled in', async () => {
-  const severity = async (value: string, world: object): Promise<string> => {
+  const severity = async (value: string, world: object, at = 26): Promise<string> => {
     const main = `r7 = *(u32 *)(r1 + 0)
     r8 = *(u32 *)(r1 + 4)
     r0 = r7
     r0 += 60
     if r0 > r8 goto pass
     r9 = ${value}
-    *(u32 *)(r7 + 26) = r9
+    *(u32 *)(r7 + ${at}) = r9
     r0 = 3
     exit
     ${PASS}`;
@@ -135,6 +135,9 @@ it('a zero that nobody filled in is no error, also where another variable was fi
     // Nobody is to fill in a field of the packet.
     expect(await severity('*(u32 *)(r7 + 44)', world)).toBe('error');
   }
+  // Nor is what nothing was written to; of a part that was, it may be.
+  expect(await severity(variable, {}, 30)).toBe('error');
+  expect(await severity(variable, {}, 28)).toBe('warning');
 });
 
 it('a checksum is a note where a ready-made sum goes into it, and an error where the program had all it takes', async () => {

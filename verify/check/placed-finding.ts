@@ -80,7 +80,9 @@ async function isConstant(
 ): Promise<boolean> {
   const trace = await traceOf(program, shown);
   if (trace === undefined || breach === undefined) return false;
-  return new ConstantValues(program, trace, true).isWritten(breach.at, breach.at + breach.size);
+  const values = new ConstantValues(program, trace, true);
+  const range = [breach.at, breach.at + breach.size] as const;
+  return values.isWritten(...range) || values.isLeft(...range);
 }
 
 /**

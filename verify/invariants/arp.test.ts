@@ -82,6 +82,20 @@ it('the sender is not whoever asked, nor nobody', () => {
   expect(judged({ sender: [MAC_B, V4_B] }, { target: [MAC_B, V4_B] })).toBe('');
 });
 
+it('a sender of 0 may be the one that asked', () => {
+  const sentence = (told: Parts, asked: Parts = {}): string | undefined => {
+    const [before, after] = [frame({ ...ASKED, ...asked }), frame({ ...TOLD, ...told })];
+    pair.set(before, 0, before.length, after, 0, after.length);
+    return arp.judge(pair, SENT_BACK)?.sentence;
+  };
+  const begin = 'the sender’s MAC address of the ARP reply is';
+  expect(sentence({ sender: [NOBODY, V4_B] })).toBe(`${begin} 0`);
+  expect(sentence({ sender: [MAC_A, V4_B] })).toBe(`${begin} still that of whoever asked`);
+  expect(sentence({ sender: [NOBODY, V4_B] }, { sender: [NOBODY, V4_A] })).toBe(
+    `${begin} 0, as is that of whoever asked`,
+  );
+});
+
 it('the target is whoever asked, by its own account or the frame’s', () => {
   expect(judged({ target: [NOBODY, V4_A] })).toBe('arp/target-mac at 32');
   expect(judged({ target: [OTHER, V4_A] }, { from: OTHER })).toBe('');

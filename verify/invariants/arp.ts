@@ -177,11 +177,14 @@ function wrongAddresses(exchange: Exchange): Wrong {
 
 function wrongSender(exchange: Exchange): Wrong | undefined {
   const isZero = exchange.isZero(SENDER.mac, MAC_SIZE);
-  if (!isZero && !exchange.has(SENDER.mac, SENDER.mac, MAC_SIZE)) return undefined;
+  const isAskers = exchange.has(SENDER.mac, SENDER.mac, MAC_SIZE);
+  if (!isZero && !isAskers) return undefined;
+  // Of zeros alone nobody can tell whether they were written.
+  const is = isZero ? `0${isAskers ? ', as is that of whoever asked' : ''}` : 'still that of whoever asked';
   return {
     ...{ invariant: 'arp/sender-mac', at: SENDER.mac, size: MAC_SIZE },
     ...{ expected: 'the MAC address that was asked for', got: isZero ? '0' : 'that of whoever asked' },
-    sentence: `the sender’s MAC address of the ARP reply is ${isZero ? '0' : 'still that of whoever asked'}`,
+    sentence: `the sender’s MAC address of the ARP reply is ${is}`,
     summary: 'an ARP reply without the MAC address that was asked for',
   };
 }
