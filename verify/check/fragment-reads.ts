@@ -3,8 +3,10 @@
  * first one has its transport header must come to the same.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
+import { equal } from '../../sim/packet/bytes.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
-import { actionName } from '../../sim/runtime/actions.ts';
+import { actionName, type Hook } from '../../sim/runtime/actions.ts';
+import { leaves } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
@@ -71,12 +73,13 @@ export class FragmentReads {
     machine: Engine,
     inWorld: (sighting: Sighting) => Sighting,
   ): Promise<Seen | undefined> {
-    for (const [packets, most] of [
-      [this.#sightings.short, MAX_PAIRS],
-      [this.#sightings.long, MAX_LONG_PAIRS],
+    for (const [packets, most, areOfOneAction] of [
+      [this.#sightings.short, MAX_PAIRS, false],
+      [this.#sightings.long, MAX_LONG_PAIRS, false],
+      [this.#sightings.short, MAX_PAIRS, true],
     ] as const) {
       const decisive = new Map<string, number>();
-      for (const { kind, pair } of sharedPairs(packets, most)) {
+      for (const { kind, pair } of sharedPairs(packets, most, areOfOneAction)) {
         this.#decisive = decisive.get(kind) ?? 0;
         const seen = await this.#differ(program, runner, machine, inWorld(pair[0]), pair[1]);
         if (seen !== undefined) return seen;
@@ -97,7 +100,7 @@ export class FragmentReads {
     if (from === undefined) return undefined;
     for (const size of new Set([PORTS, Math.min(headerSize(from.protocol), from.end - from.at)])) {
       const header = other.stimulus.packet.slice(from.at, from.at + size);
-      for (const word of await this.#words(runner, { world, stimulus }, header)) {
+      for (const word of await this.#words(program, runner, { world, stimulus }, header)) {
         const packet = laterFragment(stimulus.packet, word);
         if (packet === undefined) return undefined;
         const fragment = { world, stimulus: { ...stimulus, packet } };
@@ -113,13 +116,15 @@ export class FragmentReads {
    * where the header decides on that are there more of them.
    */
   async #words(
+    program: Program,
     runner: CaseRunner,
     { world, stimulus }: Sighting,
     header: Uint8Array,
   ): Promise<readonly number[]> {
     if (this.#decisive >= MAX_DECISIVE) return [LATER];
     const second = withData(stimulus, header);
-    if (second === undefined || !(await areTreatedApart(runner, world, stimulus, second))) return [LATER];
+    if (second === undefined || !(await areTreatedApart({ program, runner }, world, stimulus, second)))
+      return [LATER];
     this.#decisive++;
     return LATER_WORDS;
   }
@@ -136,23 +141,21 @@ export class FragmentReads {
       const at = transportOf(fragment.packet, true);
       if (at === undefined || !isLater(at)) return false;
       const second = withData(fragment, header);
-      return second !== undefined && (await areTreatedApart(runner, inside, fragment, second));
+      return second !== undefined && (await areTreatedApart({ program, runner }, inside, fragment, second));
     };
     if (!(await differs(sighting.world, sighting.stimulus))) return undefined;
     if (!(await isOfPlace(runner, sighting, header))) return undefined;
     const world = await simplestWorld(sighting, this.#isGiven, differs);
     const smallest = await simplest(sighting.stimulus, (simpler) => differs(world, simpler));
     const [small, second] = await this.#inOrder(program, world, smallest, withData(smallest, header)!);
-    const got = await runner.outcome(world, small);
-    const changed = await runner.outcome(world, second);
+    const usual = await endOf(runner, world, small);
+    const otherwise = await endOf(runner, world, second);
     const at = transportOf(small.packet, true);
-    if (got === undefined || changed === undefined || at === undefined) return undefined;
+    if (usual === undefined || otherwise === undefined || at === undefined) return undefined;
+    const got = usual.outcome;
     const data = second.packet.slice(at.at, at.at + header.length);
     const { hook } = program.entries[small.entry ?? 0]!;
-    const isTarget = got.action === changed.action;
-    const [own, others] = [got, changed].map(({ action, redirect }) =>
-      isTarget ? `target ${redirect}` : actionName(hook, action),
-    );
+    const { own, others, does } = said(hook, usual, otherwise);
     const source = await partingLine(program, world, small, second);
     return {
       world,
@@ -166,7 +169,7 @@ export class FragmentReads {
         size: 0,
         expected: 'the same for any data',
         got: `${own}, and ${others} with other data`,
-        sentence: `with ${Buffer.from(data).toString('hex')} in place of the fragment's first bytes the program ${insteadOf(hook, changed, got)}`,
+        sentence: `with ${Buffer.from(data).toString('hex')} in place of the fragment's first bytes the program ${does}`,
       },
     };
   }
@@ -198,26 +201,75 @@ async function isOfPlace(
 ): Promise<boolean> {
   const other = withData(stimulus, header)!;
   const kept = { at: transportOf(stimulus.packet, true)!.at, size: header.length };
-  const fate = (inside: World, packet: Uint8Array): Promise<Outcome | undefined> =>
-    runner.outcome(inside, { ...stimulus, packet });
+  const fate = (inside: World, packet: Uint8Array): Promise<End | undefined> =>
+    endOf(runner, inside, { ...stimulus, packet });
   return partsRelatives(world, [stimulus.packet, other.packet], kept, fate, isSameEnd);
 }
 
-function isSameEnd(a: Outcome, b: Outcome): boolean {
+/** What a fragment comes to. */
+interface End {
+  readonly outcome: Outcome;
+  /** Did it leave with other headers than it came with? What was written to its data says nothing of ports. */
+  readonly isRewritten: boolean;
+}
+
+/** @returns undefined where it does not run to its end */
+async function endOf(runner: CaseRunner, world: World, stimulus: Stimulus): Promise<End | undefined> {
+  const outcome = await runner.outcome(world, stimulus);
+  if (outcome?.status !== 'ran') return undefined;
+  const { packet } = stimulus;
+  const size = transportOf(packet, true)?.at ?? 0;
+  const isSame = outcome.packet.length === packet.length && equal(packet, 0, outcome.packet, 0, size);
+  return { outcome, isRewritten: !isSame };
+}
+
+function isSameEnd(a: End, b: End): boolean {
+  return isSameWay(a, b) && a.isRewritten === b.isRewritten;
+}
+
+function isSameWay({ outcome: a }: End, { outcome: b }: End): boolean {
   return a.action === b.action && a.redirect === b.redirect;
 }
 
-/** Do two packets, each by itself, come to other actions or targets? */
+/** What two ends differ in, and what the program does for the second one. */
+function said(
+  hook: Hook,
+  usual: End,
+  otherwise: End,
+): { readonly own: string; readonly others: string; readonly does: string } {
+  const ends = [usual, otherwise];
+  if (isSameWay(usual, otherwise)) {
+    const [own, others] = ends.map(({ isRewritten }) => (isRewritten ? 'rewritten' : 'left as it came'));
+    const does = otherwise.isRewritten
+      ? 'rewrites headers that it leaves as they are else'
+      : 'leaves headers as they are that it rewrites else';
+    return { own: own!, others: others!, does };
+  }
+  const isTarget = usual.outcome.action === otherwise.outcome.action;
+  const [own, others] = ends.map(({ outcome: { action, redirect } }) =>
+    isTarget ? `target ${redirect}` : actionName(hook, action),
+  );
+  return { own: own!, others: others!, does: insteadOf(hook, otherwise.outcome, usual.outcome) };
+}
+
+/** Do two packets, each by itself, come to other ends? Of those that do not leave, nobody sees the headers. */
 async function areTreatedApart(
-  runner: CaseRunner,
+  { program, runner }: Trying,
   world: World,
   one: Stimulus,
   other: Stimulus,
 ): Promise<boolean> {
-  const a = await runner.outcome(world, one);
-  const b = await runner.outcome(world, other);
-  if (a?.status !== 'ran' || b?.status !== 'ran') return false;
-  return !isSameEnd(a, b);
+  const a = await endOf(runner, world, one);
+  const b = await endOf(runner, world, other);
+  if (a === undefined || b === undefined) return false;
+  if (!isSameWay(a, b)) return true;
+  const { hook } = program.entries[one.entry ?? 0]!;
+  return a.isRewritten !== b.isRewritten && leaves(hook, a.outcome.action);
+}
+
+interface Trying {
+  readonly program: Program;
+  readonly runner: CaseRunner;
 }
 
 /** Bytes of ports. */

@@ -521,6 +521,45 @@ describe('ports of later fragments', () => {
     expect(seen?.breach.got).toBe('target 2, and target 3 with other data');
   });
 
+  describe('where the action is the same', () => {
+    const marks =
+      (isMarked: (packet: Uint8Array) => boolean, at = IP + 1, action = XDP_PASS): Behaviour =>
+      ({ packet }) => {
+        const left = packet.slice();
+        if (isMarked(packet)) left[at] = packet[at]! ^ 0xb8;
+        return { action, packet: left };
+      };
+    const is53 = (packet: Uint8Array): boolean => port(packet) === 53;
+    const PAIR = [datagram(80), datagram(53)];
+
+    it('are read where they decide whether headers are rewritten', async () => {
+      const seen = await found(marks(is53), PAIR);
+      expect(seen?.breach.got).toMatch(
+        /^(rewritten, and left as it came|left as it came, and rewritten) with other data$/,
+      );
+      expect(seen?.breach.sentence).toMatch(
+        / the program (rewrites headers that it leaves as they are|leaves headers as they are that it rewrites) else$/,
+      );
+    });
+
+    it('are not where all are rewritten, where data is, or where no frame leaves', async () => {
+      expect(
+        await found(
+          marks((packet) => is53(packet) && !isLater(packet)),
+          PAIR,
+        ),
+      ).toBeUndefined();
+      expect(
+        await found(
+          marks((packet) => isLater(packet) || is53(packet)),
+          PAIR,
+        ),
+      ).toBeUndefined();
+      expect(await found(marks(is53, PORTS + 6), PAIR)).toBeUndefined();
+      expect(await found(marks(is53, IP + 1, XDP_DROP), PAIR)).toBeUndefined();
+    });
+  });
+
   it('and flags and lengths behind them, as long as a header is', async () => {
     const flags = PORTS + 13;
     const stateless: Behaviour = ({ packet }) => ({ action: packet[flags] === 2 ? XDP_DROP : XDP_PASS });

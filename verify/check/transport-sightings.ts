@@ -130,15 +130,26 @@ export function* pairsOf(
   }
 }
 
-/** Pairs of each kind: as many of each version of IP, and then of whichever has more. @param most of all of them */
+function* pairsWithin(actions: readonly OfAction[]): Generator<[Sighting, Sighting], void, void> {
+  for (const { changed, unchanged } of actions) yield* pairsOf([changed, unchanged]);
+}
+
+/**
+ * Pairs of each kind: as many of each version of IP, and then of whichever has more.
+ * @param most of all of them
+ * @param areOfOneAction one that was changed, and one that was not; default: two of different actions
+ */
 export function* sharedPairs(
   packets: SightingsByKind,
   most: number,
+  areOfOneAction: boolean = false,
 ): Generator<{ readonly kind: string; readonly pair: readonly [Sighting, Sighting] }, void, void> {
   const kinds = [...packets].map(([kind, byAction]) => ({
     kind,
     version: kind.split(' ')[0]!,
-    pairs: pairsOf([...byAction.values()].map(({ all }) => all)),
+    pairs: areOfOneAction
+      ? pairsWithin([...byAction.values()])
+      : pairsOf([...byAction.values()].map(({ all }) => all)),
   }));
   const versions = new Set(kinds.map(({ version }) => version));
   const shares = new Map([...versions].map((version) => [version, Math.floor(most / versions.size)]));
