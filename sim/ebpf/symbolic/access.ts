@@ -3,7 +3,7 @@ import { STACK_BASE, STACK_SIZE } from '../memory.ts';
 import { candidates } from './candidates.ts';
 import { loadContext, storeContext } from './context-fields.ts';
 import { type Inputs, packetUnknown } from './inputs.ts';
-import { settlePlaces } from './open-places.ts';
+import { settlePlaces, settlePlacesIn } from './open-places.ts';
 import { type Block, NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
 import { isConst, type Term } from './term.ts';
@@ -168,6 +168,7 @@ export function stackByte(inputs: Inputs, state: PathState, frame: number, at: n
 /** The address, where the frame has so many bytes there. */
 function packetPlace(state: PathState, generation: number, address: Term, size: number): number {
   checkGeneration(state, generation);
+  settlePlacesIn(state, address);
   const place = state.number(address);
   hasBytes(state, generation, state.pool.constant(64, place), size);
   return Number(place);

@@ -7,7 +7,7 @@ import { byteAnywhere } from './byte-anywhere.ts';
 import { packetUnknown } from './inputs.ts';
 import type { OpenByte, PathState } from './path-state.ts';
 import { renameTerms } from './rename-terms.ts';
-import type { Term } from './term.ts';
+import { type Term, unknownsOf } from './term.ts';
 
 /**
  * Has the path know where everything lay that it has read.
@@ -16,6 +16,20 @@ import type { Term } from './term.ts';
 export function settlePlaces(state: PathState): void {
   for (const { address } of state.open) state.number(address);
   namePlaces(state);
+}
+
+/**
+ * Has the path know where those bytes lay of which a term is made: how many numbers it may be is another thing for each place,
+ * and all of them together are questions that only a solver answers.
+ * @throws {Enumerate} where that are several places
+ */
+export function settlePlacesIn(state: PathState, term: Term): void {
+  const unknowns = unknownsOf(term);
+  for (const { address, byte } of state.open) {
+    const where = unknownsOf(address);
+    const isIn = [...unknownsOf(byte)].some((one) => unknowns.has(one) && !where.has(one));
+    if (isIn) state.number(address);
+  }
 }
 
 /** Puts the bytes themselves in the place of those that were chosen, where the path has come to know which they are. */
