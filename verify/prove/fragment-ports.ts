@@ -14,6 +14,7 @@ import { TC_ACT_REDIRECT, XDP_REDIRECT } from '../../sim/runtime/actions.ts';
 import { insteadOf } from '../instead.ts';
 import type { Confirmer } from './confirm.ts';
 import { dependents, mentioned } from './dependents.ts';
+import { narrowedTo } from './one-place.ts';
 import type { PropertyRows, Row } from './property-rows.ts';
 import { isWitness, usualValues, type Witness, witnessFor } from './witness.ts';
 
@@ -46,6 +47,8 @@ interface Part {
 /** Where a later fragment has data and a first one a header, and the condition for it. */
 interface Place extends Part {
   readonly header: number;
+  /** Says how long the headers in front of it are. */
+  readonly length: Term;
   readonly isLater: Term;
 }
 
@@ -84,25 +87,37 @@ export class FragmentPorts {
     if (state.end?.kind !== 'exit') return;
     const known = mentioned(state);
     const counted = new Set<number>();
+    const behind = new Map<Term, PathState | undefined>();
     // By its header: a fragment of one part is nearly one of the next, and seldom one behind a header of another length.
     const found = new Map<number, Assignment>();
     for (const [number, place] of this.#places.entries()) {
       const bytes = bytesOf(this.#inputs, place);
       if (![...bytes].some((one) => known.has(one))) continue;
-      const depends = dependents(state, bytes);
+      const path = behind.has(place.length)
+        ? behind.get(place.length)
+        : await this.#behind(state, place.length);
+      behind.set(place.length, path);
+      if (path === undefined) continue;
+      const depends = dependents(path, bytes);
       if (depends === undefined) continue;
       const row = rows.row(INVARIANT);
       if (!counted.has(place.header)) row.paths++;
       counted.add(place.header);
-      if (row.refuted !== undefined || state.knowledge.settle(place.isLater) === state.pool.false) continue;
-      const near = found.get(place.header) ?? state.values;
-      const feasible = await this.#feasibility.ask(state.knowledge, place.isLater, near);
+      if (row.refuted !== undefined || path.knowledge.settle(place.isLater) === path.pool.false) continue;
+      const near = found.get(place.header) ?? path.values;
+      const feasible = await this.#feasibility.ask(path.knowledge, place.isLater, near);
       if (feasible.answer === 'no') continue;
       const values = feasible.answer === 'yes' ? feasible.values : undefined;
       if (values !== undefined) found.set(place.header, values);
-      const group = this.#enter(state, values, number, depends);
+      const group = this.#enter(path, values, number, depends);
       if (isParting(group)) await this.#refute(group, place, row);
     }
+  }
+
+  /** A path that reads behind headers of any length, behind those of one. */
+  async #behind(state: PathState, length: Term): Promise<PathState | undefined> {
+    if (state.open.length === 0) return state;
+    return narrowedTo(this.#inputs, state, length, this.#feasibility);
   }
 
   /** Leaves open what parts, and no packet was found for. */
@@ -283,17 +298,18 @@ function placeIn4(inputs: Inputs, part: Part, at: number, words: number): Place 
   const size = Math.max(LEAST, part.to);
   const offset = pool.concat([pool.extract(byte(at + 6), 0, 5), byte(at + 7)]);
   const total = pool.zeroExtend(32, word(at + 2));
+  const length = is(byte(at), 0x40 | words);
   const isLater = pool.all([
     ...tags,
     is(word(at - 2), ETHERTYPE.IPV4),
-    is(byte(at), 0x40 | words),
+    length,
     pool.not(is(offset, 0)),
     isOneOf(at + 9, part.protocols),
     holds(header + size),
     pool.not(pool.less(total, pool.constant(32, 4 * words + size))),
     pool.not(pool.less(pool.zeroExtend(32, inputs.length), pool.addConst(total, at))),
   ]);
-  return { ...part, header, isLater };
+  return { ...part, header, length, isLater };
 }
 
 function placeIn6(inputs: Inputs, part: Part, at: number): Place {
@@ -303,10 +319,11 @@ function placeIn6(inputs: Inputs, part: Part, at: number): Place {
   const size = Math.max(LEAST, part.to);
   const offset = pool.concat([byte(at + 42), pool.extract(byte(at + 43), 3, 5)]);
   const payload = pool.zeroExtend(32, word(at + 4));
+  const length = is(pool.extract(byte(at), 4, 4), 6);
   const isLater = pool.all([
     ...tags,
     is(word(at - 2), ETHERTYPE.IPV6),
-    is(pool.extract(byte(at), 4, 4), 6),
+    length,
     is(byte(at + 6), FRAGMENT_HEADER),
     pool.not(is(offset, 0)),
     isOneOf(at + 40, part.protocols),
@@ -314,7 +331,7 @@ function placeIn6(inputs: Inputs, part: Part, at: number): Place {
     pool.not(pool.less(payload, pool.constant(32, 8 + size))),
     pool.not(pool.less(pool.zeroExtend(32, inputs.length), pool.addConst(payload, at + 40))),
   ]);
-  return { ...part, header, isLater };
+  return { ...part, header, length, isLater };
 }
 
 /** What conditions on a frame are made of, and that of its tags. */

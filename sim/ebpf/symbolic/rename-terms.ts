@@ -50,6 +50,7 @@ export function renameTerms(
     const renamed = next === undefined ? {} : { next: next.map(rename) };
     state.via = { ...state.via, flags: flags && rename(flags), ...renamed };
   }
+  if (state.end?.kind === 'exit') state.end = { ...state.end, action: rename(state.end.action) };
   state.knowledge = state.knowledge.rename(rename);
   state.unlimited = state.unlimited?.rename(rename);
 }
