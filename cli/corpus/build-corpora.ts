@@ -29,7 +29,8 @@ for (const program of builtInPrograms()) {
     records[name] = known[name]!;
     continue;
   }
-  const { cases: proved, doubt } = await proofs.follow(program);
+  const { cases: all, shown, doubt } = await proofs.follow(program);
+  const proved = all.slice(0, shown);
   if (doubt !== undefined) throw new Error(`${name}: ${doubt}`);
   const cases = await buildCorpus(program, proved);
   const record = await recordOf(program, cases);

@@ -41,9 +41,13 @@ export async function writeComplete(
   interrupt.release();
   await write(aid.cases);
   const where = out === '-' ? 'standard output' : out;
-  const { cases, paths, beyond, doubt } = aid;
-  const unconfirmed = paths - cases.length - beyond;
-  reportLine(`${where}: ${count(cases.length)} packets, one for each path that was seen to be taken`);
+  const { cases, shown, paths, beyond, doubt } = aid;
+  const unconfirmed = paths - shown - beyond;
+  const each =
+    cases.length === shown
+      ? ''
+      : ', and for each length of the headers that it may find in front of what it reads';
+  reportLine(`${where}: ${count(cases.length)} packets, one for each path that was seen to be taken${each}`);
   if (beyond > 0) {
     const left = beyond === 1 ? '1 path takes' : `${count(beyond)} paths take`;
     reportLine(

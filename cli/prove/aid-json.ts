@@ -29,7 +29,7 @@ export interface ProofAidJson {
 
 export function aidJson({
   paths,
-  cases,
+  shown,
   beyond,
   impossible,
   elsewhere,
@@ -38,7 +38,7 @@ export function aidJson({
 }: ProofAid): ProofAidJson {
   return {
     paths,
-    packets: cases.length,
+    packets: shown,
     beyond,
     unreachable: impossible,
     ...(elsewhere === undefined ? {} : { elsewhere }),

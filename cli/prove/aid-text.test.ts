@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { ProofAid } from '../../verify/prove/aid.ts';
 import { aidText } from './aid-text.ts';
 
-const AID: ProofAid = { cases: [], impossible: [], paths: 2, beyond: 0, doubt: undefined, seconds: 0.5 };
+const AID: ProofAid = {
+  cases: [],
+  shown: 0,
+  impossible: [],
+  paths: 2,
+  beyond: 0,
+  doubt: undefined,
+  seconds: 0.5,
+};
 const WAY = { function: 'main', instruction: 3, taken: true };
 
 describe('what a proof gave, in words', () => {
@@ -16,6 +24,13 @@ describe('what a proof gave, in words', () => {
     expect(aidText({ ...AID, elsewhere: [{ ...WAY, who }, room] })).toContain(
       `; 2 ways of branches are for ${who} and ${room.who} only, and do not count`,
     );
+  });
+
+  it('counts paths that have a packet, not packets', () => {
+    const one = { program: 'p', world: {}, stimuli: [] };
+    const many = { ...AID, cases: [one, one, one] };
+    expect(aidText({ ...many, shown: 2 })).toBe('2 paths followed in 0.5 s, a packet for each');
+    expect(aidText({ ...many, shown: 1 })).toBe('2 paths followed in 0.5 s, 1 of them has a packet');
   });
 
   it('says nothing of ways where there are none', () => {

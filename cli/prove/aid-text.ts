@@ -4,7 +4,7 @@ import { count } from '../terminal.ts';
 
 /** "504 paths followed in 3.2 s, each with a packet; 3 ways of branches, which no input takes, do not count" */
 export function aidText({
-  cases,
+  shown,
   paths,
   beyond,
   impossible,
@@ -15,9 +15,9 @@ export function aidText({
   const packets =
     paths === 0
       ? ''
-      : cases.length === paths
+      : shown === paths
         ? ', a packet for each'
-        : `, ${count(cases.length)} of them ${cases.length === 1 ? 'has' : 'have'} a packet`;
+        : `, ${count(shown)} of them ${shown === 1 ? 'has' : 'have'} a packet`;
   const followed = `${count(paths)} ${paths === 1 ? 'path' : 'paths'} followed in ${seconds.toFixed(1)} s${packets}`;
   const kernels =
     beyond === 0

@@ -103,7 +103,7 @@ describe('the runs of a check', () => {
     const { coverage, fullCoverage } = runs.summary(undefined);
     expect(coverage?.instructions).toEqual([2, 3]);
     expect([...fullCoverage!.functions[0]!.instructions]).toEqual([1, 2, 0]);
-    const proof = { cases: [], impossible: [], paths: 0, beyond: 0, doubt: undefined, seconds: 0 };
+    const proof = { cases: [], shown: 0, impossible: [], paths: 0, beyond: 0, doubt: undefined, seconds: 0 };
     // Without an object there is nothing that a proof could be of.
     expect(runs.summary(proof).coverage).toEqual(coverage);
   });

@@ -50,6 +50,7 @@ out:
 
 const PROOF: ProofAid = {
   cases: [],
+  shown: 0,
   impossible: [],
   paths: 0,
   beyond: 0,

@@ -542,7 +542,7 @@ describe('a packet that a proof found', () => {
   packet.set(addressFromText('10.1.2.3'), 30);
   const proof: ProofAid = {
     ...{ cases: [{ program: 'router', world, stimuli: [{ packet, ingressIfindex: 2 }] }], impossible: [] },
-    ...{ paths: 1, beyond: 0, doubt: undefined, seconds: 0 },
+    ...{ shown: 1, paths: 1, beyond: 0, doubt: undefined, seconds: 0 },
   };
   const proved = { prove: async () => proof, proveFrom: 101, effort: 0 };
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Case } from '../../corpus/cases/case.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import { loadObject } from '../../sim/ebpf/object.ts';
 import { DEFAULT_LIMITS } from '../../sim/ebpf/symbolic/inputs.ts';
@@ -31,6 +32,32 @@ function builtIn(name: string): Program {
   return { name, entries: definition.entries, object, definition };
 }
 
+/** Looks for port 7 behind an IPv4 header of any length. */
+const BEHIND_OPTIONS = `
+  r2 = *(u32 *)(r1 + 0)
+  r3 = *(u32 *)(r1 + 4)
+  r0 = 2
+  r4 = r2
+  r4 += 34
+  if r4 > r3 goto out
+  r5 = *(u8 *)(r2 + 14)
+  r5 &= 15
+  if r5 < 5 goto out
+  r5 <<= 2
+  r2 += r5
+  r4 = r2
+  r4 += 22
+  if r4 > r3 goto out
+  r6 = *(u8 *)(r2 + 17)
+  if r6 != 7 goto out
+  r0 = 1
+out:
+  exit`;
+
+function object(text: string): Program {
+  return { name: 'test', object: writeElf({ main: text }), entries: [{ function: 'main', hook: 'xdp' }] };
+}
+
 /** What the cases of a proof reach in the machine. */
 async function reached(program: Program, { cases }: ProofAid): Promise<Coverage> {
   const report = await verify({
@@ -49,7 +76,7 @@ describe('a proof for other commands', () => {
     async (name) => {
       const program = builtIn(name);
       const aid = await proofAid(program, { solver });
-      expect(aid).toMatchObject({ doubt: undefined, paths: aid.cases.length, beyond: 0 });
+      expect(aid).toMatchObject({ doubt: undefined, paths: aid.shown, beyond: 0 });
       const coverage = await reached(program, aid);
       const { instructions, branches, lines } = summarizeCoverage(
         withoutImpossible(coverage, loadObject(program.object!), aid.impossible),
@@ -61,6 +88,31 @@ describe('a proof for other commands', () => {
       expect(total).toBeGreaterThanOrEqual(branches[1]);
     },
   );
+
+  it('has a packet for each length of the headers in front of what a path reads', async () => {
+    const followed = await proofAid(object(BEHIND_OPTIONS), { solver });
+    const { cases, shown, paths, doubt } = followed;
+    expect([shown, doubt]).toEqual([paths, undefined]);
+    const lengths = (taken: readonly Case[]): number[] => {
+      const words = taken.map(({ stimuli }) => stimuli[0]!.packet[14]! & 0xf);
+      return [...new Set(words)].sort((a, b) => a - b);
+    };
+    const isPort = (port: number, { stimuli }: Case): boolean => {
+      const { packet } = stimuli[0]!;
+      const at = 14 + 4 * (packet[14]! & 0xf);
+      return packet.length >= at + 4 && packet[at + 3] === port;
+    };
+    const all = Array.from({ length: 11 }, (_, index) => 5 + index);
+    const seven = cases.filter((one) => isPort(7, one));
+    expect(lengths(seven)).toEqual(all);
+    expect(lengths(cases.filter((one) => !isPort(7, one))).slice(-11)).toEqual(all);
+    // Each is another packet, and is said to be: the path's own is there once.
+    expect(seven).toHaveLength(11);
+    expect(new Set(cases.map(({ note }) => note?.kept?.[0])).size).toBe(cases.length);
+    // What is read where it always lies has one packet for each path.
+    const fixed = await proofAid(object(BEHIND_OPTIONS.replace('r2 += r5', 'r2 += 20')), { solver });
+    expect([fixed.cases.length, fixed.shown]).toEqual([fixed.paths, fixed.paths]);
+  });
 
   it('says each case’s function and why it is there', async () => {
     const { cases, paths, beyond } = await proofAid(builtIn('layer_coop'), { solver });

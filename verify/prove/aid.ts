@@ -5,12 +5,18 @@
 import type { Case } from '../../corpus/cases/case.ts';
 import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
 import { linkedObject } from '../../sim/ebpf/linked-object.ts';
-import { isElsewhere } from '../../sim/ebpf/symbolic/inputs.ts';
+import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
+import { type Inputs, isElsewhere } from '../../sim/ebpf/symbolic/inputs.ts';
+import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Program, ProgramEntry } from '../../sim/runtime/program.ts';
 import type { BranchWay } from './branches.ts';
-import { followPaths, type ProveOptions } from './paths.ts';
-import { notInCases } from './witness.ts';
+import { atEachPlace } from './one-place.ts';
+import { confirmPath, type FollowedPaths, followPaths, type ProvedPath, type ProveOptions } from './paths.ts';
+import { notInCases, type Witness } from './witness.ts';
 import { joinWords, wordsOf } from './words.ts';
+
+/** Packets of one function that are made for other places than a path's own packet has. */
+const MOST_OTHERS = 256;
 
 /** One way of a jump. */
 export interface ProvedWay {
@@ -28,13 +34,18 @@ export interface OthersWay extends ProvedWay {
 }
 
 export interface ProofAid {
-  /** One for each path with a packet that the machine confirmed: the world, the packet, and the path's condition in words. */
+  /**
+   * One for each path with a packet that the machine confirmed: the world, the packet, and the path's condition in words. Behind
+   * them those of paths that read behind headers of any length: one for each length, or for some of many.
+   */
   readonly cases: readonly Case[];
+  /** How many paths have a case. */
+  readonly shown: number;
   /** Ways that no input takes, into whichever of the functions it comes. */
   readonly impossible: readonly ProvedWay[];
   /** Ways that only what no engine here can stand for takes; absent: none. */
   readonly elsewhere?: readonly OthersWay[];
-  /** That were followed and that an engine here may go, those of longer frames among them: each has at most one case. */
+  /** That were followed and that an engine here may go, those of longer frames among them. */
   readonly paths: number;
   /** Those that take fields of the context which only a kernel fills (a tag that a device took off): no engine goes them. */
   readonly beyond: number;
@@ -53,6 +64,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
   const started = now();
   const end = started + (options.time ?? Number.POSITIVE_INFINITY);
   const cases: Case[] = [];
+  const atOtherPlaces: Case[] = [];
   const ways = new WaysOfAll(program);
   let paths = 0;
   let beyond = 0;
@@ -61,6 +73,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
   for (const [at, { entry, index }] of functions.entries()) {
     // What one function leaves of its share is the others'.
     const time = (end - now()) / (functions.length - at);
+    const until = now() + time;
     const { after: _, ...alone } = entry;
     const own = { ...program, entries: [alone] };
     const followed = await followPaths(own, {
@@ -73,20 +86,25 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     doubt ??= followed.doubt;
     ways.add(await followed.branches());
     if (entry.after !== undefined) continue;
-    for (const { confirmed, stopped, witness, state } of all) {
-      if (!confirmed || stopped !== undefined || witness === undefined) continue;
+    for (const path of all) {
+      const { witness, state } = path;
+      if (!isShown(path) || witness === undefined) continue;
       if (notInCases(witness) !== undefined) {
         beyond++;
         continue;
       }
-      const stimulus = index === 0 ? witness.stimulus : { ...witness.stimulus, entry: index };
-      const note = { kept: [joinWords(wordsOf(followed.inputs, state)) || 'always'] };
-      cases.push({ program: program.name, world: witness.world, stimuli: [stimulus], note });
+      cases.push(caseOf(program, index, followed.inputs, state, witness));
+    }
+    let left = MOST_OTHERS;
+    for await (const { state, witness } of otherPlaces(followed, all)) {
+      atOtherPlaces.push(caseOf(program, index, followed.inputs, state, witness));
+      if (--left === 0 || now() > until) break;
     }
   }
   const elsewhere = ways.elsewhere();
   return {
-    cases,
+    cases: [...cases, ...atOtherPlaces],
+    shown: cases.length,
     impossible: ways.impossible(),
     ...(elsewhere.length === 0 ? {} : { elsewhere }),
     paths,
@@ -94,6 +112,41 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     doubt,
     seconds: (now() - started) / 1000,
   };
+}
+
+function isShown({ confirmed, stopped }: ProvedPath): boolean {
+  return confirmed && stopped === undefined;
+}
+
+function caseOf(
+  program: Program,
+  entry: number,
+  inputs: Inputs,
+  state: PathState,
+  { world, stimulus }: Witness,
+): Case {
+  const note = { kept: [joinWords(wordsOf(inputs, state)) || 'always'] };
+  return { program: program.name, world, stimuli: [entry === 0 ? stimulus : { ...stimulus, entry }], note };
+}
+
+/** Paths that read behind headers of any length, behind those of each that the path's own packet does not have. */
+async function* otherPlaces(
+  { inputs, feasibility, confirmer }: FollowedPaths,
+  paths: readonly ProvedPath[],
+): AsyncGenerator<{ readonly state: PathState; readonly witness: Witness }, void, undefined> {
+  for (const path of paths) {
+    if (path.state.open.length === 0 || path.witness === undefined || !isShown(path)) continue;
+    const own = new Evaluator(path.witness.values);
+    const isOwn = ({ constraints }: PathState): boolean =>
+      constraints.every(({ condition }) => own.isTrue(condition));
+    for await (const state of atEachPlace(inputs, path.state, feasibility)) {
+      if (state.values === undefined || isOwn(state)) continue;
+      const moved = confirmPath(inputs, state, confirmer, () => false);
+      const { witness } = moved;
+      if (witness !== undefined && isShown(moved) && notInCases(witness) === undefined)
+        yield { state, witness };
+    }
+  }
 }
 
 /** Each function once, by itself where it also stands behind another. */
