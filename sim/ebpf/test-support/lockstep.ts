@@ -187,7 +187,7 @@ class Follower implements Tracer {
   /** One instruction, however often its question has to be answered first. */
   #step({ isCall, registers }: Moment, low: number, high: number, next: Next | undefined): void {
     const path = this.#path;
-    const { pool, knowledge } = path;
+    const { pool } = path;
     const { machine } = this.#inputs;
     const { length: known } = path.answers;
     const bpf = machine.object.programs[path.program]!;
@@ -213,6 +213,8 @@ class Follower implements Tracer {
         step(this.#inputs, path);
         break;
       } catch (error) {
+        // It becomes another one where the path comes to know what lies where.
+        const { knowledge } = path;
         if (error instanceof Split) {
           hear(error.condition);
           const holds = this.evaluator.isTrue(error.condition);
