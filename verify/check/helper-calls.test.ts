@@ -303,6 +303,18 @@ describe('the key of a trie', () => {
     expect(await found(asks(4), 'xdp', packets.slice(0, 2), [trie])).toEqual([]);
   });
 
+  it('has a length of few bits where the same trie is asked for more of the same address, too', async () => {
+    const lookup = (length: number, of: 'routes' | 'others'): string =>
+      `*(u32 *)(r10 - 8) = ${length}\nr2 = r10\nr2 += -8\nr1 = map[${of}]\ncall bpf_map_lookup_elem`;
+    const both = (of: 'routes' | 'others'): string =>
+      frame(`r9 = *(u32 *)(r7 + 26)\n*(u32 *)(r10 - 4) = r9\n${lookup(4, 'routes')}\n${lookup(28, of)}`, 0);
+    const others = testMap('others', 'LPM_TRIE', { keySize: 8 });
+    expect(await found(both('routes'), 'xdp', packets, [trie, others])).toEqual([]);
+    expect(await found(both('others'), 'xdp', packets, [trie, others])).toEqual([
+      'lookup/prefix-length: 4 bits',
+    ]);
+  });
+
   it('has an address as the packet has it, which few packets do not prove', async () => {
     const swapped = asks(32, 'r9 = be32 r9');
     expect(await found(swapped, 'xdp', packets, [trie])).toEqual([

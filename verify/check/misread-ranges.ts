@@ -105,11 +105,22 @@ async function edge(outside: number, inside: number, alike: Alike): Promise<numb
 /** Can somebody mean these, and can nobody mean anything else by them, as a mask of bits or the lower byte? */
 function isMeant({ low, high }: Range, size: number, kind: NumberKind): boolean {
   const count = high - low + 1;
-  if (kind === 'vlan') return count === 1 || !isMask(low, count);
-  const edges = [low, high + 1].filter((edge) => edge > 0 && edge < size);
+  // As it is meant, such a range of VLAN ids is one of their lowest four bits.
+  if (kind === 'vlan') return count === 1 || (!isMask(low, count) && !isOfLowerByte({ low, high }, size));
+  const edges = edgesOf({ low, high }, size);
   if (edges.length === 0 || count < LEAST || size - count < LEAST) return false;
   if (edges.length === 1) return isThreshold(edges[0]!, kind);
-  return !isMask(low, count) && edges.some((edge) => edge % LOWER_BYTE !== 0) && count < size / 2;
+  return !isMask(low, count) && !isOfLowerByte({ low, high }, size) && count < size / 2;
+}
+
+/** Is a range as numbers are meant one of their lower byte alone, whatever the upper one is? */
+export function isOfLowerByte(range: Range, size: number): boolean {
+  return edgesOf(range, size).every((edge) => edge % LOWER_BYTE === 0);
+}
+
+/** Where it begins and ends, but for the first and the last number of all. */
+function edgesOf({ low, high }: Range, size: number): number[] {
+  return [low, high + 1].filter((edge) => edge > 0 && edge < size);
 }
 
 /** Is it a limit that somebody sets? */

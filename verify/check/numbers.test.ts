@@ -521,6 +521,22 @@ describe('a number is held against a limit in the wrong byte order', () => {
     expect(await told(condition, [packet])).toEqual([expected]);
   });
 
+  it('warns of what may as well be a test of the lower byte', async () => {
+    const severity = async (condition: (packet: Uint8Array) => boolean): Promise<(string | undefined)[]> => {
+      const seen = await found(new OrderComparisons(FAKE_PROGRAM, false), drops(condition), [plain]);
+      return seen.map(({ severity, breach }) => `${severity} ${breach.expected}`);
+    };
+    expect(await severity((one) => misread(one, TOTAL) < 512)).toEqual([
+      'warning IPv4 total length at least 512',
+    ]);
+    expect(await severity((one) => word(one, TOTAL) % 256 < 10)).toEqual([
+      'warning IPv4 total length at least 2560',
+    ]);
+    expect(await severity((one) => misread(one, TOTAL) < 513)).toEqual([
+      'undefined IPv4 total length at least 513',
+    ]);
+  });
+
   it('says for which number what becomes of the packet', async () => {
     const condition = (one: Uint8Array): boolean => (misread(one, 14) & 0xfff) === 100;
     const [seen] = await found(new OrderComparisons(FAKE_PROGRAM, false), drops(condition), [tagged(100)]);
@@ -546,6 +562,8 @@ describe('a number is held against a limit in the wrong byte order', () => {
     ['where a range is as it is meant', (one) => word(one, SOURCE) < 5000 && word(one, SOURCE) > 9, plain],
     ['where the VLAN is as it is meant', (one) => (word(one, 14) & 0xfff) === 100, tagged(0x6400)],
     ['where the whole tag is asked for', (one) => word(one, 14) === 0x6400, tagged(0x0064)],
+    ['where the lowest bits of the VLAN decide', (one) => (word(one, 14) & 0xf) < 3, tagged(0x0064)],
+    ['where a range of them does', (one) => [5, 6, 7, 8, 9].includes(word(one, 14) & 0xf), tagged(0x0064)],
     ['where the priority is asked for', (one) => one[14]! >> 5 === 3, tagged(0x0064)],
     ['where a remainder decides', (one) => word(one, DESTINATION) % 255 < 3, put(plain, DESTINATION, 1)],
     ['where a remainder decides, misread', (one) => misread(one, DESTINATION) % 7 < 3, PORT],

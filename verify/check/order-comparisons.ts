@@ -15,7 +15,14 @@ import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
-import { isIn, misreadRange, type Range, rangeText, tellingNumbers } from './misread-ranges.ts';
+import {
+  isIn,
+  isOfLowerByte,
+  misreadRange,
+  type Range,
+  rangeText,
+  tellingNumbers,
+} from './misread-ranges.ts';
 import { misreadAt, type NumberField, type NumberKind, numberFields, sizeOf } from './number-domains.ts';
 import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives } from './relatives.ts';
@@ -140,19 +147,25 @@ export class OrderComparisons {
     const source = await partingLine(this.#program, world, inside, outside);
     const text = rangeText(range, sizeOf(field.bits));
     const number = meantBy(inside.packet, field);
+    // Whoever asks for the lower byte of lengths, to take one packet of many, does the same.
+    const isUnsure = isOfLowerByte(range, sizeOf(field.bits));
+    const why = isUnsure
+      ? 'as it seems, it takes the number as it lies in the packet'
+      : 'it takes the number as it lies in the packet';
     return {
       world,
       stimuli: [inside],
       engine: runner.engine,
       got,
       ...(source === undefined ? {} : { source }),
+      ...(isUnsure ? { severity: 'warning' } : {}),
       breach: {
         invariant: INVARIANTS[field.kind],
         at: field.at,
         size: 0,
         expected: `${field.name} ${text}`,
         got: `${field.name} ${number}`,
-        sentence: `for ${field.name} ${number} the program ${insteadOf(hook, got, usual)}, as for every one that is ${text} once its two bytes are swapped (${misreadAt(inside.packet, field)} here): it takes the number as it lies in the packet, without \`bpf_ntohs\``,
+        sentence: `for ${field.name} ${number} the program ${insteadOf(hook, got, usual)}, as for every one that is ${text} once its two bytes are swapped (${misreadAt(inside.packet, field)} here): ${why}, without \`bpf_ntohs\``,
       },
     };
   }

@@ -4,6 +4,7 @@
  * of which the trie compares the host's part first. A map that is empty, or that the test filled itself, shows neither. Nor does it
  * show a length that counts bytes where it is one of bits.
  */
+import { equal } from '../../sim/packet/bytes.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
 import { HEADER, isIp } from '../oracle/found.ts';
 import { HeaderList } from '../oracle/header-list.ts';
@@ -26,16 +27,16 @@ export function trieKeys(run: TracedRun): CallRemark[] {
   );
   if (steps.length === 0) return [];
   const addresses = addressesOf(run.came);
-  return steps.flatMap((step) => [...judgeLength(step, addresses), ...judgeOrder(step, addresses)]);
+  return steps.flatMap((step) => [...judgeLength(step, steps, addresses), ...judgeOrder(step, addresses)]);
 }
 
-function judgeLength(step: CallStep, addresses: ReadonlySet<string>): CallRemark[] {
+function judgeLength(step: CallStep, all: readonly CallStep[], addresses: ReadonlySet<string>): CallRemark[] {
   const { bytes } = step.call.key!;
   const most = 8 * (bytes.length - LENGTH);
   const length = lengthOf(bytes);
   const place = `${askingPlaceOf(step)} prefix`;
   // A length that is right with other packets is one that a packet, or a map, may say.
-  if (length <= most) return [{ place, ...inBytes(step, addresses) }];
+  if (length <= most) return [{ place, ...(isOneOfSeveral(step, all) ? {} : inBytes(step, addresses)) }];
   return [
     {
       place,
@@ -52,6 +53,19 @@ function judgeLength(step: CallStep, addresses: ReadonlySet<string>): CallRemark
       },
     },
   ];
+}
+
+/** Is the same trie asked for fewer or more bits of the same address? Then this is one length of several, as they are meant. */
+function isOneOfSeveral(step: CallStep, all: readonly CallStep[]): boolean {
+  const { bytes, map } = step.call.key!;
+  return all.some(({ call }) => {
+    const other = call.key!;
+    return (
+      other.map.name === map.name &&
+      lengthOf(other.bytes) !== lengthOf(bytes) &&
+      equal(other.bytes, LENGTH, bytes, LENGTH, bytes.length - LENGTH)
+    );
+  });
 }
 
 /** A whole address, of which as many bits are asked for as it has bytes: nobody asks for so few of one, packet after packet. */

@@ -112,13 +112,13 @@ export const FRAME_RULES: readonly Rule[] = [
     'port/compared',
     'warning',
     'A port compared in the wrong byte order, as it seems',
-    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port. So it is where it asks whether a port is larger or smaller than another number (`udp->dest < 1024`), which is asked of what `bpf_ntohs` makes of it: then ports decide that lie side by side only once their bytes are swapped.',
+    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port. So it is where it asks whether a port is larger or smaller than another number (`udp->dest < 1024`), which is asked of what `bpf_ntohs` makes of it: then ports decide that lie side by side only once their bytes are swapped. The lower byte of ports, by which a program takes a few flows of many, may look like 1,024 as a limit.',
   ),
   rule(
     'length/compared',
     'error',
     'A length compared in the wrong byte order',
-    'The program asks whether a length of a header is larger or smaller than a number, and takes it as it lies in the packet, without `bpf_ntohs`: what decides is then its lower byte. For all numbers in turn the program does one thing where the length with its two bytes swapped is on one side of a limit, and another on the other side.',
+    'The program asks whether a length of a header is larger or smaller than a number, and takes it as it lies in the packet, without `bpf_ntohs`: what decides is then its lower byte. For all numbers in turn the program does one thing where the length with its two bytes swapped is on one side of a limit, and another on the other side. A warning where the limit is a multiple of 256, as whoever asks for the lower byte of lengths (`len % 256 < 4`), to take a few packets of many, does the same.',
   ),
   rule(
     'vlan/compared',
