@@ -72,6 +72,8 @@ const WRITERS: ReadonlyMap<string, (values: readonly bigint[]) => number> = new 
 ]);
 /** They put something into a map, which is the program's own then. */
 const UPDATES: ReadonlySet<string> = new Set(['bpf_map_update_elem', 'bpf_map_push_elem']);
+/** Where `struct bpf_fib_lookup` holds the address that is asked for. */
+const FIB_DESTINATION: ByteRange = { from: 32, to: 48 };
 /** Which argument holds the flags of redirects that refuse some. */
 const REDIRECT_FLAGS: Readonly<Record<string, number>> = { bpf_redirect: 2, bpf_redirect_map: 3 };
 
@@ -112,6 +114,8 @@ export class MapContents {
   #hasDecided = false;
   #redirect = 0n;
   #redirectFlags = 0n;
+  /** Of the address that the last route was asked for, or the next hop that the kernel was told; 0 where it takes the packet's. */
+  #nextHop: bigint | undefined;
 
   /** @throws {ObjectError} where the program cannot be read */
   constructor(program: Program, { globals }: World, { steps }: Pick<RunTrace, 'steps'>) {
@@ -164,6 +168,11 @@ export class MapContents {
   /** Is what the program returned a number from a map, or does it tell what a map had an entry for? */
   isReturned(): boolean {
     return this.#registers[0]!.origin !== 0n;
+  }
+
+  /** Was the kernel asked for a route, or a next hop, by what no map holds: the packet's address? */
+  isRoutedByPacket(): boolean {
+    return this.#nextHop !== undefined && (this.#nextHop & CONTENT) === 0n;
   }
 
   /** Did the program decide by a number from a map, anywhere? */
@@ -247,6 +256,7 @@ export class MapContents {
   #call({ name, arguments: values, result }: TracedCall): void {
     const helper = BY_NAME.get(name);
     const types = helper?.arguments ?? [];
+    this.#askForRoute(name, values);
     let passed = 0n;
     const filled: [address: number, size: number][] = [];
     const map = types[0] === 'map' ? this.#instructions.map(this.#registers[1]!.place) : undefined;
@@ -276,6 +286,19 @@ export class MapContents {
       for (const [address, size] of filled) this.#write(address, size, takesMap ? CONTENT : computed(passed));
     this.#set(0, takesMap ? PRESENCE : computed(passed));
     if (packet === 'written' || packet === 'moved') this.#changeFrame(name, values, result, passed);
+  }
+
+  #askForRoute(name: string, values: readonly bigint[]): void {
+    if (name === 'bpf_fib_lookup') this.#nextHop = this.#behind(2, values, FIB_DESTINATION);
+    // What a lookup gave tells no more than what it was asked for.
+    else if (name === 'bpf_redirect_neigh')
+      this.#nextHop ??= values[1] === 0n ? 0n : this.#behind(2, values, { from: 0, to: Number(values[2]) });
+  }
+
+  /** What bytes come from that an argument leads to. */
+  #behind(register: number, values: readonly bigint[], { from, to }: ByteRange): bigint {
+    if (this.#leadsIntoMap(register)) return union(this.#contents(register, from, to - from));
+    return this.#read(Number(values[register - 1]) + from, to - from);
   }
 
   #changeFrame(name: string, values: readonly bigint[], result: bigint | undefined, passed: bigint): void {

@@ -1,5 +1,5 @@
 /** How much a finding weighs where the test made up what a map holds. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -49,6 +49,71 @@ it('a header in the wrong place is the map’s where a number of it decides, not
   expect(await severityOf('lengths/misplaced', 'r0 = 1\nexit')).toBe('error');
   expect(await severityOf('lengths/misplaced', 'if r1 == 0 goto pass\nr0 = 1\nexit')).toBe('info');
   expect(await severityOf('lengths/misplaced', 'r0 = r1\nexit')).toBe('info');
+});
+
+describe('a TTL that stays as it came', () => {
+  /** Routes what a number of a map says; the address that it asks for, and what it does with all others. */
+  const severity = async (destination: string, other: string, asks = 'if r9 != 4 goto other') => {
+    const main = `r6 = r1
+      r7 = *(u32 *)(r1 + 0)
+      r8 = *(u32 *)(r1 + 4)
+      r0 = r7
+      r0 += 60
+      if r0 > r8 goto pass
+      ${LOOKUP}
+      r9 = r1
+      ${[72, 64, 56, 48, 40, 32, 24, 16].map((at) => `*(u64 *)(r10 - ${at}) = 0`).join('\n')}
+      r1 = ${destination}
+      *(u32 *)(r10 - 40) = r1
+      ${asks}
+      r1 = r6
+      r2 = r10
+      r2 += -72
+      r3 = 64
+      r4 = 0
+      call bpf_fib_lookup
+      r0 = 4
+      exit
+      other:
+      ${other}
+      ${PASS}`;
+    const program: Program = {
+      ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+      object: writeElf({ main }, [testMap('rules', 'ARRAY')]),
+    };
+    const breach = { invariant: 'ttl/not-lowered', at: 22, size: 1 };
+    const shown = { program: 'p', world: WORLD, stimuli: [{ packet: data(64) }] };
+    const finding = {
+      ...{ invariant: breach.invariant, severity: 'error', summary: 'it', confirmedBy: [] },
+      divergence: { case: shown, finding: { breach } },
+    } as unknown as CheckFinding;
+    return (await placedFinding({ program }, finding)).severity;
+  };
+  const PACKETS = '*(u32 *)(r7 + 30)';
+  const lower = (at: number): string =>
+    `r1 = *(u8 *)(r7 + ${at})\nr1 += -1\nr2 = r7\nr2 += 14\n*(u8 *)(r2 + ${at - 14}) = r1\nr0 = 3\nexit`;
+
+  it('is the program’s fault, though a number of a map says which packets are routed', async () => {
+    expect(await severity(PACKETS, 'r0 = 1\nexit')).toBe('error');
+    // Another byte, one that was copied, and the hop limit.
+    for (const other of [
+      lower(22).replace('r1 += -1', 'r1 >>= 1'),
+      '*(u8 *)(r7 + 22) = 64',
+      lower(21),
+      lower(22).replace('*(u8 *)(r2', '*(u16 *)(r2'),
+    ])
+      expect(await severity(PACKETS, other)).toBe('error');
+  });
+
+  it('may be the map’s where the program lowers it on another way', async () => {
+    expect(await severity(PACKETS, lower(22))).toBe('info');
+    expect(await severity(PACKETS, lower(22).replace('(r2 + 8)', '(r10 - 1)'))).toBe('info');
+    expect(await severity(PACKETS, lower(22), 'if r6 == 0 goto other')).toBe('error');
+  });
+
+  it('is the map’s where the next hop is', async () => {
+    expect(await severity('r9', 'r0 = 1\nexit')).toBe('info');
+  });
 });
 
 it('what a fragment comes to is the map’s where a number of it decides, not where it only has an entry', async () => {

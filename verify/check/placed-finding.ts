@@ -1,4 +1,5 @@
 /** Where a finding belongs: the line that decides it, and how much it weighs where the test made up what a map or slot holds. */
+import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
 import type { ByteRange } from '../../sim/packet/hexdump.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { checksumCover, checksumFields } from '../explain/checksum-site.ts';
@@ -8,6 +9,7 @@ import { ConstantValues } from './constant-values.ts';
 import type { CheckFinding } from './finding.ts';
 import { KeyBytes } from './key-bytes.ts';
 import { lineLeavingZero } from './left-alone.ts';
+import { lowersElsewhere } from './lowers-elsewhere.ts';
 import { MapContents } from './map-contents.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
@@ -132,11 +134,19 @@ async function isFromMap(
       !contents.areSame({ from: at - size, to: at }, { from: at, to: at + size })
     );
   if (invariant === 'reply/to-itself') return contents.isWritten(at - size, at + size);
-  // Nothing was written there: whether the program lowers a TTL may be a map's to say.
-  if (invariant === 'ttl/not-lowered') return contents.isWritten(at, at + size) || contents.hasDecided();
+  if (invariant === 'ttl/not-lowered' && !contents.isWritten(at, at + size))
+    return contents.hasDecided() && mayLower(program, contents, trace, at);
   // Where ports are looked for is in the program's text: that there is an entry for them only lets it go there.
   if (invariant.startsWith('fragments/') || invariant === 'lengths/misplaced') return contents.haveSay();
   if (size === 0 || contents.isWritten(at, at + size)) return true;
   const { packet } = shown.stimuli.at(-1)!;
   return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);
+}
+
+/**
+ * Nothing was written there: is it a map's to say whether the program lowers a TTL? So it is where it chose the next hop, and where
+ * the program can lower that TTL on another way. Who asks a map only which packets to route, and then lowers none, is to blame.
+ */
+function mayLower(program: Program, contents: MapContents, trace: RunTrace, at: number): boolean {
+  return !contents.isRoutedByPacket() || lowersElsewhere(program, trace, at);
 }

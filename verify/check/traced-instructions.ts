@@ -40,6 +40,11 @@ export class TracedInstructions {
     return mayBeLoaders(this.#object, map, offset) || isFillable(this.#object, map, offset);
   }
 
+  /** All of a function's. */
+  of(program: string): Instructions | undefined {
+    return this.#byFunction.get(program);
+  }
+
   at({ program, instruction }: TraceStep): TracedInstruction {
     const { opcode, dst, src, offset, imm } = this.#byFunction.get(program)!;
     return {
