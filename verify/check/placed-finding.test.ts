@@ -51,6 +51,13 @@ it('a header in the wrong place is the map’s where a number of it decides, not
   expect(await severityOf('lengths/misplaced', 'r0 = r1\nexit')).toBe('info');
 });
 
+it('an action that no kernel knows is the program’s, too, though a map says when', async () => {
+  expect(await severityOf('action/unknown', 'if r1 == 0 goto pass\nr0 = 9\nexit')).toBe('error');
+  // Which packets it looks for may be a map's to say.
+  expect(await severityOf('action/malformed-only', 'if r1 == 0 goto pass\nr0 = 3\nexit')).toBe('info');
+  expect(await severityOf('action/malformed-only', 'r0 = 3\nexit')).toBe('error');
+});
+
 describe('a TTL that stays as it came', () => {
   /** Routes what a number of a map says; the address that it asks for, and what it does with all others. */
   const severity = async (destination: string, other: string, asks = 'if r9 != 4 goto other') => {

@@ -122,7 +122,9 @@ async function isFromMap(
   if (trace === undefined || breach === undefined) return true;
   const contents = new MapContents(program, shown.world, trace);
   const { invariant, at, size } = breach;
-  if (invariant.startsWith('action/')) return contents.isReturned() || contents.hasDecided();
+  // Which packets are looked for, a map may say; what is returned for them is the program's own, whatever was compared before.
+  if (invariant === 'action/malformed-only') return contents.isReturned() || contents.hasDecided();
+  if (invariant.startsWith('action/')) return contents.isReturned();
   // What was returned may say "redirect" though no helper did.
   if (invariant === 'redirect/no-target' && contents.isReturned()) return true;
   if (invariant === 'redirect/refused') return contents.areRedirectFlags();
