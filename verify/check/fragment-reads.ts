@@ -174,23 +174,23 @@ export class FragmentReads {
     };
   }
 
-  /** First the one that goes by contents which the test made up, where the other does not: how much a finding weighs shows in it. */
+  /** First the one that is read where contents say which the test made up, where the other does not: how much a finding weighs shows in it. */
   async #inOrder(
     program: Program,
     world: World,
     one: Stimulus,
     other: Stimulus,
   ): Promise<readonly [Stimulus, Stimulus]> {
-    if (this.#isGiven || !hasContents(world) || (await goesByContents(program, world, one)))
+    if (this.#isGiven || !hasContents(world) || (await isReadWhereTold(program, world, one)))
       return [one, other];
-    return (await goesByContents(program, world, other)) ? [other, one] : [one, other];
+    return (await isReadWhereTold(program, world, other)) ? [other, one] : [one, other];
   }
 }
 
-/** Does a packet come to what it does by what maps hold, and not only because they have an entry? */
-async function goesByContents(program: Program, world: World, stimulus: Stimulus): Promise<boolean> {
+/** Is a packet read where maps say? */
+async function isReadWhereTold(program: Program, world: World, stimulus: Stimulus): Promise<boolean> {
   const trace = await traceOf(program, { world, stimuli: [stimulus] });
-  return trace !== undefined && new MapContents(program, world, trace).haveSay();
+  return trace !== undefined && new MapContents(program, world, trace).isReadWhereTold();
 }
 
 /** Do bytes decide that stand for a header, and not a hash of all the frame? */

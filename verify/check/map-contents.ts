@@ -112,6 +112,7 @@ export class MapContents {
   #data = SOMEWHERE;
   #isFrameTouched = false;
   #hasDecided = false;
+  #isReadWhereTold = false;
   #redirect = 0n;
   #redirectFlags = 0n;
   /** Of the address that the last route was asked for, or the next hop that the kernel was told; 0 where it takes the packet's. */
@@ -180,12 +181,9 @@ export class MapContents {
     return this.#hasDecided;
   }
 
-  /**
-   * Does what became of the packet come from contents: what was returned, where it was redirected to, or any decision on the way?
-   * That there was an entry is none.
-   */
-  haveSay(): boolean {
-    return this.isReturned() || this.isRedirected() || this.hasDecided();
+  /** Did the program read the frame at a place that a number from a map says, as one does that follows rules of any kind? */
+  isReadWhereTold(): boolean {
+    return this.#isReadWhereTold;
   }
 
   /** Was the last helper that redirects passed a number from a map? */
@@ -232,6 +230,8 @@ export class MapContents {
 
   #load({ frame }: TraceStep, src: number, offset: number, size: number): bigint[] {
     if (this.#leadsIntoMap(src)) return this.#contents(src, offset, size);
+    const isInFrame = src !== BPF_REG_FP && this.#registers[src]!.kind === 'pkt';
+    if (isInFrame && (this.#origin(src) & CONTENT) !== 0n) this.#isReadWhereTold = true;
     return this.#bytes(this.#address(src, frame) + offset, size);
   }
 
@@ -280,6 +280,7 @@ export class MapContents {
       this.#redirect = passed;
       this.#redirectFlags = flags === undefined ? passed : this.#origin(flags);
     }
+    if (LOADS.has(name) && (this.#origin(2) & CONTENT) !== 0n) this.#isReadWhereTold = true;
     const isCopy = LOADS.has(name) && this.#origin(2) === 0n;
     if (isCopy) this.#copy(Number(values[2]), this.#data + Number(values[1]), Number(values[3]));
     else

@@ -20,10 +20,10 @@ const PASS = `pass:
   exit`;
 const WORLD = { maps: { rules: [{ key: new Uint8Array(4), value: Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0) }] } };
 
-async function severityOf(invariant: string, body: string): Promise<string> {
+async function severityOf(invariant: string, body: string, before = ''): Promise<string> {
   const program: Program = {
     ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
-    object: writeElf({ main: [LOOKUP, body, PASS].join('\n') }, [testMap('rules', 'ARRAY')]),
+    object: writeElf({ main: [before, LOOKUP, body, PASS].join('\n') }, [testMap('rules', 'ARRAY')]),
   };
   const finding = {
     ...{ invariant, severity: 'error', summary: 'it', confirmedBy: [] },
@@ -123,10 +123,24 @@ describe('a TTL that stays as it came', () => {
   });
 });
 
-it('what a fragment comes to is the map’s where a number of it decides, not where it only has an entry', async () => {
+it('what a fragment comes to is the program’s, whatever a map holds, but for one that says where to look', async () => {
   expect(await severityOf('fragments/ports-read', 'r0 = 1\nexit')).toBe('error');
-  expect(await severityOf('fragments/ports-read', 'if r1 == 0 goto pass\nr0 = 1\nexit')).toBe('info');
-  expect(await severityOf('fragments/ports-read', 'r0 = r1\nexit')).toBe('info');
+  expect(await severityOf('fragments/ports-read', 'if r1 == 0 goto pass\nr0 = 1\nexit')).toBe('error');
+  expect(await severityOf('fragments/ports-read', 'r0 = r1\nexit')).toBe('error');
+  const reads = (offset: string): string => `r7 = *(u32 *)(r6 + 0)
+    r8 = *(u32 *)(r6 + 4)
+    r9 = ${offset}
+    r9 &= 15
+    r7 += r9
+    r0 = r7
+    r0 += 2
+    if r0 > r8 goto pass
+    r0 = *(u16 *)(r7 + 0)
+    if r0 == 53 goto pass
+    r0 = 1
+    exit`;
+  expect(await severityOf('fragments/ports-read', reads('r1'), 'r6 = r1')).toBe('info');
+  expect(await severityOf('fragments/ports-read', reads('4'), 'r6 = r1')).toBe('error');
 });
 
 it('flags of a redirect are the program’s own, though a map says where to', async () => {

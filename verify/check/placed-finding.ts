@@ -138,8 +138,9 @@ async function isFromMap(
   if (invariant === 'reply/to-itself') return contents.isWritten(at - size, at + size);
   if (invariant === 'ttl/not-lowered' && !contents.isWritten(at, at + size))
     return contents.hasDecided() && mayLower(program, contents, trace, at);
-  // Where ports are looked for is in the program's text: that there is an entry for them only lets it go there.
-  if (invariant.startsWith('fragments/') || invariant === 'lengths/misplaced') return contents.haveSay();
+  if (invariant === 'lengths/misplaced') return contents.haveSay();
+  // Where ports are is the program's to know, whatever a map holds for them: unless it says where to look.
+  if (invariant.startsWith('fragments/')) return contents.isReadWhereTold();
   if (size === 0 || contents.isWritten(at, at + size)) return true;
   const { packet } = shown.stimuli.at(-1)!;
   return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);
