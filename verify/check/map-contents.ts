@@ -74,6 +74,8 @@ const WRITERS: ReadonlyMap<string, (values: readonly bigint[]) => number> = new 
 const UPDATES: ReadonlySet<string> = new Set(['bpf_map_update_elem', 'bpf_map_push_elem']);
 /** Where `struct bpf_fib_lookup` holds the address that is asked for. */
 const FIB_DESTINATION: ByteRange = { from: 32, to: 48 };
+/** Where a key of a trie holds the length of the prefix. */
+const PREFIX_LENGTH: ByteRange = { from: 0, to: 4 };
 /** Which argument holds the flags of redirects that refuse some. */
 const REDIRECT_FLAGS: Readonly<Record<string, number>> = { bpf_redirect: 2, bpf_redirect_map: 3 };
 
@@ -113,6 +115,8 @@ export class MapContents {
   #isFrameTouched = false;
   #hasDecided = false;
   #isReadWhereTold = false;
+  /** Of the lengths with which tries of prefixes were asked. */
+  #prefixLengths = 0n;
   #redirect = 0n;
   #redirectFlags = 0n;
   /** Of the address that the last route was asked for, or the next hop that the kernel was told; 0 where it takes the packet's. */
@@ -184,6 +188,11 @@ export class MapContents {
   /** Did the program read the frame at a place that a number from a map says, as one does that follows rules of any kind? */
   isReadWhereTold(): boolean {
     return this.#isReadWhereTold;
+  }
+
+  /** Was a trie of prefixes asked with a length from a map? */
+  arePrefixLengths(): boolean {
+    return (this.#prefixLengths & CONTENT) !== 0n;
   }
 
   /** Was the last helper that redirects passed a number from a map? */
@@ -271,6 +280,8 @@ export class MapContents {
       else if (memory.access !== 'written') passed |= this.#read(Number(value), size);
       if (memory.access !== 'read') filled.push([Number(value), size]);
     }
+    if (map?.type === 'LPM_TRIE' && values.length > 1)
+      this.#prefixLengths |= this.#behind(2, values, PREFIX_LENGTH);
     if (map !== undefined && UPDATES.has(name)) this.#updated.add(map.name);
     const takesMap = types.includes('map');
     const packet = helper?.effects.packet ?? 'untouched';

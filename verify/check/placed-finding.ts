@@ -138,9 +138,9 @@ async function isFromMap(
   if (invariant === 'reply/to-itself') return contents.isWritten(at - size, at + size);
   if (invariant === 'ttl/not-lowered' && !contents.isWritten(at, at + size))
     return contents.hasDecided() && mayLower(program, contents, trace, at);
-  if (invariant === 'lengths/misplaced') return contents.haveSay();
-  // Where ports are is the program's to know, whatever a map holds for them: unless it says where to look.
-  if (invariant.startsWith('fragments/')) return contents.isReadWhereTold();
+  // Where headers are is the program's to know, whatever a map holds for them: unless it says where to look.
+  if (/^(fragments|lengths)\//.test(invariant)) return contents.isReadWhereTold();
+  if (invariant === 'lookup/prefix-length') return contents.arePrefixLengths();
   if (size === 0 || contents.isWritten(at, at + size)) return true;
   const { packet } = shown.stimuli.at(-1)!;
   return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);
