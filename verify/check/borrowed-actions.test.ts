@@ -63,11 +63,22 @@ describe('a TC program', () => {
   it.each([
     ['drops everything', [TC_ACT_SHOT]],
     ['is an action that passes packets on, or drops them', [TC_ACT_PIPE, TC_ACT_SHOT]],
-    ['classifies anew, and lets others through', [TC_ACT_RECLASSIFY, TC_ACT_SHOT, TC_ACT_OK]],
+    ['drops, and lets others through', [TC_ACT_SHOT, TC_ACT_OK]],
+    ['classifies anew, and lets others through', [TC_ACT_RECLASSIFY, TC_ACT_OK]],
     ['classifies anew, and leaves others to the next', [TC_ACT_RECLASSIFY, TC_ACT_UNSPEC]],
     ['classifies anew, or redirects', [TC_ACT_RECLASSIFY, TC_ACT_REDIRECT]],
   ])('that %s is not', async (_, actions) => {
     expect(await found(actions)).toEqual([]);
+  });
+
+  it.each([
+    ['after all others', [TC_ACT_OK, TC_ACT_SHOT, TC_ACT_RECLASSIFY]],
+    ['before all others', [TC_ACT_RECLASSIFY, TC_ACT_SHOT, TC_ACT_UNSPEC]],
+  ])('that drops packets as TC does, and some as XDP does, is warned of: %s', async (_, actions) => {
+    const [one, ...more] = await found(actions);
+    expect(more).toEqual([]);
+    expect(one).toMatch(/^warning action\/xdp-numbers .*beside TC_ACT_SHOT: .* goes on$/);
+    expect(await found(actions, { world: FILLED })).toEqual([]);
   });
 
   it('is not warned of what contents say that a test made up, and of what the user’s say', async () => {

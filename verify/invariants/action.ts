@@ -34,7 +34,7 @@ export const ACTION_RULES: readonly Rule[] = [
     'action/xdp-numbers',
     'warning',
     'A TC program that returns the numbers of XDP',
-    'Packets came to TC_ACT_RECLASSIFY, and none to TC_ACT_OK, TC_ACT_UNSPEC or TC_ACT_REDIRECT. TC_ACT_RECLASSIFY is 1, as XDP_DROP is, and TC_ACT_SHOT is 2, as XDP_PASS is: the kernel drops what should pass, and lets pass what should be dropped, since to a classifier with direct action TC_ACT_RECLASSIFY is as if nothing had been said (`cls_bpf_exec_opcode`).',
+    'Packets came to TC_ACT_RECLASSIFY, and none to TC_ACT_OK, TC_ACT_UNSPEC or TC_ACT_REDIRECT. TC_ACT_RECLASSIFY is 1, as XDP_DROP is, and TC_ACT_SHOT is 2, as XDP_PASS is: the kernel drops what should pass, and lets pass what should be dropped, since to a classifier with direct action TC_ACT_RECLASSIFY is as if nothing had been said (`cls_bpf_exec_opcode`). The same number beside TC_ACT_SHOT and what lets packets go on is one that was overlooked: what it should drop goes on.',
   ),
 ];
 
