@@ -117,6 +117,8 @@ export class MapContents {
   #isReadWhereTold = false;
   /** Of the lengths with which tries of prefixes were asked. */
   #prefixLengths = 0n;
+  /** Of the types of tags that were pushed. */
+  #tagTypes = 0n;
   #redirect = 0n;
   #redirectFlags = 0n;
   /** Of the address that the last route was asked for, or the next hop that the kernel was told; 0 where it takes the packet's. */
@@ -193,6 +195,11 @@ export class MapContents {
   /** Was a trie of prefixes asked with a length from a map? */
   arePrefixLengths(): boolean {
     return (this.#prefixLengths & CONTENT) !== 0n;
+  }
+
+  /** Was a tag pushed whose type a map says? */
+  areTagTypes(): boolean {
+    return (this.#tagTypes & CONTENT) !== 0n;
   }
 
   /** Was the last helper that redirects passed a number from a map? */
@@ -280,6 +287,7 @@ export class MapContents {
       else if (memory.access !== 'written') passed |= this.#read(Number(value), size);
       if (memory.access !== 'read') filled.push([Number(value), size]);
     }
+    if (name === 'bpf_skb_vlan_push') this.#tagTypes |= this.#origin(2);
     if (map?.type === 'LPM_TRIE' && values.length > 1)
       this.#prefixLengths |= this.#behind(2, values, PREFIX_LENGTH);
     if (map !== undefined && UPDATES.has(name)) this.#updated.add(map.name);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { Hook } from '../../sim/runtime/actions.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { data, ethernet, ipv4 } from '../test-support/packets.ts';
 import type { CheckFinding } from './finding.ts';
@@ -20,9 +21,9 @@ const PASS = `pass:
   exit`;
 const WORLD = { maps: { rules: [{ key: new Uint8Array(4), value: Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0) }] } };
 
-async function severityOf(invariant: string, body: string, before = ''): Promise<string> {
+async function severityOf(invariant: string, body: string, before = '', hook: Hook = 'xdp'): Promise<string> {
   const program: Program = {
-    ...{ name: 'p', entries: [{ function: 'main', hook: 'xdp' }] },
+    ...{ name: 'p', entries: [{ function: 'main', hook }] },
     object: writeElf({ main: [before, LOOKUP, body, PASS].join('\n') }, [
       testMap('rules', 'ARRAY'),
       testMap('prefixes', 'LPM_TRIE', { keySize: 8 }),
@@ -156,6 +157,20 @@ it('the length of a prefix is the map’s where a number of it was asked with', 
     exit`;
   expect(await severityOf('lookup/prefix-length', asks('64'))).toBe('error');
   expect(await severityOf('lookup/prefix-length', asks('r1'))).toBe('info');
+});
+
+it('the type of a tag that is pushed is the map’s where it holds it', async () => {
+  const push = (type: string): string => `if r1 == 0 goto pass
+    r2 = ${type}
+    r1 = r6
+    r3 = 5
+    call bpf_skb_vlan_push
+    r0 = 0
+    exit`;
+  const severity = (type: string): Promise<string> =>
+    severityOf('ethertype/byte-order', push(type), 'r6 = r1', 'tc-ingress');
+  expect(await severity('0x88a8')).toBe('error');
+  expect(await severity('r1')).toBe('info');
 });
 
 it('flags of a redirect are the program’s own, though a map says where to', async () => {

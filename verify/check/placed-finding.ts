@@ -141,6 +141,8 @@ async function isFromMap(
   // Where headers are is the program's to know, whatever a map holds for them: unless it says where to look.
   if (/^(fragments|lengths)\//.test(invariant)) return contents.isReadWhereTold();
   if (invariant === 'lookup/prefix-length') return contents.arePrefixLengths();
+  // Of bytes in the frame it has a size.
+  if (invariant === 'ethertype/byte-order' && size === 0) return contents.areTagTypes();
   if (size === 0 || contents.isWritten(at, at + size)) return true;
   const { packet } = shown.stimuli.at(-1)!;
   return new KeyBytes(program, shown.world, packet, trace).areWritten(at, at + size);
