@@ -611,6 +611,10 @@ describe('addresses that no router forwards', () => {
     [AF_INET, '127.0.0.1', '128.0.0.1'],
     [AF_INET6, '2001:db8::1', 'fd00::1'],
     [AF_INET6, '2001:db8::1', '100::1'],
+    [AF_INET6, '2001:db8::1', '64:ff9b::c000:201'],
+    [AF_INET6, '64:ff9b::c000:201', '2001:db8::1'],
+    [AF_INET6, '2001:db8::1', '::2'],
+    [AF_INET6, '2001:db8::1', 'fec0::1'],
   ] as const)('(%i, from %s to %s) are not these', (family, source, destination) => {
     const { world, stimuli } = answerCall(
       {},

@@ -8,7 +8,8 @@ import { solveBytes } from '../../sim/ebpf/dataflow/solve-bytes.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
 import { nextMade } from '../../sim/ebpf/made-maps.ts';
 import { ownMapsFor } from '../../sim/ebpf/world-slots.ts';
-import { addressToText } from '../../sim/packet/addresses.ts';
+import { addressToText, isMulticast6 } from '../../sim/packet/addresses.ts';
+import { isZero } from '../../sim/packet/bytes.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { withDefaultDevices } from '../../sim/runtime/default-world.ts';
 import { EFAULT, ENOENT } from '../../sim/runtime/errno.ts';
@@ -28,6 +29,7 @@ import {
 import { indexKey } from '../../sim/runtime/map-snapshot.ts';
 import { ARRAYS, SEQUENCES } from '../../sim/runtime/maps.ts';
 import { LOOPBACK } from '../../sim/runtime/route-entry.ts';
+import { isLinkLocal6 } from '../../sim/runtime/route-table6.ts';
 import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
 import { NO_DEVICE } from '../mtu-world.ts';
@@ -420,17 +422,28 @@ const ROUTABLE4 = Uint8Array.from([198, 51, 100, 77]);
 const ROUTABLE6 = Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x77]);
 
 /**
- * The address that was asked for, or, where no router forwards from or to it (0, loopback, multicast, link-local), one in its
+ * The address that was asked for, or, where no router forwards from or to it (all zeros, loopback, multicast, link-local), one in its
  * place: the bytes that it comes from are changed, in the packet and in maps. Undefined: it comes from elsewhere.
  */
 function routable(draft: Draft, call: FlowCall, at: number, size: 4 | 16): Uint8Array | undefined {
   const asked = call.parameters.subarray(at, at + size);
-  const [first = 0] = asked;
-  const isSpecial = size === 4 ? first === 0 || first === 127 || first >= 224 : first >= 0xfe || first === 0;
-  if (!isSpecial) return asked;
+  if (!(size === 4 ? isSpecial4(asked) : isSpecial6(asked))) return asked;
   const instead = (size === 4 ? ROUTABLE4 : ROUTABLE6).slice();
   instead[size - 1]! += at;
   return readdress(draft, call, at, instead) ? instead : undefined;
+}
+
+function isSpecial4([first = 0]: Uint8Array): boolean {
+  return first === 0 || first === 127 || first >= 224;
+}
+
+/**
+ * `rt6_need_strict`, and the unspecified address. What else begins with zeros is forwarded like any other: 64:ff9b::/96 is, and what a
+ * program asks for that takes another header for one of IPv6, whose lengths the rest of it may hang on.
+ */
+function isSpecial6(address: Uint8Array): boolean {
+  if (isMulticast6(address, 0) || isLinkLocal6(address)) return true;
+  return isZero(address, 0, 15) && address[15]! <= 1;
 }
 
 /** Lets the call's parameters hold an address from `at` on, by what they come from. */
