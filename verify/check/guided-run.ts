@@ -11,6 +11,7 @@ import { GuidedSource, guidedWorlds } from '../guide/guided-source.ts';
 import { type RefusedValue, withPossibleWorlds } from '../guide/possible-worlds.ts';
 import type { CheckOptions } from './check-options.ts';
 import { withSoundPackets } from './sound-cases.ts';
+import { SoundRoutes } from './sound-routes.ts';
 
 /** Instructions that the search for packets may run: about half a second. */
 const GUIDE_EFFORT = 2_000_000;
@@ -49,6 +50,7 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
     hintsOf(program),
     program.entries.map(({ hook }) => hook),
   );
+  const routes = new SoundRoutes(program);
   return {
     source: new GuidedSource(base, program, guidance),
     worlds: guidedWorlds(worlds, guidance),
@@ -56,7 +58,11 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
     cases: guidance.cases.flatMap(({ world, stimuli }, index) => {
       const found = { program: program.name, world, stimuli };
       // No other packet may go that way: one that is judged, which unsound ones are not, has to.
-      return withSoundPackets(found).map((one) => ({ path: `guided case ${index + 1}`, case: one }));
+      const [, ...sound] = withSoundPackets(found);
+      return [found, ...sound, ...routes.casesFor(found, sound)].map((one) => ({
+        path: `guided case ${index + 1}`,
+        case: one,
+      }));
     }),
   };
 }
