@@ -15,8 +15,11 @@ import type { CheckPlan } from './plans.ts';
 import { SavedOnce } from './saved-once.ts';
 import { isOn } from './scope.ts';
 
-/** How long a program's paths are followed at the most, where nobody has said how long a check may take. */
-const PROOF_SECONDS = 5;
+/**
+ * How long a program's paths are followed at the most, where nobody has said how long a check may take: of work, as the verdict may hang on
+ * whether all were, and a machine that does something else meanwhile is to come to the same one.
+ */
+const PROOF_SECONDS = 10;
 
 export interface CheckWatch {
   readonly signal: AbortSignal;
@@ -55,7 +58,7 @@ export async function checkAll(
     proofs ??= import('../prove/aid.ts').then(({ proofsIfPossible }) =>
       proofsIfPossible(PROOF_SECONDS, watch.signal),
     );
-    return (await proofs)?.aid(program, { seconds });
+    return (await proofs)?.aid(program, { seconds, ofWork: plan.seconds === undefined });
   };
   try {
     for (const placed of programs) {

@@ -5,6 +5,7 @@ import { EngineError } from '../../sim/engines/engine.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { type ProofAid, proofAid } from '../../verify/prove/aid.ts';
 import { PROVED_CASE } from '../../verify/prove/proved-case.ts';
+import { workClock } from '../../verify/prove/work-clock.ts';
 import { createZ3Solver, endZ3 } from '../../verify/prove/z3-solver.ts';
 import { count, type Terminal } from '../terminal.ts';
 import { interruptible } from './interruptible.ts';
@@ -19,6 +20,11 @@ export interface FollowOptions {
   readonly terminal?: Terminal;
   /** For this program, its last question included; default: as many as for every other, and the last one takes what it takes. */
   readonly seconds?: number;
+  /**
+   * Are these seconds that this process gets to work in? Then what is found out hangs far less on what else the machine does, and waiting
+   * for it may take longer. Default: as the clock has them.
+   */
+  readonly ofWork?: boolean;
 }
 
 export interface Proofs {
@@ -51,10 +57,12 @@ export async function proofsIfPossible(seconds: number, signal: AbortSignal): Pr
 
 function proofsBy(z3: Solver, usual: number, signal: AbortSignal): Proofs {
   const solver = interruptible(z3, signal);
-  const follow: Proofs['follow'] = async (program, { terminal, seconds } = {}) => {
+  const follow: Proofs['follow'] = async (program, { terminal, seconds, ofWork = false } = {}) => {
+    const started = performance.now();
     try {
-      return await proofAid(program, {
+      const aid = await proofAid(program, {
         solver,
+        ...(ofWork ? { now: workClock() } : {}),
         time: (seconds ?? usual) * 1000,
         stopped: () => signal.aborted,
         onProgress: ({ paths, waiting }) =>
@@ -62,6 +70,7 @@ function proofsBy(z3: Solver, usual: number, signal: AbortSignal): Proofs {
             () => `${program.name}: ${count(paths)} paths followed, ${count(waiting)} waiting`,
           ),
       });
+      return { ...aid, seconds: (performance.now() - started) / 1000 };
     } finally {
       terminal?.clearProgress();
     }
