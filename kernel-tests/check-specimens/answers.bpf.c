@@ -147,3 +147,28 @@ PROGRAM int error_returned(CONTEXT *ctx)
 		return FAULTY_OR_RIGHT(error, DROP);
 	return PASS;
 }
+
+/* Sets the maximum segment size of SYNs, where it is the first option. */
+PROGRAM int mss_set(CONTEXT *ctx)
+{
+	const __u16 most = 1360;
+	struct packet packet;
+	struct tcphdr *tcp;
+	__be16 *option;
+	__u16 old;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_TCP) || !ends_with_frame(&packet))
+		return PASS;
+	tcp = packet.l4;
+	option = (void *)(tcp + 1);
+	if ((void *)(option + 2) > packet.end)
+		return PASS;
+	if (tcp->doff < 6 || tcp->doff * 4 > packet.length || !tcp->syn || option[0] != bpf_htons(0x0204))
+		return PASS;
+	old = bpf_ntohs(option[1]);
+	if (FAULTY_OR_RIGHT(old == most, old <= most))
+		return PASS;
+	tcp->check = update(tcp->check, option[1], bpf_htons(most));
+	option[1] = bpf_htons(most);
+	return PASS;
+}

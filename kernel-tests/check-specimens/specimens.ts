@@ -91,6 +91,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['ttl_expired', 'ttl/expired'],
     ['ttl_wrapped', 'ttl/wrapped'],
     ['hop_limit_expired', 'ttl/expired'],
+    ['mss_set', 'tcp/mss-raised', XDP],
     ['echo_group', 'reply/group-source'],
     ['echo_unset', 'reply/zero-source'],
     ['echo_anyone', 'reply/to-group'],

@@ -19,6 +19,7 @@ import { pppoe } from '../invariants/pppoe.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
 import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
+import { segmentSize } from '../invariants/segment-size.ts';
 import { tcpAnswer } from '../invariants/tcp-answer.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
@@ -45,6 +46,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     neighbourDiscovery,
     arp,
     options,
+    segmentSize,
     decapsulation(hasSocketMap(program)),
     pppoe,
     broken,

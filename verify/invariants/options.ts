@@ -37,7 +37,8 @@ export const options: Invariant = {
 const NO_HEADER = HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted;
 const FIXED_HEADER = 20;
 
-function hasOptions(list: HeaderList, row: number): boolean {
+/** Has the header of TCP or IPv4 room for options, all of it in the frame? */
+export function hasOptions(list: HeaderList, row: number): boolean {
   const kind = list.kind[row]!;
   if ((kind !== HEADER.tcp && kind !== HEADER.ipv4) || (list.flags[row]! & NO_HEADER) !== 0) return false;
   if (kind === HEADER.tcp && list.part[row] === PART.laterFragment) return false;
@@ -52,6 +53,24 @@ const TCP_LENGTHS: ReadonlyMap<number, number> = new Map([
   [8, 10],
 ]);
 const [END, NO_OPERATION] = [0, 1];
+
+/**
+ * Where in a frame the next option is that has a length.
+ * @param from where the one before it is; absent: the first is wanted
+ * @returns -1: there is none, or none that can be found
+ */
+export function nextOption(
+  list: HeaderList,
+  row: number,
+  bytes: Uint8Array,
+  offset: number,
+  from?: number,
+): number {
+  const end = list.headerEnd[row]!;
+  let at = from === undefined ? list.start[row]! + FIXED_HEADER : from + bytes[offset + from + 1]!;
+  while (at < end && bytes[offset + at] === NO_OPERATION) at++;
+  return at + 1 < end && bytes[offset + at] !== END && bytes[offset + at + 1]! >= 2 ? at : -1;
+}
 
 /** Where in a frame the first option is that cannot be read; -1: all can. */
 function badOption(list: HeaderList, row: number, bytes: Uint8Array, offset: number): number {

@@ -14,6 +14,7 @@ import { REPLY_RULES } from './reply.ts';
 import { REPLY_TARGET_RULES } from './reply-target.ts';
 import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
+import { SEGMENT_SIZE_RULES } from './segment-size.ts';
 import { TCP_ANSWER_RULES } from './tcp-answer.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
@@ -32,6 +33,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...UNANSWERABLE_RULES,
   ...ICMP_ERROR_RULES,
   ...TCP_ANSWER_RULES,
+  ...SEGMENT_SIZE_RULES,
   ...NEIGHBOUR_RULES,
   ...ARP_RULES,
 ];
