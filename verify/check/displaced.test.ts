@@ -15,7 +15,14 @@ import {
   V6_B,
   vlan,
 } from '../test-support/packets.ts';
-import { behindOptions, type Displaced, displaced, optionsAsHeader, withoutData } from './displaced.ts';
+import {
+  atItsPlace,
+  behindOptions,
+  type Displaced,
+  displaced,
+  optionsAsHeader,
+  withoutData,
+} from './displaced.ts';
 import { transportOf } from './variants.ts';
 
 const HEADER = Uint8Array.from({ length: 20 }, (_, at) => 0xa0 + at);
@@ -72,6 +79,23 @@ describe.each(Object.entries(PACKETS))('in front of %s', (_, packet) => {
       expect(toHex(one.bare.subarray(start, start + one.size))).toBe(toHex(HEADER));
       expect(statuses(one.bare)).not.toContain(CHECKSUM.bad);
       expect(one.bare.length).toBe(one.packet.length - (one.transport - at));
+    }
+  });
+
+  it('another header is put at its own place, as it is and with right sums, and nothing else changes', () => {
+    const isUdp = protocol === 17;
+    for (const one of all) {
+      const [asItIs, whole, ...more] = atItsPlace(one, protocol, HEADER);
+      expect(more).toEqual([]);
+      const size = Math.min(HEADER.length, (isInside(one) ? one.packet.length : one.at) - one.transport);
+      const [from, to] = [one.transport, one.transport + size];
+      const expected = one.packet.slice();
+      expected.set(HEADER.subarray(0, size), from);
+      expect(toHex(asItIs!)).toBe(toHex(expected));
+      expect(toHex(whole!.subarray(from, from + 4))).toBe(toHex(HEADER.subarray(0, 4)));
+      if (isUdp) expect(readU16(whole!, from + 4)).toBe(readU16(one.packet, from + 4));
+      if (isUdp) expect(statuses(whole!)).not.toContain(CHECKSUM.bad);
+      expect(toHex(whole!.subarray(to))).toBe(toHex(one.packet.subarray(to)));
     }
   });
 

@@ -179,6 +179,24 @@ function behind({ packet, ip, at, kept }: Whole, front: Front, place: number, he
   return { packet: repaired(copy, kept), ...lies, bare: bareWith(roomy, at + from, header, kept) };
 }
 
+/**
+ * What is displaced as it was, and another transport header at its own place: once as it is, sum and length too, which may be what
+ * somebody looks for, and once as the header of a whole packet.
+ */
+export function atItsPlace(
+  { packet, transport, at }: Displaced,
+  protocol: number,
+  header: Uint8Array,
+): Uint8Array[] {
+  const room = (at < transport ? packet.length : at) - transport;
+  const asItIs = packet.slice();
+  asItIs.set(header.subarray(0, room), transport);
+  const whole = asItIs.slice();
+  if (protocol === UDP) writeU16(whole, transport + 4, readU16(packet, transport + 4));
+  const ip = networkAt(packet)!;
+  return [asItIs, repaired(whole, keptWord(packet[ip]! >> 4 === 4 ? 4 : 6, ip))];
+}
+
 /** The same packet behind options of IPv4 that hold nothing; undefined where it has any, or is not of IPv4. */
 export function behindOptions(came: Uint8Array): Uint8Array | undefined {
   const found = transportOf(came);

@@ -9,7 +9,15 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
 import type { Outcome } from '../outcome.ts';
-import { asPlain, behindOptions, type Displaced, displaced, TRANSPORTS, withoutData } from './displaced.ts';
+import {
+  asPlain,
+  atItsPlace,
+  behindOptions,
+  type Displaced,
+  displaced,
+  TRANSPORTS,
+  withoutData,
+} from './displaced.ts';
 import { type Fate, fateOf, isSameFate } from './fate.ts';
 import {
   CaseRunner,
@@ -120,11 +128,13 @@ export class HeaderLengths {
     return second.isMalformed ? showHidden(trial, world) : show(trial, world);
   }
 
-  async #holds({ runner, one, header, first, second, usual, wanted }: Trial, world: World): Promise<boolean> {
+  async #holds(trial: Trial, world: World): Promise<boolean> {
+    const { runner, one, header, first, second, usual, wanted } = trial;
     const to = (packet: Uint8Array, fate: Fate): Promise<boolean> =>
       comesTo(runner, world, one.stimulus, packet, fate);
     if (!(await to(second.packet, wanted)) || !(await to(first.packet, usual))) return false;
     if (await isOfData(runner, world, one.stimulus, first, second)) return false;
+    if (await isOfOwnPlace(to, trial)) return false;
     if (second.isMalformed !== true) return true;
     // Nobody has to take such options: with right ones, what is behind them must not decide, as it does without.
     const plain = withHeader(one.stimulus.packet, header);
@@ -263,6 +273,19 @@ async function isOfData(
   const one = await fateOf(runner, world, { ...stimulus, packet: first.bare });
   const other = await fateOf(runner, world, { ...stimulus, packet: second.bare });
   return one === undefined || other === undefined || !isSameFate(one, other);
+}
+
+/** Does a header decide at its own place, too? What searches all that is there for some bytes finds them wherever they lie. */
+async function isOfOwnPlace(
+  comes: (packet: Uint8Array, to: Fate) => Promise<boolean>,
+  { one: { stimulus }, header, first, second, usual, wanted }: Trial,
+): Promise<boolean> {
+  const { protocol } = transportOf(stimulus.packet)!;
+  for (const packet of atItsPlace(first, protocol, header)) if (await comes(packet, wanted)) return true;
+  // Its sum and length were made right, and may have been what was looked for.
+  for (const packet of atItsPlace(second, protocol, headerOf(stimulus.packet)!))
+    if (await comes(packet, usual)) return true;
+  return false;
 }
 
 /** Does the place decide, and not a hash of all the frame? */

@@ -450,6 +450,45 @@ describe('ports behind headers whose length is taken for another', () => {
     expect(await found(deep, [datagram(80), datagram(53)])).toEqual([]);
   });
 
+  it.each([
+    [53, 80],
+    [80, 53],
+  ])(
+    'are not what a program looks for that searches all behind the IP header, whichever comes first: %i',
+    async (...ports) => {
+      const searches =
+        (from: Find, size: number): Behaviour =>
+        ({ packet }) => {
+          const window = Buffer.from(packet).subarray(from(packet), from(packet) + size);
+          return { action: window.includes(Buffer.of(0, 53)) ? XDP_DROP : XDP_PASS };
+        };
+      const packets4 = ports.map((port) => datagram(port));
+      const packets6 = ports.map((port) => datagram(port, 6));
+      for (const [packets, from, headers] of [
+        [packets4, fixed, 2],
+        [packets4, counted, 1],
+        [packets6, () => IP + 40, 4],
+      ] as const) {
+        expect(await found(searches(from, 128), packets)).toEqual([]);
+        // Who searches no further than the header in front does not come to the ports.
+        expect((await found(searches(from, 12), packets)).length).toBe(headers);
+      }
+    },
+  );
+
+  it('nor where that is in a field of the header that is made right for every packet: a length', async () => {
+    const sized = (size: number): Uint8Array => ethernet(0x0800, ipv4(17, udp(data(size), V4_A, V4_B, 80)));
+    const searches: Behaviour = ({ packet }) => ({
+      action: Buffer.from(packet)
+        .subarray(PORTS)
+        .includes(Buffer.of(80, 0, 35))
+        ? XDP_DROP
+        : XDP_PASS,
+    });
+    expect(await found(searches, [sized(8), sized(27)])).toEqual([]);
+    expect(await found(searches, [sized(27), sized(8)])).toEqual([]);
+  });
+
   it('are not what a hash of all the frame, or of the IP header, goes by', async () => {
     const packets = Array.from({ length: 24 }, (_, at) => datagram(50 + at));
     expect(await found(hashing(0, 60), packets)).toEqual([]);
