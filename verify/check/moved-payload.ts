@@ -20,6 +20,8 @@ const HEADERS: ReadonlyMap<number, number> = new Map([
 const OPTIONS = 40;
 /** No operation, four times: the least that a header can have. */
 const LEAST_OPTIONS = [1, 1, 1, 1];
+/** An option of TCP for experiments, which two bytes of any value follow (RFC 6994 §3). */
+const TCP_EXPERIMENT = [254, 4];
 /** An option for experiments (RFC 4727 §3.4) that takes all the room. */
 const WHOLE_OPTION = [0x1e, OPTIONS];
 
@@ -37,8 +39,11 @@ export interface MovedData {
   plain(data: Uint8Array): Uint8Array;
   /** The same bytes as far as they can be, with a header length that makes options of the first. */
   disguised(data: Uint8Array): Uint8Array;
-  /** With options that say nothing, and the data behind them. */
-  moved(data: Uint8Array): Uint8Array;
+  /**
+   * With options that say nothing, and the data behind them: each with others. Whoever searches header and data for some bytes may find
+   * them where the one ends and the other begins, so in front of the data there is what is there without options, once.
+   */
+  readonly moved: readonly ((data: Uint8Array) => Uint8Array)[];
   /** Without options, with that data that a disguised packet truly has. */
   bare(data: Uint8Array): Uint8Array;
   /** Has the frame that left still the options that the disguised packet came with? In another header the data begins elsewhere. */
@@ -115,8 +120,9 @@ function behindTcpOptions(base: Base): MovedData {
     optionsEnd: from + OPTIONS,
     plain: (data) => withOffset(5, data),
     disguised: (data) => withOffset(5 + OPTIONS / 4, data),
-    moved: (data) =>
-      withOffset(6, joined(LEAST_OPTIONS, data.subarray(0, data.length - LEAST_OPTIONS.length))),
+    moved: [LEAST_OPTIONS, [...TCP_EXPERIMENT, ...base.headers.subarray(-2)]].map(
+      (options) => (data) => withOffset(6, joined(options, data.subarray(0, data.length - options.length))),
+    ),
     bare: (data) => withOffset(5, truly(data)),
     keeps: (came, left) =>
       isSameNetwork(base, came, left) &&
@@ -150,10 +156,12 @@ function behindIpOptions(base: Base, option: readonly number[]): MovedData {
       options.set(option);
       return withHeader(options, joined(transport, data.subarray(OPTIONS)), data.length - OPTIONS);
     },
-    moved: (data) => {
-      const rest = data.subarray(0, data.length - LEAST_OPTIONS.length);
-      return withHeader(LEAST_OPTIONS, joined(transport, rest), rest.length);
-    },
+    moved: [
+      (data) => {
+        const rest = data.subarray(0, data.length - LEAST_OPTIONS.length);
+        return withHeader(LEAST_OPTIONS, joined(transport, rest), rest.length);
+      },
+    ],
     bare: (data) => withHeader([], joined(transport, truly(data)), data.length),
     keeps: (came, left) => isSameNetwork(base, came, left) && isSameHalf(came, left, ip),
   };

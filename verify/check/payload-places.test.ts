@@ -110,6 +110,21 @@ describe('data is looked for', () => {
     if (find !== withoutOptions) expect(await found(writes(counted), segment)).toEqual([]);
   });
 
+  it('right: what searches header and data at once finds what begins in the one and ends in the other', async () => {
+    // The urgent pointer is 0.
+    const isThere: Behaviour = ({ packet }) => {
+      const window = Buffer.from(packet.subarray(34, 98));
+      return { action: window.includes(Buffer.of(0, ...SIGN)) ? XDP_DROP : XDP_PASS };
+    };
+    expect(await found(isThere, segment)).toEqual([]);
+    expect(await found(isThere, segment6)).toEqual([]);
+    // Behind the header without options alone it is another matter.
+    const isBehind: Behaviour = ({ packet }) => ({
+      action: packet[shortTcp(packet) - 1] === 0 && isSigned(packet, shortTcp(packet)) ? XDP_DROP : XDP_PASS,
+    });
+    expect((await found(isBehind, segment)).length).toBe(1);
+  });
+
   it('right: what leaves has no such options, or is no IP any more', async () => {
     const answers: Behaviour = ({ packet }) => {
       const left = packet.slice();
@@ -185,7 +200,7 @@ describe('packets whose data moves', () => {
     const [movable] = movableData(packet) as [MovableData];
     expect(movable.ways.length).toBe(ways);
     for (const { plain, disguised, moved, bare } of movable.ways) {
-      const made = [plain, disguised, moved, bare].map((make) => make(movable.data));
+      const made = [plain, disguised, ...moved, bare].map((make) => make(movable.data));
       expect(new Set(made.map(({ length }) => length)).size).toBe(1);
       for (const one of made) expect(statusesOf(one)).toEqual(statusesOf(packet));
     }
@@ -193,7 +208,7 @@ describe('packets whose data moves', () => {
 
   it('are made of what options move, too, wherever its data is taken from', () => {
     const [own] = movableData(segment) as [MovableData];
-    const [truly, fixed, ...more] = movableData(own.ways[0]!.moved(own.data));
+    const [truly, fixed, ...more] = movableData(own.ways[0]!.moved[0]!(own.data));
     expect(more).toEqual([]);
     expect(Buffer.from(truly!.data.subarray(0, 4)).toString()).toBe('GET ');
     expect([...fixed!.data.subarray(0, 8)]).toEqual([1, 1, 1, 1, ...SIGN]);

@@ -226,10 +226,11 @@ class Trial {
   async #isOverlooked(world: World, other: Uint8Array, own: Fate, fate: Fate): Promise<boolean> {
     const { data, way } = this;
     if (!(await this.#comesTo(world, way.disguised(other), fate))) return false;
-    const isSeenBehind =
-      (await this.#comesTo(world, way.moved(data), own)) &&
-      (await this.#comesTo(world, way.moved(other), fate));
-    if (isSeenBehind) return false;
+    for (const moved of way.moved) {
+      const isSeenBehind =
+        (await this.#comesTo(world, moved(data), own)) && (await this.#comesTo(world, moved(other), fate));
+      if (isSeenBehind) return false;
+    }
     const truly = await this.#fate(world, way.bare(data));
     return truly !== undefined && (await this.#comesTo(world, way.bare(other), truly));
   }
