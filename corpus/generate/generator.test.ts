@@ -39,10 +39,10 @@ describe('the packet generator', () => {
       ['xdp', 'tc-ingress'],
     );
     expect(digest(filled(generator, 0, 20_000))).toMatchInlineSnapshot(
-      `"d97fc33b36cc24e573bc589026149082d636d56fd2cde2c626da54ab594699d1"`,
+      `"cbc132b89cfdf291a925ef2c325f2805642e7ba6f9c75a50691b5db939c4b39a"`,
     );
     expect(digest(filled(generator, 0, 20_000, NO_LIMITS))).toMatchInlineSnapshot(
-      `"7982d2b0408f739fec488e4f849864ee386db48dbc8cb181bb4f994c3f33d6b6"`,
+      `"8d047058dd89c20bcfbf780619a9bb736d88c9b188e1565f1fe72d2e3fe59459"`,
     );
   });
 

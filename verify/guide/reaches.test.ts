@@ -41,7 +41,7 @@ it('takes branches of built-in programs', () => {
     'icmp_echo: 76/78, 2 missing, 34 cases in 1 worlds, 34 packets, 76k',
     'tcp_filter: 33/33, 0 missing, 17 cases in 1 worlds, 17 packets, 115k',
     'account: 2/2, 0 missing, 2 cases in 1 worlds, 2 packets, 28k',
-    'layer_coop: 31/34, 3 missing, 24 cases in 1 worlds, 86 packets, 113k',
+    'layer_coop: 31/34, 3 missing, 24 cases in 1 worlds, 86 packets, 114k',
     'meta_mark: 4/5, 1 missing, 2 cases in 1 worlds, 2 packets, 80k',
   ]);
 });
