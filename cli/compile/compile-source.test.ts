@@ -26,6 +26,7 @@ __attribute__((section("xdp"), used)) int types(struct xdp_md *ctx) { return 2; 
   'no-types.bpf.c': '#include "vmlinux.h"\n',
   'no-header.bpf.c': '#include "mine.h"\n',
   'warns.bpf.c': `${HEAD}SEC("xdp") int warns(struct xdp_md *ctx) { int *p = 2; return p ? XDP_PASS : 0; }\n${LICENSE}`,
+  'again.bpf.c': `${HEAD}SEC("xdp") int again(struct xdp_md *ctx) { int *p = 1; return p ? XDP_PASS : 0; }\n${LICENSE}`,
   '-O0.bpf.c': `${HEAD}SEC("xdp") int dash(struct xdp_md *ctx) { return XDP_TX; }\n${LICENSE}`,
   'empty.bpf.c': '',
 };
@@ -107,6 +108,11 @@ describe.skipIf(compilerProblem() !== undefined)('a C source in the place of an 
     expect({ code, out }).toEqual({ code: 0, out: 'packet 1: XDP_PASS, 60 bytes\n' });
     expect(err).toMatch(/^warns\.bpf\.c:3:\d+: warning: incompatible integer to pointer conversion/);
     expect(err).not.toMatch(/^\./m);
+  });
+
+  it('shows them behind a run of verify in the same process, too', async () => {
+    expect((await runInProcess('verify', 'xdp_pass', '--engines', 'vm', '--runs', '10')).code).toBe(0);
+    expect((await run('again.bpf.c')).err).toMatch(/^again\.bpf\.c:3:\d+: warning: /);
   });
 });
 

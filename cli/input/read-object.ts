@@ -14,9 +14,13 @@ const compiled = new Map<
 
 let showWarnings: (text: string) => void = reportLines;
 
-/** To be called in a process that prints nothing itself: what compilers say about sources that compile goes there. */
-export function giveWarningsTo(receiver: (text: string) => void): void {
+/** For a while in which nothing is to be printed: what compilers say about sources that compile goes there. @returns what ends it */
+export function giveWarningsTo(receiver: (text: string) => void): () => void {
+  const before = showWarnings;
   showWarnings = receiver;
+  return () => {
+    showWarnings = before;
+  };
 }
 
 /** The files that each source was made of when it was compiled last, whether it compiled or not. */

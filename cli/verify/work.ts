@@ -97,10 +97,10 @@ export class VerifyWork {
   async #open(): Promise<void> {
     useCompiler(this.#plan.compiler);
     const warnings: string[] = [];
-    giveWarningsTo((text) => warnings.push(text));
+    const printAgain = giveWarningsTo((text) => warnings.push(text));
     const resolved = await resolvePrograms(this.#plan.programs, this.#plan.object, (module) =>
       this.#post({ is: 'importing', module }),
-    );
+    ).finally(printAgain);
     const placed = placePrograms(toldApart(resolved), this.#plan.surroundings);
     this.#programs = placed.map(({ program: one }) => one);
     this.#worlds = statesWorld(this.#plan.surroundings) ? placed.map(worldsIn) : [];
