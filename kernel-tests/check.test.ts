@@ -105,7 +105,9 @@ function hold(rows: readonly Row[]): void {
         expect(faulty.verdict).toBe(
           faulty.findings.some(({ severity }) => severity === 'error') ? 'fail' : 'pass',
         );
-        expect(wanted.severity).toBe(RULES.find(({ id }) => id === specimen.invariant)!.severity);
+        // What warns where a program reads in the wrong place is an error where it writes there: that hangs on the packet.
+        const { severity } = RULES.find(({ id }) => id === specimen.invariant)!;
+        expect([severity, 'error']).toContain(wanted.severity);
         const right = await checked(row, false, seed);
         const said = right.findings.filter(({ severity }) => severity !== 'info');
         expect(said.map(({ summary }) => summary)).toEqual([]);

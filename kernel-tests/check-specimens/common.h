@@ -4,8 +4,11 @@
 
 #ifdef TC
 #define TRANSMIT(ctx) bpf_redirect((ctx)->ifindex, 0)
+/* What is sent by a local socket may have its data in pages of its own. */
+#define IN_ONE_PIECE(ctx) bpf_skb_pull_data(ctx, (ctx)->len)
 #else
 #define TRANSMIT(ctx) XDP_TX
+#define IN_ONE_PIECE(ctx)
 #endif
 
 #ifdef FAULTY

@@ -5,6 +5,7 @@
 /* No POST to a web server. */
 PROGRAM int method_misplaced(CONTEXT *ctx)
 {
+	IN_ONE_PIECE(ctx);
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	struct iphdr *ip = (void *)(eth + 1);
@@ -27,6 +28,7 @@ PROGRAM int method_misplaced(CONTEXT *ctx)
 /* No questions to a name server that are not of the usual kind (opcode 0). */
 PROGRAM int question_misplaced(CONTEXT *ctx)
 {
+	IN_ONE_PIECE(ctx);
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	struct iphdr *ip = (void *)(eth + 1);
