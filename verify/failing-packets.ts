@@ -1,8 +1,10 @@
 /** The packets of one batch that fail in the same way: which of them to show, and which to judge the cause by. */
+
 import { faults } from '../corpus/simplify/well-formed.ts';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import type { PacketBatch } from '../sim/packet/packet-batch.ts';
 import type { Sample } from './outcome.ts';
+import { cameAs } from './rows.ts';
 
 /** Packets of one kind that are looked at: enough to find a whole one, and to tell a cause from a coincidence. */
 const MOST_LOOKED_AT = 64;
@@ -71,9 +73,4 @@ export function samplesOf(
     left: output.packet(packet),
     ...(wanted === undefined ? {} : { wanted: wanted.packet(packet) }),
   }));
-}
-
-function cameAs(input: PacketBatch, packet: number): Uint8Array {
-  const offset = input.offset[packet]!;
-  return input.bytes.subarray(offset, offset + input.length[packet]!);
 }

@@ -2,6 +2,7 @@
  * Mistakes in calls of helpers that no outcome shows: the machine and test runs do what the kernel does of frames without
  * offload, in a world without routes. Some packets run once more in the interpreter, whose trace shows what was passed.
  */
+
 import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
@@ -11,6 +12,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { read16 } from '../oracle/announcement.ts';
+import { cameAs, leftAs } from '../rows.ts';
 import type { CallFault, CallRemark, TracedRun } from './call-remark.ts';
 import { callsAny, hasMap } from './judging.ts';
 import { lookupFamilies } from './lookup-family.ts';
@@ -91,10 +93,8 @@ export class HelperCalls {
       const { hook } = this.#program.entries[entry]!;
       // Nothing else is asked of programs that call none of these.
       if (!this.#calls && hook !== 'tc-ingress') continue;
-      const at = input.offset[packet]!;
-      const came = input.bytes.subarray(at, at + input.length[packet]!);
-      const start = output.offset[packet]!;
-      const left = output.bytes.subarray(start, start + output.length[packet]!);
+      const came = cameAs(input, packet);
+      const left = leftAs(output, packet);
       if (came.length < 14 || left.length < 14) continue;
       const action = output.action[packet]!;
       const isRetyping = isRetyped({ hook, action }, read16(came, TYPE_AT), read16(left, TYPE_AT));

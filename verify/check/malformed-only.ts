@@ -2,6 +2,7 @@
  * Does a program change or send on nothing but packets whose IP version is not the one that their EtherType says? Then it looks for
  * the wrong number, and does nothing with those that it was written for. No single packet shows it.
  */
+
 import { repair } from '../../corpus/simplify/packet-layout.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
@@ -13,6 +14,7 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { lastTypeAt, read16 } from '../oracle/announcement.ts';
+import { cameAs, leftAs } from '../rows.ts';
 import { CaseRunner, decidingLine, type Seen, type Sighting } from './probe.ts';
 
 /** An IP header where the EtherType says that one is. */
@@ -44,11 +46,8 @@ export class MalformedOnly {
       if (seen.hasSound || output.status[packet] !== STATUS.ran) continue;
       const { hook } = this.#program.entries[input.entry[packet]!]!;
       const action = output.action[packet]!;
-      const frame = input.bytes.subarray(
-        input.offset[packet]!,
-        input.offset[packet]! + input.length[packet]!,
-      );
-      if (!isHandled(hook, action, frame, leftOf(output, packet))) continue;
+      const frame = cameAs(input, packet);
+      if (!isHandled(hook, action, frame, leftAs(output, packet))) continue;
       const version = versionOf(frame);
       if (version === undefined || version.own === version.stated) seen.hasSound = true;
       else seen.first ??= { world, stimulus: input.stimulus(packet) };
@@ -118,11 +117,6 @@ export class MalformedOnly {
 function isHandled(hook: Hook, action: number, came: Uint8Array, left: Uint8Array): boolean {
   const isSent = hook === 'xdp' ? action === XDP_TX || action === XDP_REDIRECT : action === TC_ACT_REDIRECT;
   return isSent || !equalWhole(came, left);
-}
-
-function leftOf(output: BatchReport['output'], packet: number): Uint8Array {
-  const at = output.offset[packet]!;
-  return output.bytes.subarray(at, at + output.length[packet]!);
 }
 
 function versionOf(frame: Uint8Array): Version | undefined {

@@ -4,9 +4,8 @@
  * numbers whose bytes are swapped, and none of numbers as they are; and packets that differ in other fields, since what two fields
  * decide together, as which port is the larger one, says nothing of the order either.
  */
+
 import type { Engine } from '../../sim/engines/engine.ts';
-import { STATUS } from '../../sim/engines/outcome-batch.ts';
-import { equalWhole } from '../../sim/packet/bytes.ts';
 import { swapped } from '../../sim/packet/checksum.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -15,6 +14,7 @@ import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { FieldSightings, type SightingLimits } from './field-sightings.ts';
 import {
   isIn,
   isOfLowerByte,
@@ -29,11 +29,8 @@ import { type Held, holdsOfRelatives } from './relatives.ts';
 import { holdsNumber } from './swapped-numbers.ts';
 import { repaired } from './variants.ts';
 
-/** Packets of each field, of numbers of about one size, and of what became of them, that are looked at; and of all. */
-const KEPT = 2;
-const MOST_KEPT = 600;
-/** Packets that are searched for them. */
-const SEARCHED = 200_000;
+/** Packets of each field, of numbers of about one size, and of what became of them, that are looked at. */
+const LIMITS: SightingLimits = { each: 2, all: 600 };
 
 const INVARIANTS: Readonly<Record<NumberKind, string>> = {
   length: 'length/compared',
@@ -56,9 +53,11 @@ const BY: readonly IsSame[] = [
 export class OrderComparisons {
   readonly #program: Program;
   readonly #isGiven: boolean;
-  readonly #seen = new Map<string, Place[]>();
-  #kept = 0;
-  #searched = 0;
+  readonly #sightings = new FieldSightings<NumberField>(
+    LIMITS,
+    numberFields,
+    (field, frame) => `${field.name} ${32 - Math.clz32(misreadAt(frame, field))}`,
+  );
 
   /** @param isGiven has the user said what the worlds are? */
   constructor(program: Program, isGiven: boolean) {
@@ -66,29 +65,8 @@ export class OrderComparisons {
     this.#isGiven = isGiven;
   }
 
-  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
-    for (let packet = 0; packet < output.count; packet++) {
-      if (this.#kept >= MOST_KEPT || this.#searched >= SEARCHED) return;
-      if (output.status[packet] !== STATUS.ran) continue;
-      this.#searched++;
-      const offset = input.offset[packet]!;
-      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
-      const at = output.offset[packet]!;
-      const left = output.bytes.subarray(at, at + output.length[packet]!);
-      const fate = `${input.entry[packet]} ${output.action[packet]} ${equalWhole(left, frame)}`;
-      for (const field of numberFields(frame)) {
-        const key = `${fate} ${field.name} ${32 - Math.clz32(misreadAt(frame, field))}`;
-        this.#keep(key, () => ({ world, stimulus: input.stimulus(packet), field }));
-      }
-    }
-  }
-
-  #keep(key: string, place: () => Place): void {
-    const kept = this.#seen.get(key) ?? [];
-    this.#seen.set(key, kept);
-    if (kept.length >= KEPT || this.#kept >= MOST_KEPT) return;
-    kept.push(place());
-    this.#kept++;
+  observe(world: World, input: PacketBatch, report: Pick<BatchReport, 'output'>): void {
+    this.#sightings.observe(world, input, report);
   }
 
   /** One for each field. */
@@ -96,7 +74,8 @@ export class OrderComparisons {
     const runner = new CaseRunner(this.#program, machine);
     const found = new Map<string, Seen>();
     try {
-      for (const place of [...this.#seen.values()].flat()) {
+      for (const { place: field, ...sighting } of this.#sightings.all) {
+        const place = { ...sighting, field };
         const key = `${place.stimulus.entry ?? 0} ${place.field.name}`;
         if (found.has(key)) continue;
         const seen = await this.#judge(runner, place);
@@ -149,9 +128,7 @@ export class OrderComparisons {
     const number = meantBy(inside.packet, field);
     // Whoever asks for the lower byte of lengths, to take one packet of many, does the same.
     const isUnsure = isOfLowerByte(range, sizeOf(field.bits));
-    const why = isUnsure
-      ? 'as it seems, it takes the number as it lies in the packet'
-      : 'it takes the number as it lies in the packet';
+    const why = `${isUnsure ? 'as it seems, ' : ''}it takes the number as it lies in the packet`;
     return {
       world,
       stimuli: [inside],

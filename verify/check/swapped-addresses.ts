@@ -4,8 +4,6 @@
  * where mirror images of their addresses are something special, and they are like any other.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
-import { STATUS } from '../../sim/engines/outcome-batch.ts';
-import { equalWhole } from '../../sim/packet/bytes.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import { RANDOM_STEP, randomOf } from '../../sim/runtime/chance.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -13,17 +11,15 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
 import { inPrefix, type KnownPrefix, knownPrefixOf } from './known-prefixes.ts';
-import { CaseRunner, hasValues, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { CaseRunner, hasValues, partingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { networkAt, repaired } from './variants.ts';
 import { namesAddress } from './world-addresses.ts';
 
 /** Packets of each prefix, field and fate that are looked at; and of all. */
-const KEPT = 6;
-const MOST_KEPT = 400;
-/** Packets that are searched for such addresses. */
-const SEARCHED = 200_000;
+const LIMITS: SightingLimits = { each: 6, all: 400 };
 /** Addresses of a prefix, and others, that are tried. */
 const MEMBERS = 6;
 const OTHERS = 48;
@@ -41,14 +37,12 @@ interface Place {
   readonly prefix: KnownPrefix;
 }
 
-type Found = Sighting & { readonly place: Place };
+type Found = FieldSighting<Place>;
 
 export class SwappedAddresses {
   readonly #program: Program;
   readonly #isGiven: boolean;
-  readonly #seen = new Map<string, Found[]>();
-  #kept = 0;
-  #searched = 0;
+  readonly #sightings = new FieldSightings(LIMITS, placesIn, kindOf);
 
   /** @param isGiven has the user said what the worlds are? */
   constructor(program: Program, isGiven: boolean) {
@@ -56,25 +50,8 @@ export class SwappedAddresses {
     this.#isGiven = isGiven;
   }
 
-  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
-    for (let packet = 0; packet < output.count; packet++) {
-      if (this.#kept >= MOST_KEPT || this.#searched >= SEARCHED) return;
-      if (output.status[packet] !== STATUS.ran) continue;
-      this.#searched++;
-      const offset = input.offset[packet]!;
-      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
-      for (const place of placesIn(frame)) {
-        const at = output.offset[packet]!;
-        const left = output.bytes.subarray(at, at + output.length[packet]!);
-        const fate = `${output.action[packet]} ${equalWhole(left, frame)}`;
-        const id = `${input.entry[packet]} ${kindOf(place)} ${fate}`;
-        const kept = this.#seen.get(id) ?? [];
-        this.#seen.set(id, kept);
-        if (kept.length >= KEPT) continue;
-        kept.push({ world, stimulus: withWord(input.stimulus(packet), place, place.word), place });
-        this.#kept++;
-      }
-    }
+  observe(world: World, input: PacketBatch, report: Pick<BatchReport, 'output'>): void {
+    this.#sightings.observe(world, input, report);
   }
 
   /** One for each prefix and field that the program compares so. */
@@ -82,7 +59,7 @@ export class SwappedAddresses {
     const runner = new CaseRunner(this.#program, machine);
     const found = new Map<string, Seen>();
     try {
-      for (const sighting of [...this.#seen.values()].flat()) {
+      for (const sighting of this.#sightings.all) {
         const { place, stimulus } = sighting;
         const id = `${stimulus.entry ?? 0} ${place.field} ${place.prefix.name}`;
         const seen = found.has(id) ? undefined : await this.#judge(runner, sighting);

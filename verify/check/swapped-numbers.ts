@@ -4,8 +4,6 @@
  * again with the known one, and with others: where only the wrong order is something special, the program was meant otherwise.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
-import { STATUS } from '../../sim/engines/outcome-batch.ts';
-import { equalWhole } from '../../sim/packet/bytes.ts';
 import { swapped } from '../../sim/packet/checksum.ts';
 import { ETHERTYPE_MIN, etherTypeName, IPPROTO } from '../../sim/packet/numbers.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
@@ -16,15 +14,13 @@ import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
-import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
+import { CaseRunner, partingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { repaired, transportOf } from './variants.ts';
 
 /** Packets of each number, and of what became of them, that are looked at; and of all. */
-const KEPT = 3;
-const MOST_KEPT = 200;
-/** Packets that are searched for such numbers. */
-const SEARCHED = 200_000;
+const LIMITS: SightingLimits = { each: 3, all: 200 };
 /** Numbers from all over that show whether relatives of a packet take the same ones for special. */
 const SCATTERED = 64;
 /** Numbers that show whether it is special by itself. */
@@ -137,12 +133,13 @@ interface Place {
 export class SwappedNumbers {
   readonly #program: Program;
   readonly #isGiven: boolean;
-  /** By entry, kind and number, action, and whether it left as it came. */
-  readonly #seen = new Map<string, (Sighting & { readonly place: Place })[]>();
+  readonly #sightings = new FieldSightings(
+    LIMITS,
+    placesIn,
+    ({ kind, value }: Place) => `${kind.what} ${value}`,
+  );
   /** By entry and kind. */
   readonly #hashed = new Map<string, number>();
-  #kept = 0;
-  #searched = 0;
 
   /** @param isGiven has the user said what the worlds are? */
   constructor(program: Program, isGiven: boolean) {
@@ -150,30 +147,8 @@ export class SwappedNumbers {
     this.#isGiven = isGiven;
   }
 
-  observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
-    for (let packet = 0; packet < output.count; packet++) {
-      if (this.#kept >= MOST_KEPT || this.#searched >= SEARCHED) return;
-      if (output.status[packet] !== STATUS.ran) continue;
-      this.#searched++;
-      const offset = input.offset[packet]!;
-      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
-      for (const place of placesIn(frame)) {
-        const at = output.offset[packet]!;
-        const left = output.bytes.subarray(at, at + output.length[packet]!);
-        const fate = `${output.action[packet]} ${equalWhole(left, frame)}`;
-        this.#keep({ world, stimulus: input.stimulus(packet), place }, fate);
-      }
-    }
-  }
-
-  #keep(sighting: Sighting & { readonly place: Place }, fate: string): void {
-    const { place, stimulus } = sighting;
-    const id = `${stimulus.entry ?? 0} ${place.kind.what} ${place.value} ${fate}`;
-    const kept = this.#seen.get(id) ?? [];
-    this.#seen.set(id, kept);
-    if (kept.length >= KEPT) return;
-    kept.push(sighting);
-    this.#kept++;
+  observe(world: World, input: PacketBatch, report: Pick<BatchReport, 'output'>): void {
+    this.#sightings.observe(world, input, report);
   }
 
   /** One for each number that the program compares so. */
@@ -182,7 +157,7 @@ export class SwappedNumbers {
     const found: Seen[] = [];
     try {
       const known = new Set<string>();
-      for (const sighting of [...this.#seen.values()].flat()) {
+      for (const sighting of this.#sightings.all) {
         const { place, stimulus } = sighting;
         const number = `${stimulus.entry ?? 0} ${place.kind.what} ${place.value}`;
         const seen = known.has(number) ? undefined : await this.#judge(runner, machine, sighting);
@@ -199,7 +174,7 @@ export class SwappedNumbers {
   async #judge(
     runner: CaseRunner,
     machine: Engine,
-    { world, stimulus: came, place }: Sighting & { readonly place: Place },
+    { world, stimulus: came, place }: FieldSighting<Place>,
   ): Promise<Seen | undefined> {
     const hashed = `${came.entry ?? 0} ${place.kind.what}`;
     if ((this.#hashed.get(hashed) ?? 0) >= MOST_HASHED) return undefined;

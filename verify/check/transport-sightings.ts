@@ -1,9 +1,11 @@
 /** Packets with a transport header, by protocol and by what became of them: what shows by which headers a program decides. */
+
 import { type OutcomeBatch, STATUS } from '../../sim/engines/outcome-batch.ts';
-import { equal } from '../../sim/packet/bytes.ts';
+import { equalWhole } from '../../sim/packet/bytes.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
+import { cameAs, leftAs } from '../rows.ts';
 import type { Sighting } from './probe.ts';
 import { looseTransportOf, transportOf } from './variants.ts';
 
@@ -66,8 +68,7 @@ export class TransportSightings {
   observe(world: World, input: PacketBatch, { output }: Pick<BatchReport, 'output'>): void {
     for (let packet = 0; packet < output.count; packet++) {
       if (output.status[packet] !== STATUS.ran) continue;
-      const offset = input.offset[packet]!;
-      const frame = input.bytes.subarray(offset, offset + input.length[packet]!);
+      const frame = cameAs(input, packet);
       const isLong = frame.length > MAX_LENGTH;
       const transport = transportOf(frame) ?? (isLong ? looseTransportOf(frame) : undefined);
       if (transport === undefined) continue;
@@ -92,9 +93,7 @@ export class TransportSightings {
     if (changed.length >= KEPT && unchanged.length >= KEPT) return undefined;
     if (this.#compared >= MAX_COMPARED) return undefined;
     this.#compared++;
-    const at = output.offset[packet]!;
-    const isSame = output.length[packet] === frame.length && equal(frame, 0, output.bytes, at, frame.length);
-    const list = isSame ? unchanged : changed;
+    const list = equalWhole(frame, leftAs(output, packet)) ? unchanged : changed;
     return list.length < KEPT ? list : undefined;
   }
 }
