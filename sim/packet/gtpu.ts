@@ -23,7 +23,7 @@ const NEXT_AT = 11;
 const OPTIONAL_FLAGS = 0x07;
 const EXTENSION_FLAG = 0x04;
 /** A packet of the user's; other types are GTP's own signals. */
-export const GTPU_DATA = 0xff;
+const GTPU_DATA = 0xff;
 
 export const GTPU = protocol({
   name: 'gtpu',
@@ -89,8 +89,8 @@ export const GTPU = protocol({
     const messageEnd = Math.min(end, offset + FIXED + value.length);
     const at = offset + length;
     const isBroken = value.extensionPresent && value.extensions.length === 0 && value.nextExtension !== 0;
-    const isData = value.messageType !== GTPU_DATA || isBroken;
-    const protocol = isData ? 'data' : protocolByVersion(bytes, at, messageEnd);
+    const isUsers = value.messageType === GTPU_DATA && !isBroken;
+    const protocol = isUsers ? protocolByVersion(bytes, at, messageEnd) : 'data';
     return { protocol, offset: at, end: messageEnd, context: {} };
   },
 });

@@ -2,14 +2,22 @@
 import { protocol } from './declaration/declare.ts';
 import { hex, u16 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
+import { GENEVE_PORT } from './geneve.ts';
+import { GRE_PORT } from './gre.ts';
+import { LISP_PORT } from './lisp.ts';
 import { looksLikeTunnel } from './looks-like.ts';
+import { MPLS_PORT } from './mpls.ts';
 import { IPPROTO } from './numbers.ts';
+import { VXLAN_GPE_PORT, VXLAN_LINUX_PORT, VXLAN_PORT } from './vxlan.ts';
 
 /**
  * Over IPv6 there has to be a checksum (RFC 8200 §8.1), unless a tunnel’s port says otherwise (RFC 6935 §5): VXLAN, Geneve, MPLS
  * (RFC 7510 §3.1), GRE (RFC 8086 §6.2), LISP (RFC 9300 §5.3).
  */
-const TUNNEL_PORTS: ReadonlySet<number> = new Set([4789, 8472, 4790, 6081, 6635, 4754, 4341]);
+const TUNNEL_PORTS: ReadonlySet<number> = new Set([
+  ...[VXLAN_PORT, VXLAN_LINUX_PORT, VXLAN_GPE_PORT, GENEVE_PORT],
+  ...[MPLS_PORT, GRE_PORT, LISP_PORT],
+]);
 
 export const UDP = protocol({
   name: 'udp',

@@ -9,7 +9,7 @@ export const EXPERIMENT = 0x1e;
 /** `option`: an option holds the bytes, but for its own first two; `mended`: but for one length; `whole`: all of them. */
 export type FormName = 'option' | 'mended' | 'whole';
 
-export interface OptionForm {
+interface OptionForm {
   readonly name: FormName;
   readonly bytes: Uint8Array;
   /** Does everybody take these for options? */

@@ -82,8 +82,9 @@ export function withOtherHashes(world: World): World[] {
 }
 
 /**
- * Two packets that differ where no header is, and come to different ends: is that so for other frames of the flow, too, and whatever the kernel's own hash of flows comes to? Whoever
- * takes a wrong place for that of ports may hash them, but a hash of whatever is in the frame says nothing of a place.
+ * Two packets that differ where no header is, and come to different ends: is that so for other frames of the flow, too, and
+ * whatever the kernel's own hash of flows comes to? Whoever takes a wrong place for that of ports may hash them, but a hash of
+ * whatever is in the frame says nothing of a place.
  * @param kept where they differ
  * @param fate undefined where a packet does not run to its end
  */

@@ -11,7 +11,7 @@ import { type Term, unknownsOf } from './term.ts';
 
 /**
  * Has the path know where everything lay that it has read.
- * @throws {Enumerate} where that are several places
+ * @throws {Enumerate} where there are several places
  */
 export function settlePlaces(state: PathState): void {
   for (const { address } of state.open) state.number(address);
@@ -21,7 +21,7 @@ export function settlePlaces(state: PathState): void {
 /**
  * Has the path know where those bytes lay of which a term is made: how many numbers it may be is another thing for each place,
  * and all of them together are questions that only a solver answers.
- * @throws {Enumerate} where that are several places
+ * @throws {Enumerate} where there are several places
  */
 export function settlePlacesIn(state: PathState, term: Term): void {
   const unknowns = unknownsOf(term);
