@@ -218,6 +218,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['ipip_check', 'checksum/never-computed', XDP],
     ['ipip_itself', 'reply/new-header-to-itself', XDP],
     ['vxlan_short', 'lengths/decapsulated', XDP],
+    ['gtpu_short', 'lengths/decapsulated', XDP],
     ['header_cut', 'lengths/total', XDP],
     ['udp_length_left', 'lengths/udp'],
     ['trailer', 'lengths/total'],

@@ -203,6 +203,51 @@ PROGRAM int vxlan_short(CONTEXT *ctx)
 	return bpf_xdp_adjust_head(ctx, FAULTY_OR_RIGHT(46, 50)) ? DROP : PASS;
 }
 
+struct gtpu_header {
+	__u8 flags;
+	__u8 type;
+	__be16 length;
+	__u32 tunnel;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, __u32);
+} sessions SEC(".maps");
+
+/* Takes GTP-U off whose tunnel a map knows, and puts the Ethernet header in front of the IP packet: GTP-U's own header counts, too. */
+PROGRAM int gtpu_short(CONTEXT *ctx)
+{
+	const int headers = sizeof(struct iphdr) + sizeof(struct udphdr);
+	struct packet packet;
+	struct gtpu_header *gtpu;
+	struct udphdr *udp;
+	struct ethhdr *eth, old;
+	__u32 tunnel;
+
+	if (!parse_ipv4(ctx, &packet, IPPROTO_UDP) || packet.ip->ihl != 5)
+		return PASS;
+	udp = packet.l4;
+	gtpu = (void *)(udp + 1);
+	if ((void *)(gtpu + 1) + sizeof(struct iphdr) > packet.end || udp->dest != bpf_htons(2152))
+		return PASS;
+	tunnel = gtpu->tunnel;
+	if (gtpu->flags != 0x30 || gtpu->type != 255 || !bpf_map_lookup_elem(&sessions, &tunnel))
+		return PASS;
+	if (*(__u8 *)(gtpu + 1) >> 4 != 4)
+		return PASS;
+	old = *(struct ethhdr *)packet.data;
+	if (bpf_xdp_adjust_head(ctx, headers + FAULTY_OR_RIGHT(0, 8)))
+		return DROP;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return DROP;
+	*eth = old;
+	return PASS;
+}
+
 /* Two bytes before the end are cut off, whatever header that is. */
 PROGRAM int header_cut(CONTEXT *ctx)
 {

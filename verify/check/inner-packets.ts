@@ -20,7 +20,7 @@ const PPP: Readonly<Record<number, number>> = { 4: 0x0021, 6: 0x0057 };
 const BY_VERSION: Readonly<Record<number, number>> = { 4: ETHERTYPE.IPV4, 6: ETHERTYPE.IPV6 };
 
 /** One of each kind, whole and with right checksums. */
-const KINDS: readonly Uint8Array[] = [ipv4, ipv6].flatMap((ip) => [
+export const KINDS: readonly Uint8Array[] = [ipv4, ipv6].flatMap((ip) => [
   ip({}).tcp({ destinationPort: 80 }).payload(new Uint8Array(8)).bytes(),
   ip({}).udp({ destinationPort: 2000 }).payload(new Uint8Array(8)).bytes(),
 ]);
@@ -112,8 +112,8 @@ function behind(
   };
 }
 
-/** An IP packet in a frame that has no addresses of the link. */
-function framed(packet: Uint8Array): Uint8Array | undefined {
+/** An IP packet in a frame that has no addresses of the link; undefined where it has the version of none. */
+export function framed(packet: Uint8Array): Uint8Array | undefined {
   const type = BY_VERSION[(packet[0] ?? 0) >> 4];
   if (type === undefined) return undefined;
   const frame = new Uint8Array(ETHERNET_HEADER + packet.length);

@@ -6,7 +6,8 @@ import type { Case } from '../../corpus/cases/case.ts';
 import { layout, repair } from '../../corpus/simplify/packet-layout.ts';
 import { completions, PLAIN_MAC } from '../../corpus/simplify/well-formed.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
-import { behindExtensions, behindTags, innerPackets } from './inner-packets.ts';
+import { behindExtensions, behindTags, framed, innerPackets, KINDS } from './inner-packets.ts';
+import { type Tunnel, tunnelOf } from './tunnel-packets.ts';
 
 /** The case itself, then the same with sound packets: whether these still take the path shows when they run. */
 export function withSoundPackets(found: Case): Case[] {
@@ -27,8 +28,8 @@ export function soundPackets(stimulus: Stimulus): Stimulus[] {
       if (repair(sound, 'checksum')) packets.set(sound.join(), sound);
     }
   }
-  for (const inner of [...soundBehindTags(packet), ...soundBehindExtensions(packet)])
-    packets.set(inner.join(), inner);
+  const inside = [...soundBehindTags(packet), ...soundBehindExtensions(packet), ...soundInTunnels(packet)];
+  for (const inner of inside) packets.set(inner.join(), inner);
   packets.delete(packet.join());
   return [...packets.values()].map((one) => ({ ...stimulus, packet: one }));
 }
@@ -47,6 +48,31 @@ function soundBehindExtensions(packet: Uint8Array): Uint8Array[] {
   const base = addressed(packet);
   const [whole = base] = completions(base);
   return [base, whole].flatMap(behindExtensions);
+}
+
+/** With packets of each kind in the tunnel that the packet begins with, and with the one that is there. */
+function soundInTunnels(packet: Uint8Array): Uint8Array[] {
+  const base = addressed(packet);
+  const [whole = base] = completions(base);
+  return [base, whole].flatMap((one) => {
+    const outside = one.slice();
+    repair(outside, 'checksum');
+    const tunnel = tunnelOf(outside);
+    return tunnel === undefined ? [] : inTunnel(tunnel);
+  });
+}
+
+function inTunnel({ innerKind, inner, around, carries }: Tunnel): Uint8Array[] {
+  const own = innerKind === 'ethernet' ? inner : framed(inner);
+  const frames = own === undefined ? [] : soundPackets({ packet: own }).map((sound) => sound.packet);
+  const made = [...frames, ...KINDS.map((packet) => framed(packet)!)].flatMap((frame) => {
+    const { version, networkAt } = layout(frame);
+    return carries.flatMap((kind) => {
+      if (kind === 'ethernet') return [around(kind, addressed(frame))];
+      return kind === `ipv${version}` ? [around(kind, frame.subarray(networkAt))] : [];
+    });
+  });
+  return made.filter((one) => one !== undefined);
 }
 
 /** Without what follows the end that its own length states: the program may ask for that length. */

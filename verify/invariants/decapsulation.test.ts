@@ -72,6 +72,52 @@ describe('what is taken off', () => {
     expect(judged(bridged, bridged.slice(38))).toBe(`38 ${HEADERS} within the headers of the tunnel`);
   });
 
+  it('of a tunnel that a number tells is all of its headers', () => {
+    const inner = INNER.slice(14);
+    const user = overUdp(2152, bytes([0x30, 0xff], u16(inner.length), [0, 0, 0, 7], inner));
+    const session = overUdp(
+      2152,
+      bytes([0x34, 0xff], u16(inner.length + 8), [0, 0, 0, 7, 0, 0, 0, 0x85, 1, 0x10, 9, 0], inner),
+    );
+    const lisp = overUdp(4341, bytes([0x80, 0, 0, 1, 0, 0, 0, 1], inner));
+    const ipip = ethernet(0x0800, ipv4(4, inner));
+    for (const [frame, to] of [
+      [user, 50],
+      [session, 58],
+      [lisp, 50],
+      [ipip, 34],
+    ] as const) {
+      expect(judged(frame, frame.slice(to))).toBe(`${to} ${HEADERS} with the packet in the tunnel`);
+      expect(judged(frame, frame.slice(to - 8))).toBe(
+        `${to - 8} ${HEADERS} within the headers of the tunnel`,
+      );
+      expect(judged(frame, bytes(frame.slice(0, 14), frame.slice(to)))).toBe('');
+    }
+    // Signals of GTP-U carry no packet.
+    const echo = user.slice();
+    echo[43] = 1;
+    expect(judged(echo, echo.slice(42))).toBe('');
+  });
+
+  it('has what the Ethernet header announces behind it', () => {
+    const packet = ethernet(0x0800, ipv4(4, INNER.slice(14)));
+    const under = (from: number, type = 0x0800): Uint8Array =>
+      bytes(packet.slice(0, 12), u16(type), packet.slice(from));
+    const ANNOUNCED =
+      'bytes were taken off in front, and what the Ethernet header announces as IP begins within';
+    expect(judged(packet, under(34))).toBe('');
+    expect(judged(packet, under(30))).toBe(`16 ${ANNOUNCED} the headers of the tunnel`);
+    expect(judged(packet, under(30), REDIRECTED)).toBe(`16 ${ANNOUNCED} the headers of the tunnel`);
+    expect(judged(packet, under(42))).toBe(`28 ${ANNOUNCED} the IP header in the tunnel`);
+    // What is announced otherwise is a program's own.
+    expect(judged(packet, under(30, 0x88b5))).toBe('');
+    const frame = ethernet(0x0800, ipv4(47, bytes([0, 0], u16(0x6558), INNER)));
+    expect(judged(frame, bytes(frame.slice(0, 14), frame.slice(52)))).toBe('');
+    expect(judged(frame, bytes(frame.slice(0, 14), frame.slice(46)))).toBe(
+      `32 ${ANNOUNCED} the Ethernet header in the tunnel`,
+    );
+  });
+
   it('of tags stands behind the MAC addresses, not in front of them', () => {
     const tagged = bytes(INNER.slice(0, 12), [0x81, 0, 0, 5], INNER.slice(12));
     const popped = `4 ${HEADERS} within the MAC addresses`;

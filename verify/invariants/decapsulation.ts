@@ -4,17 +4,17 @@
  * it is, or with the packet of a tunnel that carries no frames. Receivers read MAC addresses and the EtherType from whatever lies
  * there.
  *
- * Judged are tunnels that say of themselves what they carry (VXLAN, Geneve, GRE), VLAN tags, and the Ethernet header: of headers of a program's own
- * nobody knows where they end. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
+ * Judged are tunnels of which a number says what they are (VXLAN, Geneve, GRE, GTP-U, IP in IP and so on), VLAN tags, and the Ethernet header: of
+ * headers of a program's own nobody knows where they end. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
  * for `check` to tell (`verify/check/by-chance.ts`).
  */
-import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
-import { ETHERTYPE, IPPROTO } from '../../sim/packet/numbers.ts';
-import { VXLAN_LINUX_PORT, VXLAN_PORT } from '../../sim/packet/vxlan.ts';
+import { ETHERTYPE } from '../../sim/packet/numbers.ts';
+import { announcements } from '../../sim/packet/protocols.ts';
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
-import { greSize, lastTypeAt, read16 } from '../oracle/announcement.ts';
+import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import { isCarried, outerLayers } from '../oracle/outer-layers.ts';
 import type { Breach, Invariant, Passage } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 
@@ -23,7 +23,7 @@ export const DECAPSULATION_RULES: readonly Rule[] = [
     'lengths/decapsulated',
     'error',
     'A frame that begins within what was to be taken off',
-    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; a VLAN tag was taken off and the MAC addresses were not moved behind it; or the Ethernet header, or a part of it, was cut off an IP packet. Receivers take for addresses and EtherType what lies there. A socket of AF_XDP may want any of that: where the object has an XSKMAP, redirects are not judged.',
+    'What leaves is the end of the frame that came, and begins within one of its headers, or with an IP packet in the place of MAC addresses: a tunnel’s header has 4 bytes more, as VXLAN’s has 8, or options, as Geneve’s may (RFC 8926 §3.4); the tunnel carries IP and no frame; the Ethernet header was put in front of a part of the tunnel’s headers; a VLAN tag was taken off and the MAC addresses were not moved behind it; or the Ethernet header, or a part of it, was cut off an IP packet. Receivers take for addresses and EtherType what lies there. A socket of AF_XDP may want any of that: where the object has an XSKMAP, redirects are not judged.',
   ),
 ];
 
@@ -36,9 +36,9 @@ export function decapsulation(toSockets: boolean): Invariant {
     name: 'decapsulation',
     judge(pair: FramePair, { delivery }: Readonly<Passage>): Breach | undefined {
       if (delivery === DELIVERY.dropped || pair.cameBroken) return undefined;
-      const cut = cutInFront(pair);
-      if (cut <= 0) return undefined;
+      const cut = cutInFront(pair, 0);
       const isRedirected = delivery === DELIVERY.redirected;
+      if (cut <= 0) return isRedirected && toSockets ? undefined : behindHeader(pair);
       const within =
         tagsCut(pair, cut) ??
         (isRedirected && toSockets ? undefined : (ethernetCut(pair, cut) ?? tunnelCut(pair, cut)));
@@ -51,14 +51,15 @@ export function decapsulation(toSockets: boolean): Invariant {
 /**
  * How many bytes are gone in front of a frame that is otherwise as it came, but for what may be cut off at its end; 0: none, or bytes
  * that are all alike do not tell.
+ * @param from where what is as it came begins in the frame that leaves
  */
-function cutInFront(pair: FramePair): number {
+function cutInFront(pair: FramePair, from: number): number {
   const { beforeLength, afterLength } = pair;
   const most = beforeLength - afterLength;
-  if (afterLength < ETHERNET_HEADER || most <= 0 || pair.isOld(0, afterLength, 0)) return 0;
+  if (afterLength < ETHERNET_HEADER || most <= 0 || pair.isOld(from, afterLength, 0)) return 0;
   let found = 0;
   for (let cut = 1; cut <= most; cut++) {
-    if (!pair.isOld(0, afterLength, cut)) continue;
+    if (!pair.isOld(from, afterLength, cut)) continue;
     if (found > 0) return 0;
     found = cut;
   }
@@ -106,6 +107,27 @@ function tunnelCut(pair: FramePair, cut: number): string | undefined {
     : undefined;
 }
 
+/**
+ * Under an Ethernet header that the program wrote, or moved, and that announces IP: what is behind it begins within the headers of
+ * the tunnel, or of the packet that it carries. A frame in the tunnel has an Ethernet header of its own, which may be left out.
+ */
+function behindHeader(pair: FramePair): Breach | undefined {
+  const { after, afterOffset, afterLength, beforeLength } = pair;
+  if (afterLength <= ETHERNET_HEADER || afterLength >= beforeLength) return undefined;
+  const type = read16(after, afterOffset + MACS);
+  if (type !== ETHERTYPE.IPV4 && type !== ETHERTYPE.IPV6) return undefined;
+  const tunnel = tunnelOf(pair);
+  if (tunnel === undefined) return undefined;
+  const cut = cutInFront(pair, ETHERNET_HEADER);
+  const begins = cut + ETHERNET_HEADER;
+  if (cut <= 0 || begins <= tunnel.from || begins === tunnel.to) return undefined;
+  if (begins < tunnel.to) return breachBehind(cut, 'the headers of the tunnel');
+  const inner = tunnel.carries === 'packet' ? IPV4_HEADER : ETHERNET_HEADER;
+  return begins < tunnel.to + inner ? breachBehind(cut, INSIDE[tunnel.carries]) : undefined;
+}
+
+const INSIDE = { packet: 'the IP header in the tunnel', frame: 'the Ethernet header in the tunnel' } as const;
+
 /** The tunnel in the outermost IP packet of the frame as it came. */
 function tunnelOf({ was, before, beforeOffset, beforeLength }: FramePair): Tunnel | undefined {
   if (was.count < 1 || !isIp(was.kind[0]!) || was.part[0] !== PART.whole) return undefined;
@@ -114,65 +136,50 @@ function tunnelOf({ was, before, beforeOffset, beforeLength }: FramePair): Tunne
   const isUdp = was.count > 1 && was.kind[1] === HEADER.udp && was.start[1] === at;
   const bare = HEADER_FLAG.cut | HEADER_FLAG.impossible;
   if (((was.flags[0]! | (isUdp ? was.flags[1]! : 0)) & bare) !== 0) return undefined;
-  const protocol = before[beforeOffset + from + (was.kind[0] === HEADER.ipv4 ? 9 : 6)];
-  const room = beforeLength - at;
-  const found = isUdp
-    ? inUdp(before, beforeOffset + at, room)
-    : protocol === IPPROTO.GRE
-      ? inGre(before, beforeOffset + at, room)
-      : undefined;
-  if (found === undefined) return undefined;
-  const to = at + found.size;
-  // The frame within is all there.
-  const least = found.carries === 'frame' ? ETHERNET_HEADER : IPV4_HEADER;
-  return to + least <= beforeLength ? { from, to, carries: found.carries } : undefined;
+  // Behind a port that is nobody's, what looks like a tunnel may be a program's own.
+  if (isUdp && !announcements('udpPort').has(read16(before, beforeOffset + at + 2))) return undefined;
+  const last = outerLayers(before.subarray(beforeOffset, beforeOffset + beforeLength)).at(-1);
+  if (last === undefined || !isCarried(last.next) || QUOTING.includes(last.protocol.name)) return undefined;
+  const carries = last.next === 'ethernet' ? 'frame' : 'packet';
+  // What is within is all there.
+  const least = carries === 'frame' ? ETHERNET_HEADER : IPV4_HEADER;
+  return last.headerEnd + least <= beforeLength ? { from, to: last.headerEnd, carries } : undefined;
 }
 
 const IPV4_HEADER = 20;
-const UDP_HEADER = 8;
-const VXLAN_PORTS: readonly number[] = [VXLAN_PORT, VXLAN_LINUX_PORT];
-/** Without options. */
-const GENEVE_HEADER = 8;
-const VXLAN_HEADER = 8;
-
-type Inside = Pick<Tunnel, 'carries'> & { readonly size: number };
-
-function inUdp(bytes: Uint8Array, at: number, room: number): Inside | undefined {
-  const port = read16(bytes, at + 2);
-  const inside = at + UDP_HEADER;
-  if (room < UDP_HEADER + VXLAN_HEADER) return undefined;
-  // The flag of the identifier, and no other (RFC 7348 §5).
-  if (VXLAN_PORTS.includes(port))
-    return bytes[inside] === 8 ? { size: UDP_HEADER + VXLAN_HEADER, carries: 'frame' } : undefined;
-  // Version 0, and no control message (RFC 8926 §3.4).
-  if (port !== GENEVE_PORT || bytes[inside]! >> 6 !== 0 || (bytes[inside + 1]! & 0x80) !== 0)
-    return undefined;
-  const size = UDP_HEADER + GENEVE_HEADER + (bytes[inside]! & 63) * 4;
-  return carrying(read16(bytes, inside + 2), size);
-}
-
-function inGre(bytes: Uint8Array, at: number, room: number): Inside | undefined {
-  if (room < 4) return undefined;
-  const size = greSize(read16(bytes, at));
-  return size === undefined ? undefined : carrying(read16(bytes, at + 2), size);
-}
-
-function carrying(type: number, size: number): Inside | undefined {
-  if (type === ETHERTYPE.TRANSPARENT_ETHERNET) return { size, carries: 'frame' };
-  return type === ETHERTYPE.IPV4 || type === ETHERTYPE.IPV6 ? { size, carries: 'packet' } : undefined;
-}
+/** What an error quotes is in no tunnel. */
+const QUOTING: readonly string[] = ['icmp', 'icmpv6'];
 
 function breachOf(cut: number, within: string): Breach {
   const isPacket = PACKETS.includes(within);
-  const where = isPacket ? `with ${within}` : `within ${within}`;
+  return breachAt(
+    0,
+    'the Ethernet header of a frame',
+    isPacket ? 'an IP packet' : MIDDLE,
+    `${taken(cut)}, and the frame that leaves begins ${isPacket ? `with ${within}` : `within ${within}`}`,
+  );
+}
+
+function breachBehind(cut: number, within: string): Breach {
+  const sentence = `${taken(cut)}, and what the Ethernet header announces as IP begins within ${within}`;
+  return breachAt(ETHERNET_HEADER, 'an IP packet', MIDDLE, sentence);
+}
+
+const MIDDLE = 'what lies in the middle of a header';
+
+function taken(cut: number): string {
+  return `${cut} bytes were taken off in front`;
+}
+
+function breachAt(at: number, expected: string, got: string, sentence: string): Breach {
   return {
     invariant: 'lengths/decapsulated',
     severity: 'error',
-    at: 0,
-    size: ETHERNET_HEADER,
-    expected: 'the Ethernet header of a frame',
-    got: isPacket ? 'an IP packet' : 'what lies in the middle of a header',
-    sentence: `${cut} bytes were taken off in front, and the frame that leaves begins ${where}`,
+    at,
+    size: at === 0 ? ETHERNET_HEADER : IPV4_HEADER,
+    expected,
+    got,
+    sentence,
     summary: 'a frame that begins within what was to be taken off',
   };
 }
