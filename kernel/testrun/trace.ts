@@ -8,6 +8,7 @@
  */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { EngineError } from '../../sim/engines/engine.ts';
+import { traceText } from '../../sim/runtime/trace-text.ts';
 import { PERF_EVENT_ATTR, PERF_MMAP_PAGE } from '../libbpf/layouts.ts';
 import { addressOf, requireLibbpf } from '../libbpf/libbpf.ts';
 import { type Syscalls, syscalls } from './syscalls.ts';
@@ -62,7 +63,6 @@ export class TraceReader {
   readonly #stringAt: number;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
-  readonly #decoder = new TextDecoder();
   readonly #sys: Syscalls;
   /** Position of the next unread record, modulo 2^32 as the ring's size divides it. */
   #tail = 0;
@@ -143,8 +143,9 @@ export class TraceReader {
     // A __data_loc: offset in the low half, length with the final zero in the high half.
     const location = view.getUint32(raw + this.#stringAt, true);
     const start = raw + (location & 0xffff);
-    const text = this.#decoder.decode(record.subarray(start, start + (location >>> 16)));
-    return text.replace(/\0.*$/s, '').replace(/\n$/, '');
+    const string = record.subarray(start, start + (location >>> 16));
+    const end = string.indexOf(0);
+    return traceText(end < 0 ? string : string.subarray(0, end)).replace(/\n+$/, '');
   }
 
   /** One record, a copy where it wraps around the ring's end. */

@@ -1,8 +1,9 @@
 /** What follows a header, where it starts and where it ends: by flags, lengths, optional parts and guesses. */
 import { describe, expect, it } from 'vitest';
+import { ethernet } from './build.ts';
 import { fromHex } from './bytes.ts';
 import { decodeTree } from './tree.ts';
-import { walkLayers } from './walk-layers.ts';
+import { layersOf, walkLayers } from './walk-layers.ts';
 
 const IP4 = '45000014 00000000 40fd0000 0a000001 0a000002';
 const IP6 = `60000000 00003b40 ${'fc00'.repeat(8)} ${'fc01'.repeat(8)}`;
@@ -20,6 +21,42 @@ function walk(first: string, bytes: Uint8Array): string {
   if (rest.end < bytes.length) layers.push(`ends ${rest.end}`);
   return layers.join(', ');
 }
+
+describe('a UDP port', () => {
+  const over = (sourcePort: number, destinationPort: number): string => {
+    const packet = ethernet()
+      .ipv4()
+      .udp({ sourcePort, destinationPort })
+      .payload(new Uint8Array(30).fill(0x88))
+      .bytes();
+    return layersOf(packet, 0, packet.length)
+      .slice(3)
+      .map(({ name }) => name)
+      .join(' ');
+  };
+
+  it.each([
+    [4789, 'vxlan'],
+    [8472, 'vxlan'],
+    [4790, 'vxlangpe'],
+    [6081, 'geneve'],
+    [6635, 'mpls'],
+    [4754, 'gre'],
+    [4341, 'lisp'],
+  ])('%i announces a tunnel as the destination only: sources stand for flows', (port, name) => {
+    expect(over(40_000, port).split(' ')[0]).toBe(name);
+    expect(over(port, 51_820)).toBe('');
+  });
+
+  it.each([
+    [2152, 'gtpu'],
+    [53, 'dns'],
+    [3544, 'teredo'],
+  ])('%i is where answers come from, too', (port, name) => {
+    expect(over(40_000, port)).toBe(name);
+    expect(over(port, 51_820)).toBe(name);
+  });
+});
 
 it('a GTP-U extension of no length leads nowhere, whatever stands elsewhere in the frame', () => {
   const length = '0000';

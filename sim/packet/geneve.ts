@@ -36,6 +36,7 @@ export const GENEVE = protocol({
     count: (bytes) => (bytes - 8) / 4,
   },
   announcedBy: { udpPort: [GENEVE_PORT] },
+  destinationPortOnly: true,
   summary: ({ vni, protocolType }) => `VNI ${vni}, ${etherTypeName(protocolType) ?? 'unknown protocol'}`,
 });
 

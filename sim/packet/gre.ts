@@ -57,6 +57,7 @@ export const GRE = protocol({
     },
   },
   announcedBy: { ipProtocol: [IPPROTO.GRE], udpPort: [GRE_PORT] },
+  destinationPortOnly: true,
   summary: ({ protocolType, key }) =>
     (etherTypeName(protocolType) ?? `protocol 0x${protocolType.toString(16).padStart(4, '0')}`) +
     (key === undefined ? '' : `, key 0x${key.toString(16)}`),

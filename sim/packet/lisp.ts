@@ -29,6 +29,7 @@ export const LISP = protocol({
   },
   carries: ['ipv4', 'ipv6'],
   announcedBy: { udpPort: [LISP_PORT] },
+  destinationPortOnly: true,
   summary: ({ instancePresent, instance }) => (instancePresent ? `instance ${instance}` : 'no instance'),
   follow: ({ value, bytes, offset, length, end }) => {
     const at = offset + length;

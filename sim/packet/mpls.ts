@@ -33,6 +33,7 @@ export const MPLS = protocol({
     pppProtocol: [0x0281, 0x0283],
     nshProtocol: [5],
   },
+  destinationPortOnly: true,
   summary: ({ label, bottom }) => `label ${label}${bottom ? ', bottom of stack' : ''}`,
   follow,
 });

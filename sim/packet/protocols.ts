@@ -168,8 +168,13 @@ function namedBy({ protocol, announced: by, context }: Follower): string {
   const { space, number, otherwise, guess } = by;
   const version = context?.version;
   let name = announcedProtocol(space, number, version);
-  if (name === 'data' && otherwise !== undefined) name = announcedProtocol(space, otherwise, version);
+  if (name === 'data' && otherwise !== undefined) name = announcedBySource(space, otherwise, version);
   return name === 'data' && guess !== undefined ? guess() : name;
+}
+
+function announcedBySource(space: Space, number: number, version: 4 | 6 | undefined): string {
+  const name = announcedProtocol(space, number, version);
+  return byName.get(name)?.declaration.destinationPortOnly === true ? 'data' : name;
 }
 
 function versionsOf(all: readonly Protocol[]): Map<string, string[]> {

@@ -27,6 +27,7 @@ export const VXLAN = protocol({
   },
   carries: ['ethernet'],
   announcedBy: { udpPort: [VXLAN_PORT, VXLAN_LINUX_PORT] },
+  destinationPortOnly: true,
   summary: ({ vni }) => `VNI ${vni}`,
   refuses: ({ value }) => (value.vniPresent ? undefined : { field: 'vniPresent', expected: '1' }),
   follow: ({ offset, length, end }) => ({ protocol: 'ethernet', offset: offset + length, end, context: {} }),
@@ -61,6 +62,7 @@ export const VXLAN_GPE = protocol({
     reserved2: reserved(8),
   },
   announcedBy: { udpPort: [VXLAN_GPE_PORT] },
+  destinationPortOnly: true,
   summary: ({ vni, next }) => `VNI ${vni}, ${NEXT[next] ?? `protocol ${next}`}`,
   follow: ({ value, offset, length, end }) => ({
     announced: { space: 'nshProtocol', number: value.nextPresent ? value.next : 3 },

@@ -76,6 +76,16 @@ describe('the oracle does not take for a tunnel', () => {
     ['a GTP-U signal', onPort(2152, bytes(0x30, 1, u16(ip.length), 0, 0, 0, 42, ip))],
     ['a name', onPort(53, ip)],
   ])('%s', (_, packet) => expect(verdict(packet)).toBe('ipv4/0 good, udp/0 good'));
+
+  it.each([4754, 4789, 6081, 6635, 4341])(
+    'what comes from port %i, which stands for a flow there',
+    (port) => {
+      const packet = onPort(51_820, bytes(0x80, 0, u16(0x0800), data(60)));
+      packet.set(u16(port), 34);
+      packet.set([0, 0], 40);
+      expect(verdict(packet)).toBe('ipv4/0 good, udp/0 absent');
+    },
+  );
 });
 
 describe('the oracle judges', () => {

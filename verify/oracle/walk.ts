@@ -105,15 +105,35 @@ export const UDP_PORTS_NOT_FOLLOWED: readonly number[] = [
   PORT.tzsp,
 ];
 
+/**
+ * Ports that are destinations only: the source port of such a packet stands for a flow (RFC 7348 §5, RFC 7510 §3, RFC 8086 §3.1, RFC 8926
+ * §3.3, RFC 9300 §5.3), and answers come to the same port.
+ */
+const DESTINATIONS: readonly number[] = [
+  PORT.vxlan,
+  PORT.vxlanLinux,
+  PORT.vxlanGpe,
+  PORT.geneve,
+  PORT.mpls,
+  PORT.gre,
+  PORT.lisp,
+];
+
 /** IP in IP, GRE, EtherIP, MPLS: what needs no addresses of the header around it. */
 const IN_GUE: ReadonlySet<number> = new Set([4, 41, 47, 97, 137]);
 
 /** A bit for each port, set for those above: asked twice for nearly every UDP header, so it has to stay in the cache. */
-const knownPorts = new Int32Array(0x1_0000 / 32);
-for (const port of Object.values(PORT)) knownPorts[port >>> 5]! |= 1 << (port & 31);
+const knownPorts = portBits(Object.values(PORT));
+const answeringPorts = portBits(Object.values(PORT).filter((port) => !DESTINATIONS.includes(port)));
 
-function isKnownPort(port: number): boolean {
-  return ((knownPorts[port >>> 5]! >>> (port & 31)) & 1) !== 0;
+function portBits(ports: readonly number[]): Int32Array {
+  const bits = new Int32Array(0x1_0000 / 32);
+  for (const port of ports) bits[port >>> 5]! |= 1 << (port & 31);
+  return bits;
+}
+
+function isIn(bits: Int32Array, port: number): boolean {
+  return ((bits[port >>> 5]! >>> (port & 31)) & 1) !== 0;
 }
 
 /** The UDP ports that say what is carried: a tunnel, or nothing that has a checksum. All others are looked into. */
@@ -390,9 +410,9 @@ export class PacketWalk {
     const at = this.cursor;
     if (!this.skip(8) || this.cursor === this.limit) return STOP;
     const destination = this.u16(at + 2);
-    if (isKnownPort(destination)) return this.byPort(destination);
+    if (isIn(knownPorts, destination)) return this.byPort(destination);
     const source = this.u16(at);
-    return isKnownPort(source) ? this.byPort(source) : this.byLooks();
+    return isIn(answeringPorts, source) ? this.byPort(source) : this.byLooks();
   }
 
   private byPort(port: number): number {
@@ -435,7 +455,9 @@ export class PacketWalk {
     const header = this.cursor - 8;
     const source = this.u16(header);
     const isOther =
-      port === this.u16(header + 2) && isKnownPort(source) && !UDP_PORTS_NOT_FOLLOWED.includes(source);
+      port === this.u16(header + 2) &&
+      isIn(answeringPorts, source) &&
+      !UDP_PORTS_NOT_FOLLOWED.includes(source);
     const next = isOther ? this.byPort(source) : this.byLooks();
     if (next === STOP) this.unknown(UNKNOWN.udpPort, port);
     return next;

@@ -1,5 +1,6 @@
 /** `bpf_printk` and its longer brother (kernel/trace/bpf_trace.c), and `bpf_snprintf` (kernel/bpf/helpers.c). */
 import { EINVAL } from '../../runtime/errno.ts';
+import { traceTextOf } from '../../runtime/trace-text.ts';
 import { Forbidden, type Machine } from '../machine.ts';
 import { formatAt, formatText } from './format.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
@@ -9,10 +10,11 @@ const LINE_BYTES = 1024;
 /** Arguments of one call (include/linux/bpf.h, `MAX_BPRINTF_VARARGS`). */
 const MAX_ARGUMENTS = 12;
 
-/** Keeps the line; returns its length, as the kernel does. */
+/** Keeps the line, to a zero that `%c` may have put into it; returns its length, as the kernel does. */
 function print(machine: Machine, text: string | undefined): number {
   if (text === undefined) return -EINVAL;
-  machine.lines.push(text.slice(0, LINE_BYTES - 1).replace(/\n+$/, ''));
+  const [line] = text.slice(0, LINE_BYTES - 1).split('\0', 1);
+  machine.lines.push(traceTextOf(line!).replace(/\n+$/, ''));
   return text.length;
 }
 

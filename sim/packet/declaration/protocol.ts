@@ -121,6 +121,11 @@ export interface Declaration<
   readonly samples?: readonly Readonly<Record<string, unknown>>[];
   /** The numbers by which other layers announce this one. */
   readonly announcedBy?: Readonly<Partial<Record<Space, readonly number[]>>>;
+  /**
+   * Does a UDP port announce it as the destination only? The source port of such packets stands for a flow and may be any
+   * (RFC 7348 §5, RFC 8086 §3.1), and answers come to its port, too.
+   */
+  readonly destinationPortOnly?: boolean;
   /** What stands here instead, where a version or the like says that it is another protocol; undefined where it is this one. */
   insteadAt?(bytes: Uint8Array, offset: number, end: number): string | undefined;
   /** The protocol that its numbers announce, whose `insteadAt` leads here: another version of it. */
