@@ -14,6 +14,7 @@ import {
   text,
 } from '../../sim/runtime/schema.ts';
 import type { CheckedProgram, CheckFinding } from '../../verify/check/finding.ts';
+import type { Unsaved } from '../../verify/report.ts';
 import type { Unreached } from '../../verify/unreached.ts';
 import type { NotTested } from '../input/program-source.ts';
 import { aidJson, type ProofAidJson, proofAidShape } from '../prove/aid-json.ts';
@@ -68,7 +69,7 @@ export interface CheckFindingJson extends Pick<CheckFinding, 'invariant' | 'seve
   readonly source?: { readonly file: string; readonly line: number };
   /** The saved case. */
   readonly file?: string;
-  readonly unsaved?: { readonly path: string; readonly reason: string; readonly base64?: string };
+  readonly unsaved?: Unsaved;
   readonly confirmedBy: readonly EngineName[];
   /** The same in every run, also when lines move. */
   readonly fingerprint?: string;
@@ -170,6 +171,13 @@ const verdict: Schema<CheckedProgram['verdict']> = oneOf('pass', 'fail', 'incomp
 const engineName: Schema<EngineName> = oneOf(...ENGINE_NAMES);
 const counts: Schema<readonly number[]> = list(nonNegative);
 
+/** Why a case is not where it was to be saved. */
+export const unsavedShape: Schema<Unsaved> = object<Unsaved>({
+  path: text,
+  reason: text,
+  base64: optional(text),
+});
+
 const findingFields = {
   invariant: text,
   severity: oneOf('error', 'warning', 'info'),
@@ -178,13 +186,7 @@ const findingFields = {
   ),
   summary: text,
   file: optional(text),
-  unsaved: optional(
-    object<{ readonly path: string; readonly reason: string; readonly base64?: string }>({
-      path: text,
-      reason: text,
-      base64: optional(text),
-    }),
-  ),
+  unsaved: optional(unsavedShape),
   confirmedBy: list(engineName),
   fingerprint: optional(text),
   also: optional(

@@ -201,7 +201,7 @@ async function comparePair(
 ): Promise<ComparedProgram> {
   const pair = { old: old.program, new: next.program };
   const words = wordsOf(pair, options.asKernel);
-  if (isIdentical(pair)) return { name, verdict: 'identical instructions', files: [], words };
+  if (isIdentical(pair)) return { name, verdict: 'identical instructions', saved: [], words };
   const hints = mergedHints(old.hints ?? {}, next.hints ?? {});
   const worlds = [...new Map([...old.worlds, ...next.worlds].map((world) => [world.name, world])).values()];
   const report = await diff({
@@ -231,7 +231,7 @@ async function comparePair(
     const proved = await proveSame(pair, worlds, options.asKernel, signal, terminal);
     const differs = (proved?.report?.classes.length ?? 0) > 0;
     if (proved !== undefined && !differs)
-      return { name, verdict, report, proof: proved.proof, files: [], words };
+      return { name, verdict, report, proof: proved.proof, saved: [], words };
     if (proved?.report !== undefined) {
       const shown = {
         ...proved.report,
@@ -246,13 +246,13 @@ async function comparePair(
         report: shown,
         proof: proved.proof,
         isProofs: true,
-        files: saved,
+        saved,
         words,
       };
     }
   }
-  const files = await saveExamples(report, options.report);
-  return { name, verdict, report, files, words };
+  const saved = await saveExamples(report, options.report);
+  return { name, verdict, report, saved, words };
 }
 
 /** Where no packet showed a difference: is there none? Undefined: it cannot be tried here. */

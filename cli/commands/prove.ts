@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { DEFAULT_LIMITS } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import type { RunOptions } from '../../verify/explain/command.ts';
 import { isKnownRule, isNamed } from '../../verify/invariants/rules.ts';
 import type { Property } from '../../verify/prove/property.ts';
 import { PROOF_TIME, type ProgramProof, proveProgram } from '../../verify/prove/prove.ts';
@@ -148,12 +149,12 @@ async function run(names: readonly string[], options: Options, command: Command)
       });
       const proof = await shownProof(program, proved, options.asKernel, interrupt.signal);
       terminal.clearProgress();
-      const files = await saveRefutations(resolve(options.report ?? 'corpus/regressions'), program, proof);
-      const report = reportOf(program, proof, files);
+      const saved = await saveRefutations(resolve(options.report ?? 'corpus/regressions'), program, proof);
+      const report = reportOf(program, proof, saved);
       reports.push(report);
       if (quiet) continue;
-      for (const line of proveLines(report, { allPaths: options.allPaths === true }, terminal))
-        terminal.print(line);
+      const shown = { allPaths: options.allPaths === true, run: runOptions(options, command) };
+      for (const line of proveLines(report, shown, terminal)) terminal.print(line);
     }
   } finally {
     await endZ3();
@@ -170,6 +171,26 @@ async function run(names: readonly string[], options: Options, command: Command)
     terminal.print(`${verdict.toUpperCase()}: ${reason}`);
   }
   process.exitCode = exitCodeOf(verdict, isInterrupted);
+}
+
+/** For the command that repeats a finding: the options given without which it might not be found. */
+function runOptions(options: Options, command: Command): RunOptions {
+  const given = (name: keyof Options, ...words: string[]): string[] =>
+    command.getOptionValueSource(name) === 'cli' ? words : [];
+  const { asKernel, report } = options;
+  return {
+    command: 'prove',
+    engines: [],
+    words: [
+      ...given('time', '--time', `${options.time}s`),
+      ...given('paths', '--paths', String(options.paths)),
+      ...given('maxLength', '--max-length', String(options.maxLength)),
+      ...given('solverTime', '--solver-time', `${options.solverTime}s`),
+      ...options.off.flatMap((name) => ['--off', name]),
+      ...(report === undefined ? [] : ['--report', report]),
+    ],
+    ...(asKernel === undefined ? {} : { asKernel }),
+  };
 }
 
 /** Has machine and kernel run what refutes something, and what is to blame for it looked up. */
@@ -244,6 +265,12 @@ function byEntry(program: Program): Program[] {
   return program.entries.flatMap((entry) => {
     if (functions.has(entry.function)) return [];
     functions.add(entry.function);
-    return [{ ...program, name: `${program.name}:${entry.function}`, entries: [entry] }];
+    const { objectPath, commandLine = [] } = program;
+    return [
+      {
+        ...{ ...program, name: `${program.name}:${entry.function}`, entries: [entry] },
+        commandLine: [`${objectPath ?? program.name}:${entry.function}`, ...commandLine.slice(1)],
+      },
+    ];
   });
 }

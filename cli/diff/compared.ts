@@ -1,6 +1,7 @@
 /** What came of comparing two builds. */
 import type { DiffReport } from '../../verify/diff/diff.ts';
 import type { AgainstProof } from '../../verify/prove/against/against.ts';
+import type { Saved } from '../../verify/report.ts';
 
 export interface ComparedProgram {
   readonly name: string;
@@ -11,8 +12,8 @@ export interface ComparedProgram {
   readonly proof?: AgainstProof;
   /** Did the packets that differ come from the proof, and no others? */
   readonly isProofs?: boolean;
-  /** The files of the classes' examples, where they were saved. */
-  readonly files: readonly (string | undefined)[];
+  /** What became of the classes' examples; empty where they were not to be saved. */
+  readonly saved: readonly Saved[];
   /** The words that name each build's program on a command line. */
   readonly words: { readonly old: readonly string[]; readonly new: readonly string[] };
 }

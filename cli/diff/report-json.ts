@@ -23,6 +23,8 @@ import type { DiffClass } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
 import { type AgainstProof, whyNotEqual } from '../../verify/prove/against/against.ts';
 import type { ReadConstants } from '../../verify/prove/constants.ts';
+import type { Saved, Unsaved } from '../../verify/report.ts';
+import { unsavedShape } from '../check/report-json.ts';
 import { constantsShape } from '../prove/constants-json.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
 
@@ -56,6 +58,7 @@ export interface ClassJson {
     readonly world: unknown;
     readonly shrunk: boolean;
     readonly file?: string;
+    readonly unsaved?: Unsaved;
   };
 }
 
@@ -147,6 +150,7 @@ export const diffClassShape: { readonly [Key in keyof ClassJson]: Schema<ClassJs
     world: jsonWorld as Schema<unknown>,
     shrunk: flag,
     file: optional(text),
+    unsaved: optional(unsavedShape),
   }),
 };
 
@@ -208,7 +212,7 @@ function programToJson(program: ComparedProgram): ProgramJson {
     verdict,
     packets: report?.packets ?? 0,
     swept: report?.swept ?? 0,
-    classes: (report?.classes ?? []).map((one, at) => classToJson(report!.pair, one, program.files[at])),
+    classes: (report?.classes ?? []).map((one, at) => classToJson(report!.pair, one, program.saved[at])),
     moreClasses: report?.isCut ?? false,
     ...(proof === undefined ? {} : { proof: proofToJson(proof) }),
     notCompared: (report?.notCompared ?? []).map(({ what, packets }) =>
@@ -234,7 +238,7 @@ function proofToJson(proof: AgainstProof): NonNullable<ProgramJson['proof']> {
   };
 }
 
-export function classToJson(pair: BuildPair, one: DiffClass, file: string | undefined): ClassJson {
+export function classToJson(pair: BuildPair, one: DiffClass, saved: Saved | undefined): ClassJson {
   const { finding, case: shown, state, packets } = one;
   const { decision } = finding;
   return {
@@ -247,7 +251,7 @@ export function classToJson(pair: BuildPair, one: DiffClass, file: string | unde
       packets: shown.stimuli.map(({ packet }) => Buffer.from(packet).toString('hex')),
       world: worldToJson(shown.world),
       shrunk: state === 'shrunk',
-      ...(file === undefined ? {} : { file }),
+      ...saved,
     },
   };
 }

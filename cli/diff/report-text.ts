@@ -7,7 +7,9 @@ import { changesOf } from '../../verify/diff/describe.ts';
 import type { DiffClass } from '../../verify/diff/diff.ts';
 import { commandText } from '../../verify/explain/command.ts';
 import { besideLines } from '../../verify/explain/explain.ts';
+import { keptLines } from '../../verify/explain/kept.ts';
 import { whyNotEqual } from '../../verify/prove/against/against.ts';
+import type { Saved } from '../../verify/report.ts';
 import { claimText } from '../prove/claim.ts';
 import { count, type Terminal } from '../terminal.ts';
 import type { Compared, ComparedProgram } from './compared.ts';
@@ -118,7 +120,7 @@ export function classLines(
   const { length } = shown.stimuli;
   const after = length > 1 ? `, after ${length - 1} other${length === 2 ? '' : 's'}` : '';
   const smallest = state === 'shrunk' ? 'Smallest example' : 'Example';
-  const file = program.files[index];
+  const saved = program.saved[index] ?? {};
   return [
     terminal.style(
       'bold',
@@ -131,8 +133,8 @@ export function classLines(
     ...decodeTree(stimulus.packet).map(({ label, text }) => `     ${label}${text === '' ? '' : `, ${text}`}`),
     ...indent(hexdump(stimulus.packet, { maxLines: MAX_DUMP_LINES })),
     ...besideLines(program.report!.pair.new, shown.world, stimulus).map((line) => `   ${line}`),
-    ...(file === undefined ? [] : [`   Saved in ${file}`]),
-    ...runLines(program, one, file),
+    ...keptLines(saved).map((line) => `   ${line}`),
+    ...runLines(program, one, saved),
   ];
 }
 
@@ -162,7 +164,7 @@ function placeText({ source, program, instruction }: DecidingPlace): string {
 function runLines(
   { words, report }: ComparedProgram,
   { case: shown }: DiffClass,
-  file: string | undefined,
+  { file, unsaved }: Saved,
 ): string[] {
   const [first, ...others] = shown.stimuli;
   const { packet } = first!;
@@ -172,6 +174,7 @@ function runLines(
     besideLines(report!.pair.new, {}, first).length === 0;
   const digits = Buffer.from(packet).toString('hex');
   const what = file ?? (isPlain && digits.length <= MAX_DIGITS ? digits : undefined);
+  if (what === undefined && unsaved !== undefined) return [];
   if (what === undefined) return ['   --report DIR saves the example, to be run by itself.'];
   return [words.old, words.new].map((own) => `   ${commandText('run', ...own, '--packet', what)}`);
 }

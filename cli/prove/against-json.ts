@@ -94,7 +94,7 @@ export function proveAgainstJson(report: AgainstReport, interrupted: boolean): P
 }
 
 function programToJson(program: AgainstProgram): ProgramJson {
-  const { name, verdict, reason, proof, report, confirmedBy, files } = program;
+  const { name, verdict, reason, proof, report, confirmedBy, saved } = program;
   const counts = proof?.counts;
   return {
     ...{ name, verdict, reason },
@@ -104,7 +104,7 @@ function programToJson(program: AgainstProgram): ProgramJson {
     ...(proof?.isEqual === true && verdict === 'pass' ? whereEqual(proof) : {}),
     ...(proof?.longer === undefined ? {} : { longer: proof.longer }),
     classes: (report?.classes ?? []).map((one, at) => ({
-      ...classToJson(report!.pair, one, files[at]),
+      ...classToJson(report!.pair, one, saved[at]),
       confirmedBy: confirmedBy[at] ?? [],
     })),
     notCompared: [],

@@ -20,7 +20,7 @@ export function againstLines(
 }
 
 function programLines(program: AgainstProgram, terminal: Terminal): string[] {
-  const { name, verdict, reason, proof, report, confirmedBy, files, words } = program;
+  const { name, verdict, reason, proof, report, confirmedBy, saved, words } = program;
   if (proof === undefined) return [`= ${name}: ${reason}`];
   const { paths, pairs, counts, seconds } = proof;
   const effort = `${count(paths)} paths, ${count(pairs)} pairs, ${count(counts.queries)} solver queries, ${seconds.toFixed(1)} s`;
@@ -29,7 +29,7 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
   const lines = [terminal.style(style[verdict], `${sign} ${name}: ${sentence(program)}`), `  ${effort}`];
   if (verdict === 'fail' && report !== undefined) {
     for (const [index, one] of report.classes.entries()) {
-      const shown = { name, verdict: 'differs', report, files, words } as const;
+      const shown = { name, verdict: 'differs', report, saved, words } as const;
       lines.push('', ...classLines(shown, one, index, terminal, false));
       lines.push(`   confirmed by ${(confirmedBy[index] ?? []).join(', ')}`);
     }

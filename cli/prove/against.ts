@@ -9,6 +9,7 @@ import type { DiffReport } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
 import { type AgainstProof, proveAgainst, whyNotEqual } from '../../verify/prove/against/against.ts';
 import { confirmSuspects, witnessesOf } from '../../verify/prove/against/confirm-suspects.ts';
+import type { Saved } from '../../verify/report.ts';
 import { resolveBuilds } from '../diff/builds.ts';
 import { isIdentical, type ProgramPair, pairPrograms } from '../diff/pairs.ts';
 import { saveExamples } from '../diff/save.ts';
@@ -44,7 +45,8 @@ export interface AgainstProgram {
   readonly report: DiffReport | undefined;
   /** By class. */
   readonly confirmedBy: readonly (readonly EngineName[])[];
-  readonly files: readonly (string | undefined)[];
+  /** By class; empty where nothing was to be saved. */
+  readonly saved: readonly Saved[];
   readonly words: { readonly old: readonly string[]; readonly new: readonly string[] };
 }
 
@@ -83,7 +85,7 @@ async function provePair(
 ): Promise<AgainstProgram> {
   const pair: BuildPair = { old: old.program, new: next.program };
   const words = wordsOf(pair, options.asKernel);
-  const nothing = { name, report: undefined, confirmedBy: [], files: [], words };
+  const nothing = { name, report: undefined, confirmedBy: [], saved: [], words };
   if (isIdentical(pair))
     return { ...nothing, verdict: 'pass', reason: 'identical instructions', proof: undefined };
   const { terminal, signal } = options;
@@ -100,8 +102,8 @@ async function provePair(
   terminal.clearProgress();
   if (proof.suspects.length === 0) return { ...nothing, ...verdictOf(proof), proof };
   const shown = await showSuspects(pair, proof, options.asKernel, signal);
-  const files = await saveExamples(shown.report, options.report);
-  return { ...nothing, ...verdictOf(proof, shown.report), proof, ...shown, files };
+  const saved = await saveExamples(shown.report, options.report);
+  return { ...nothing, ...verdictOf(proof, shown.report), proof, ...shown, saved };
 }
 
 /** The words that name each build's program on a command line, and the kernel that it is run as. */

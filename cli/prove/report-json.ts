@@ -14,8 +14,9 @@ import {
 import type { BranchWay, SourcePlace } from '../../verify/prove/branches.ts';
 import type { ReadConstants } from '../../verify/prove/constants.ts';
 import type { Property } from '../../verify/prove/property.ts';
+import type { Saved, Unsaved } from '../../verify/report.ts';
 import type { Severity } from '../../verify/severity.ts';
-import { notTestedShape } from '../check/report-json.ts';
+import { notTestedShape, unsavedShape } from '../check/report-json.ts';
 import type { NotTested } from '../input/program-source.ts';
 import { constantsShape } from './constants-json.ts';
 import { count, PROVED, type ProveReport, type ProveVerdict } from './report.ts';
@@ -61,6 +62,7 @@ interface FindingJson {
   readonly summary: string;
   /** The saved case. */
   readonly file?: string;
+  readonly unsaved?: Unsaved;
   readonly packet?: string;
   readonly confirmedBy: readonly EngineName[];
 }
@@ -134,7 +136,7 @@ export function proveReportJson(
 }
 
 function programJson(report: ProveReport): ProvedProgramJson {
-  const { proof, program, verdict, reason, paths, files } = report;
+  const { proof, program, verdict, reason, paths, saved } = report;
   const { branches, counts, properties } = proof;
   const reached = count(branches, 'reached');
   const unreachable = count(branches, 'unreachable');
@@ -145,7 +147,7 @@ function programJson(report: ProveReport): ProvedProgramJson {
     seconds: proof.seconds,
     findings: properties
       .filter((one) => one.status === 'refuted')
-      .map((one) => findingJson(one, files.get(one.invariant))),
+      .map((one) => findingJson(one, saved.get(one.invariant))),
     coverage: {
       branches: [reached, branches.length - unreachable],
       unreached: branches.filter((one) => one.status !== 'reached').map(unreachedJson),
@@ -174,7 +176,7 @@ function place({ file, line }: SourcePlace): PlaceJson {
   return { file, line };
 }
 
-function findingJson(property: Property, file: string | undefined): FindingJson {
+function findingJson(property: Property, saved: Saved | undefined): FindingJson {
   const { invariant, severity, reason, witness, confirmedBy, source, divergence } = property;
   const shown = divergence?.case.stimuli.at(-1) ?? witness?.stimulus;
   return {
@@ -182,7 +184,7 @@ function findingJson(property: Property, file: string | undefined): FindingJson 
     severity,
     ...(source === undefined ? {} : { source: place(source) }),
     summary: reason ?? invariant,
-    ...(file === undefined ? {} : { file }),
+    ...saved,
     ...(shown === undefined ? {} : { packet: Buffer.from(shown.packet).toString('hex') }),
     confirmedBy,
   };
@@ -216,6 +218,7 @@ const programShape: Schema<ProvedProgramJson> = object<ProvedProgramJson>({
       source: optional(placeShape),
       summary: text,
       file: optional(text),
+      unsaved: optional(unsavedShape),
       packet: optional(text),
       confirmedBy: list(oneOf(...ENGINE_NAMES)),
     }),

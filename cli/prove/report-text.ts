@@ -1,6 +1,9 @@
 /** The report of `prove` as text. */
-import { explain } from '../../verify/explain/explain.ts';
+import type { RunOptions } from '../../verify/explain/command.ts';
+import { closing, explain } from '../../verify/explain/explain.ts';
 import type { BranchWay } from '../../verify/prove/branches.ts';
+import type { Property } from '../../verify/prove/property.ts';
+import { SEEN } from '../../verify/prove/show-refutation.ts';
 import type { Terminal } from '../terminal.ts';
 import { treeLines } from './path-tree.ts';
 import { count, type ProveReport, placeText } from './report.ts';
@@ -10,6 +13,8 @@ const TREE_LINES = 60;
 
 export interface ProveTextOptions {
   readonly allPaths: boolean;
+  /** How the run was started, for the commands that repeat a finding. */
+  readonly run: RunOptions;
 }
 
 export function proveLines(report: ProveReport, options: ProveTextOptions, terminal: Terminal): string[] {
@@ -30,15 +35,8 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
     const severity =
       property.status === 'refuted' && property.severity !== 'error' ? ` (${property.severity})` : '';
     lines.push(`  ${terminal.style(style, `${property.invariant} ${property.status}`)}${severity}${reason}`);
-    if (property.divergence !== undefined) {
-      const shown = explain(report.of, property.divergence, { style: terminal.style });
-      lines.push(...shown.map((line) => (line === '' ? '' : `    ${line}`)));
-    } else if (property.witness !== undefined) {
-      lines.push(`    packet ${hex(property.witness.stimulus.packet)}`);
-    }
+    lines.push(...refutationLines(property, report, options.run, terminal));
     if (property.confirmedBy.length > 0) lines.push(`    shown by ${property.confirmedBy.join(', ')}`);
-    const file = report.files.get(property.invariant);
-    if (file !== undefined) lines.push(`    saved as ${file}`);
     if (property.source !== undefined) lines.push(`    ${placeText(property.source)}`);
   }
   const tree = treeLines(
@@ -54,6 +52,24 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
     lines.push(`    … ${tree.length - shown.length} lines more (--all-paths shows them)`);
   lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
   return lines;
+}
+
+/** What refutes a property, where its case is, and the commands that repeat it. */
+function refutationLines(
+  { invariant, divergence, witness }: Property,
+  { of: program, saved }: ProveReport,
+  run: RunOptions,
+  terminal: Terminal,
+): string[] {
+  const kept = saved.get(invariant) ?? {};
+  if (divergence !== undefined) {
+    const shown = explain(program, { ...divergence, ...kept }, { style: terminal.style, run });
+    return shown.map((line) => (line === '' ? '' : `    ${line}`));
+  }
+  if (witness === undefined) return [];
+  const { packet } = witness.stimulus;
+  const lines = [`packet ${hex(packet)}`, ...closing(program, { ...kept, seen: SEEN }, run)];
+  return lines.map((line) => `    ${line}`);
 }
 
 function packetsText(paths: number, confirmed: number): string {

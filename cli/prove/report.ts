@@ -9,6 +9,7 @@ import { constantsText } from '../../verify/prove/constants.ts';
 import type { ProvedPath } from '../../verify/prove/paths.ts';
 import type { ProgramProof } from '../../verify/prove/prove.ts';
 import { joinWords, type Word, wordsOf } from '../../verify/prove/words.ts';
+import type { Saved } from '../../verify/report.ts';
 
 /** What a proof comes to of which nothing is open. */
 export const PROVED = 'every branch is decided, and every property proved';
@@ -32,14 +33,14 @@ export interface ProveReport {
   readonly paths: readonly ReportedPath[];
   readonly verdict: ProveVerdict;
   readonly reason: string;
-  /** Saved cases by invariant. */
-  readonly files: ReadonlyMap<string, string>;
+  /** What became of the cases that were to be saved, by invariant. */
+  readonly saved: ReadonlyMap<string, Saved>;
 }
 
 export function reportOf(
   program: Program,
   proof: ProgramProof,
-  files: ReadonlyMap<string, string> = new Map(),
+  saved: ReadonlyMap<string, Saved> = new Map(),
 ): ProveReport {
   const refuted = proof.properties.filter((one) => one.status === 'refuted');
   const undecided = count(proof.branches, 'undecided');
@@ -64,7 +65,7 @@ export function reportOf(
           : unconfirmed > 0
             ? `${some(unconfirmed, 'path has', 'paths have')} no packet that was seen to take it`
             : `${PROVED}${constantsText(proof.constants)}`;
-  return { program: program.name, of: program, proof, paths, verdict, reason, files };
+  return { program: program.name, of: program, proof, paths, verdict, reason, saved };
 }
 
 function some(number: number, one: string, many: string): string {

@@ -12,12 +12,13 @@ const DEFAULT_RUNS = 20_000;
 /** How the run that found it was started. */
 export interface RunOptions {
   /** Default: `verify`. */
-  readonly command?: 'verify' | 'check';
+  readonly command?: 'verify' | 'check' | 'prove';
   /** Those that ran. */
   readonly engines: readonly EngineName[];
   /** The other options that decide what is found, as words of a command line: `--map`, `--oracle`. */
   readonly words?: readonly string[];
-  readonly seed: string;
+  /** Absent: nothing is found by chance, as in a proof. */
+  readonly seed?: string;
   /** `--as-kernel`: the kernel that model and machine were. */
   readonly asKernel?: string;
   /** As given. */
@@ -33,27 +34,37 @@ export interface Commands {
   readonly alone?: string;
 }
 
+/** What the commands take of a divergence. */
+export type Repeated = Pick<Divergence, 'seen' | 'file' | 'asKernel'>;
+
 /** Each ready for a shell. */
-export function commandsOf(program: Program, divergence: Divergence, run: RunOptions): Commands {
+export function commandsOf(program: Program, divergence: Repeated, run: RunOptions): Commands {
   const { seen, file } = divergence;
   const named = program.commandLine ?? [program.name];
-  const engines = run.engines.join(',');
   const version = divergence.asKernel ?? run.asKernel;
   const asKernel = version === undefined ? [] : ['--as-kernel', version];
-  const isCheck = run.command === 'check';
   const repeat = commandText(
     run.command ?? 'verify',
     ...named,
     ...(run.words ?? []),
     ...asKernel,
-    ...(isCheck || engines === '' ? [] : ['--engines', engines]),
-    '--seed',
-    run.seed,
-    ...(isCheck && run.runs === undefined ? [] : runsOf(divergence, run)),
+    ...searchWords(divergence, run),
   );
   const capture = file ?? ('file' in seen && isFile(seen.file) ? seen.file : undefined);
   if (capture === undefined || program.object === undefined) return { repeat };
   return { repeat, alone: commandText('run', ...named, ...asKernel, '--packet', capture) };
+}
+
+/** The same packets in the same engines. */
+function searchWords(divergence: Repeated, run: RunOptions): string[] {
+  if (run.seed === undefined) return [];
+  const isCheck = run.command === 'check';
+  const engines = run.engines.join(',');
+  return [
+    ...(isCheck || engines === '' ? [] : ['--engines', engines]),
+    ...['--seed', run.seed],
+    ...(isCheck && run.runs === undefined ? [] : runsOf(divergence, run)),
+  ];
 }
 
 /** Examples, guided cases and those of proofs are named in the place of a file. */
@@ -62,7 +73,7 @@ function isFile(path: string): boolean {
 }
 
 /** The same batches up to the one that shows it: what is found first depends on the whole batch. */
-function runsOf({ seen }: Divergence, { runs, timed = false }: RunOptions): string[] {
+function runsOf({ seen }: Repeated, { runs, timed = false }: RunOptions): string[] {
   if (runs !== undefined) return ['--runs', String(runs)];
   if (!('packet' in seen) || (!timed && seen.packet < DEFAULT_RUNS)) return [];
   return ['--runs', String((Math.floor(seen.packet / BATCH_SIZE) + 1) * BATCH_SIZE)];

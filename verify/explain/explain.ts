@@ -12,11 +12,11 @@ import type { World } from '../../sim/runtime/world.ts';
 import { checksumOfField } from '../differing-field.ts';
 import type { Finding } from '../finding.ts';
 import type { Outcome } from '../outcome.ts';
-import type { Divergence } from '../report.ts';
+import type { Divergence, Saved } from '../report.ts';
 import type { ShrinkStop } from '../shrink.ts';
 import { checksumCause } from './causes.ts';
 import { changedTree } from './changed-tree.ts';
-import { commandsOf, type RunOptions } from './command.ts';
+import { commandsOf, type Repeated, type RunOptions } from './command.ts';
 import { checksumEvidence } from './diagnose.ts';
 import { keptLines } from './kept.ts';
 import { kernelLines } from './kernel-text.ts';
@@ -339,11 +339,13 @@ function noteLines(note: OutcomeNote): string[] {
   return lines;
 }
 
-function closing(program: Program, divergence: Divergence, run: RunOptions | undefined): string[] {
-  const { seen } = divergence;
-  const lines = keptLines(divergence);
-  if ('packet' in seen) lines.push(`First seen at packet ${seen.packet} of seed ${seen.seed}`);
-  else lines.push(`Seen in ${seen.file}`);
+/** Where the case is, where it was first seen, and the commands that repeat it. */
+export function closing(
+  program: Program,
+  divergence: Repeated & Saved,
+  run: RunOptions | undefined,
+): string[] {
+  const lines = [...keptLines(divergence), ...seenLines(divergence, run)];
   if (run === undefined) return lines;
   const { repeat, alone } = commandsOf(program, divergence, run);
   return [
@@ -351,5 +353,13 @@ function closing(program: Program, divergence: Divergence, run: RunOptions | und
     'Repeat it:',
     `  ${repeat}`,
     ...(alone === undefined ? [] : ['Run the case alone:', `  ${alone}`]),
+  ];
+}
+
+function seenLines({ seen }: Repeated, run: RunOptions | undefined): string[] {
+  // A proof makes its packet: it has no number.
+  if (run?.command === 'prove') return [];
+  return [
+    'packet' in seen ? `First seen at packet ${seen.packet} of seed ${seen.seed}` : `Seen in ${seen.file}`,
   ];
 }

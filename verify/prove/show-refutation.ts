@@ -29,7 +29,8 @@ export interface ShowOptions {
   readonly signal?: AbortSignal;
 }
 
-const SEEN = { seed: 'prove', packet: 0 } as const;
+/** In the place of a seed, and of a packet's number. */
+export const SEEN = { seed: 'prove', packet: 0 } as const;
 const ACCEPTED = 'the machine stops the program, which this kernel accepts: a defect of xdpsim';
 
 /** @returns the property with what is to be shown of it; one that the kernel contradicts is undecided */
