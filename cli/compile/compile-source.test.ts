@@ -29,6 +29,8 @@ __attribute__((section("xdp"), used)) int types(struct xdp_md *ctx) { return 2; 
   'again.bpf.c': `${HEAD}SEC("xdp") int again(struct xdp_md *ctx) { int *p = 1; return p ? XDP_PASS : 0; }\n${LICENSE}`,
   '-O0.bpf.c': `${HEAD}SEC("xdp") int dash(struct xdp_md *ctx) { return XDP_TX; }\n${LICENSE}`,
   'empty.bpf.c': '',
+  'counts.bpf.c': `${HEAD}int seen; SEC("xdp") int counts(struct xdp_md *ctx) { return __sync_fetch_and_add(&seen, 1) > 9; }\n${LICENSE}`,
+  'swaps.bpf.c': `${HEAD}int seen; SEC("xdp") int swaps(struct xdp_md *ctx) { return __sync_lock_test_and_set(&seen, 1); }\n${LICENSE}`,
 };
 
 beforeAll(() => {
@@ -101,6 +103,18 @@ describe.skipIf(compilerProblem() !== undefined)('a C source in the place of an 
       code: 2,
       err: expect.stringContaining('empty.bpf.c: '),
     });
+  });
+
+  it('says which instruction set atomic operations need, without the stack of a compiler that gives up', async () => {
+    const counts = await run('counts.bpf.c', '--cflags', '-mcpu=v2');
+    expect(counts).toMatchObject({ code: 2, out: '' });
+    expect(counts.err).toMatch(/whose result is used need -mcpu=v3: --cflags -mcpu=v3\n$/);
+    expect(counts.err).not.toMatch(/Stack dump|PLEASE| #\d+ 0x/);
+    const [first] = counts.err.split('\n');
+    expect(first).toMatch(/error: /);
+    const swaps = await run('swaps.bpf.c', '--cflags', '-mcpu=v2');
+    expect(swaps.err).toMatch(/^swaps\.bpf\.c:3:\d+: error: [\s\S]*--cflags -mcpu=v3\n$/);
+    expect((await run('counts.bpf.c', '--cflags', '-mcpu=v3')).code).toBe(0);
   });
 
   it('shows warnings of a source that compiles, on standard error', async () => {

@@ -76,7 +76,8 @@ export function compileSource(path: string): Compiled {
   );
   if (ran.error !== undefined) throw environmentFailure(`${clang}: cannot be started: ${ran.error.message}`);
   requireOwnEnd(clang, ran.signal);
-  const { includes, messages } = readMessages(ran.stderr.toString('utf8'));
+  const { includes, messages: all } = readMessages(ran.stderr.toString('utf8'));
+  const messages = withoutStack(all);
   if (ran.status !== 0) {
     throw new CompileFailure(
       `${path}: does not compile (${clang})`,
@@ -120,6 +121,15 @@ function readMessages(stderr: string): { includes: string[]; messages: string } 
   return { includes: [...includes], messages: lines.join('\n') };
 }
 
+/**
+ * The compiler's own error (`fatal error: error in backend: …`) without the stack of the compiler that it prints
+ * behind it. Where it crashed without a word, its stack is all there is.
+ */
+function withoutStack(messages: string): string {
+  const [said, ...stack] = messages.split(/^(?=PLEASE submit a bug report|Stack dump:)/m);
+  return stack.length > 0 && said !== undefined && /\berror: /.test(said) ? said : messages;
+}
+
 /** What to do about the failures that everybody meets first. */
 const REMEDIES: readonly (readonly [message: RegExp, remedy: string])[] = [
   [
@@ -133,6 +143,14 @@ const REMEDIES: readonly (readonly [message: RegExp, remedy: string])[] = [
   [
     /'(asm|linux)\/[a-z_/]+\.h' file not found/,
     'Install the kernel’s headers (Debian, Ubuntu: apt-get install linux-libc-dev; Fedora: dnf install kernel-headers).',
+  ],
+  [
+    /Invalid usage of the XADD return value/,
+    'Atomic operations whose result is used need -mcpu=v3: --cflags -mcpu=v3',
+  ],
+  [
+    /[Uu]nsupported atomic operation/,
+    'Atomic operations on 32 bits, other than additions whose result nobody uses, need -mcpu=v3: --cflags -mcpu=v3',
   ],
   [/file not found/, 'Name the folder that has it: --cflags -IFOLDER'],
   [
