@@ -89,6 +89,20 @@ describe('the verdict', () => {
     expect(verdictOf(report(several)).reasons[0]).toContain('every outcome is left out of the comparison');
   });
 
+  it('is incomplete where the time was up before the first packet, and not where no engine could run', () => {
+    const engines = [engine('model', { packets: 0 }), engine('wasm', { packets: 0 })];
+    const { coverage: _coverage, ...nothing } = report({ packets: 0, compared: 0, engines });
+    expect(verdictOf(nothing)).toEqual({
+      mark: 'incomplete',
+      reasons: ['no packet ran in the time given'],
+    });
+    expect(verdictOf({ ...nothing, interrupted: true }).reasons).toEqual([
+      'no packet ran before the run was interrupted',
+    ]);
+    const skipped = [engine('testrun', { status: 'skipped', packets: 0 })];
+    expect(verdictOf({ ...nothing, engines: skipped }).mark).toBe('not judged');
+  });
+
   it('is no agreement where nothing was compared, and names who judged', () => {
     const alone = { compared: 0, engines: [engine('vm')] };
     expect(verdictOf(report(alone))).toEqual({

@@ -7,7 +7,7 @@ import type { Unreached } from './unreached.ts';
 /**
  * - `differs`: engines differ, or the program does something wrong
  * - `failed`: an engine could not go on, so that there is no verdict
- * - `incomplete`: less was reached than was asked for
+ * - `incomplete`: less was reached than was asked for, or the time was up before the first packet
  * - `agreed`: everything compared was equal, and the packets reached most of the program
  * - `agreed on what ran`: the same, but much of the program did not run
  * - `not compared`: nothing to compare with; only the oracle and the machine's checks judged
@@ -80,6 +80,10 @@ function coverageText({ hit, total, what }: Reached): string {
 }
 
 function withoutComparison(report: ProgramReport): Verdict {
+  if (report.packets === 0 && report.engines.some(({ status }) => status === 'ran')) {
+    const when = report.interrupted ? 'before the run was interrupted' : 'in the time given';
+    return { mark: 'incomplete', reasons: [`no packet ran ${when}`] };
+  }
   const judges = judgesOf(report);
   const why =
     report.defects.length > 0
