@@ -64,6 +64,14 @@ function shownIn(text: string): Place | undefined {
   return { file: decoded(file), line: Number(line), column: marks!.length + 1 };
 }
 
+/**
+ * Is the file xdpsim's bundle? What V8 compiled when the bundle was built names it by the folder that it was built in,
+ * wherever it is installed.
+ */
+function isOfBundle(path: string): boolean {
+  return /\/dist\/bin\/(?:\w+-)?bundle\.cjs$/.test(path);
+}
+
 /** The innermost frame of the user's. */
 function frameIn(stack: string, module: string): Place | undefined {
   const own = dirname(packageFile('package.json'));
@@ -71,7 +79,7 @@ function frameIn(stack: string, module: string): Place | undefined {
     /^ +at (?:.*\(|async )?(?:file:\/\/)?(\/[^:()]*):(\d+):(\d+)\)?$/gm,
   )) {
     const path = decoded(file!);
-    if (path !== module && path.startsWith(`${own}/`)) continue;
+    if (path !== module && (path.startsWith(`${own}/`) || isOfBundle(path))) continue;
     return { file: path, line: Number(line), column: Number(column) };
   }
   return undefined;
