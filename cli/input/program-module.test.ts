@@ -148,6 +148,17 @@ describe('a module that defines a program', () => {
     else expect(text).toMatch(message);
   });
 
+  it.each([
+    ['const x: number = 1;', 'ts', 'has no default export'],
+    ['export const x: number = 1;', 'ts', 'has no default export'],
+    ['const x: number = 1;', 'mts', 'has no default export'],
+    ['export default {};', 'mts', 'name: is missing'],
+    ['export default {};', 'ts', 'name: is missing'],
+    ['module.exports = {};', 'cts', 'name: is missing'],
+  ])('%s (.%s): %s', async (source, extension, message) => {
+    expect(await messageOf(source, extension)).toBe(message);
+  });
+
   it('owns what it throws later', async () => {
     const source = `globalThis.fails = () => { throw new TypeError('late'); };\nexport default ${WHOLE}`;
     const path = moduleFile(source);

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { systemProblem } from '../../corpus/files/system-error.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { ProgramDefinition } from '../../sim/runtime/program.ts';
@@ -11,7 +11,7 @@ import { inputFailure, reportError } from '../failure.ts';
 import { compilerProblem, placeOfError } from './error-place.ts';
 import { rememberModule } from './module-errors.ts';
 import { provideOwnPackage } from './own-package.ts';
-import { isThere, requireRegularFile } from './read-file.ts';
+import { isThere, readText, requireRegularFile } from './read-file.ts';
 
 const HOW_TO = 'docs/your-own-program.md shows a definition.';
 
@@ -36,7 +36,11 @@ export async function definitionOfModule(path: string): Promise<ProgramDefinitio
   requireRegularFile(path);
   rememberModule(path);
   const exported = await importDefault(path);
-  if (exported === undefined) throw inputFailure(`${path}: has no default export`, HOW_TO);
+  if (exported === undefined)
+    throw inputFailure(
+      `${path}: has no default export`,
+      `End it with “export default definition;”: ${HOW_TO}`,
+    );
   const { parseDefinition } = await import('../../sim/runtime/program-schema.ts');
   try {
     return parseDefinition(exported);
@@ -116,7 +120,15 @@ async function importTypeScript(url: string): Promise<unknown> {
   if (!canWrite(tmpdir())) process.env.TSX_DISABLE_CACHE = '1';
   const { tsImport } = await import('tsx/esm/api');
   const exported = defaultOf((await tsImport(url, import.meta.url)) as { default?: unknown });
-  // A module of a CommonJS package arrives wrapped once more.
-  const isWrapped = exported !== null && typeof exported === 'object' && 'default' in exported;
-  return isWrapped ? exported.default : exported;
+  if (exported === null || typeof exported !== 'object') return exported;
+  // A module of a CommonJS package arrives wrapped once more: in an object that is there also where it exports nothing.
+  if ('default' in exported) return exported.default;
+  if ('__esModule' in exported || (Reflect.ownKeys(exported).length === 0 && exportsNothing(url)))
+    return undefined;
+  return exported;
+}
+
+/** Does a module not even name what a default export takes? */
+function exportsNothing(url: string): boolean {
+  return !/\b(?:default|exports)\b/.test(readText(fileURLToPath(url)));
 }
