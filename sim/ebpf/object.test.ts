@@ -341,6 +341,12 @@ describe('setGlobal', () => {
 describe('loadObject', () => {
   it.each([
     ['an empty file', () => new Uint8Array(0), 'the magic 7f 45 4c 46, found an empty file'],
+    [
+      'LLVM bitcode',
+      () => Uint8Array.of(0x42, 0x43, 0xc0, 0xde, 0x35),
+      'found 42 43 c0 de, LLVM bitcode: compile without -emit-llvm, or make an object of it with llc -march=bpf',
+    ],
+    ['a capture', () => Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a), 'found 0a 0d 0d 0a, a pcapng capture'],
     ['a script', () => new TextEncoder().encode('#!/bin/sh\n'), 'found 23 21 2f 62'],
     [
       'a cut-off header',

@@ -122,7 +122,7 @@ export function readElf(bytes: Uint8Array): ElfFile {
 function checkHeader(file: Reader): void {
   const { bytes } = file;
   const magic = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
-  if (!magic) throw new ObjectError('ELF header +0x0', 'the magic 7f 45 4c 46', firstBytes(bytes));
+  if (!magic) throw new ObjectError('ELF header +0x0', 'the magic 7f 45 4c 46', beginOf(bytes));
   file.require(0, HEADER_SIZE, 'an ELF header');
   const elfClass = bytes[4];
   if (elfClass !== 2) {
@@ -146,6 +146,30 @@ function checkHeader(file: Reader): void {
     const found = name === undefined ? `machine ${machine}` : `code for ${name}`;
     throw new ObjectError('ELF header +0x12', 'code for eBPF (EM_BPF, clang -target bpf)', found);
   }
+}
+
+/** What files that are taken for objects begin with, and what they are. */
+const OTHER_FILES: readonly (readonly [begin: string, what: string])[] = [
+  [
+    '42 43 c0 de',
+    'LLVM bitcode: compile without -emit-llvm, or make an object of it with llc -march=bpf -filetype=obj',
+  ],
+  ['0a 0d 0d 0a', 'a pcapng capture'],
+  ['d4 c3 b2 a1', 'a pcap capture'],
+  ['a1 b2 c3 d4', 'a pcap capture'],
+  ['4d 3c b2 a1', 'a pcap capture'],
+  ['a1 b2 3c 4d', 'a pcap capture'],
+  ['73 6e 6f 6f', 'a snoop capture'],
+  ['1f 8b', 'a file compressed with gzip'],
+  ['28 b5 2f fd', 'a file compressed with zstd'],
+  ['21 3c 61 72', 'an archive of objects (ar): name one object of it'],
+];
+
+/** The first bytes, and what they are the begin of, where that is known. */
+function beginOf(bytes: Uint8Array): string {
+  const begin = firstBytes(bytes);
+  const what = OTHER_FILES.find(([start]) => begin.startsWith(start))?.[1];
+  return what === undefined ? begin : `${begin}, ${what}`;
 }
 
 function firstBytes(bytes: Uint8Array): string {
