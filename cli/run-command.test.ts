@@ -1,8 +1,9 @@
 /** `run`: packets that no kernel would bring to the program are left out, and named; what stands in maps is shown. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { saveCase } from '../corpus/cases/case.ts';
 import { ethernet } from '../sim/packet/build.ts';
 import { runInProcess } from './test-support/in-process.ts';
 
@@ -49,4 +50,19 @@ it('brings tags that lay beside generated frames back: they are in the bytes of 
 it('shows maps by the types of their keys and values', async () => {
   const { out } = await runInProcess('run', 'icmp_echo', GOOD);
   expect(out).toMatch(/^map xdp_stats_map .*\n {2}\d+ = \{"rx_packets":1,"rx_bytes":\d+\}$/m);
+});
+
+it('says how to run saved cases by themselves: those of several files, and those of one', async () => {
+  const stimuli = [{ packet: ethernet().ipv4().udp().bytes() }];
+  const [one, two] = ['it’s a.pcapng', 'b.pcapng'].map((name) => join(scratch, name)) as [string, string];
+  await saveCase(one, { program: 'icmp_echo', world: { time: 1n }, stimuli });
+  await saveCase(two, { program: 'icmp_echo', world: { time: 2n }, stimuli });
+  const several = await runInProcess('run', 'icmp_echo', two, one);
+  expect(several.code).toBe(2);
+  expect(several.err).toContain(`this one with: npx xdpsim run icmp_echo --packet '${one}'\n`);
+  const both = join(scratch, 'both.pcapng');
+  writeFileSync(both, Buffer.concat([readFileSync(one), readFileSync(two)]));
+  const single = await runInProcess('run', 'icmp_echo', both);
+  expect(single.code).toBe(2);
+  expect(single.err).toContain(`npx xdpsim corpus merge ${both} --out DIR\n`);
 });

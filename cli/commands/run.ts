@@ -21,6 +21,7 @@ import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import { commandText } from '../../verify/explain/command.ts';
 import { entryText } from '../../verify/explain/map-text.ts';
 import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
@@ -223,17 +224,30 @@ async function* casesOf(sources: readonly string[], program: Program): AsyncGene
   const world = program.definition?.worlds[0]?.world ?? {};
   let shared: World | undefined;
   for (const source of sources) {
+    let isFirst = true;
     for await (const one of casesIn(source, program, world)) {
       if (shared !== undefined && one.world !== shared) {
         throw inputFailure(
           `${source}: a saved case starts in a world of its own and cannot follow other packets`,
-          `Run each saved case by itself: “xdpsim corpus merge ${source} --out DIR” writes a file for each.`,
+          isFirst ? byItself(program, source) : inFiles(source),
         );
       }
       shared = one.world;
+      isFirst = false;
       yield one.world === world ? { ...one, stimuli: one.stimuli.map(comingIn(program)) } : one;
     }
   }
+}
+
+/** Where there are several files. */
+function byItself({ name, commandLine = [name] }: Program, source: string): string {
+  return `Run each by itself, this one with: ${commandText('run', ...commandLine, '--packet', source)}`;
+}
+
+/** Where one file has several cases. */
+function inFiles(source: string): string {
+  const command = commandText('corpus', 'merge', source, '--out', 'DIR');
+  return `Run each saved case by itself; this writes a file for each: ${command}`;
 }
 
 /** Where the user states devices, packets of which nobody says so come in by the first. */
