@@ -185,6 +185,15 @@ describe('a world file', () => {
       '{"maxEntries": {"sized": 1}, "maps": {"sized": {"1": 1, "2": 2}}}',
       'maps.sized: 2 entries for a map of 1',
     ],
+    [
+      '{"maps": {"ports": [{"key": 1, "value": 1}, {"key": 2, "value": 1}, {"key": 1, "value": 2}]}}',
+      'maps.ports[2].key: is there already, as maps.ports[0]',
+    ],
+    ['{"maps": {"limits": {"0": 1, "0x0": 2}}}', 'maps.limits.0x0: is there already, as maps.limits.0'],
+    [
+      '{"maps": {"steps": [{"key": 1, "value": "answer"}, {"key": 1, "value": "forward"}]}}',
+      'maps.steps[1].key: is there already, as maps.steps[0]',
+    ],
     ['{"devices": [{"name": "a"}, {"name": "a"}]}', 'devices[1].name: a second a'],
     ['{"devices": [{"name": "a b"}]}', 'devices[0].name: a device’s name has 1 to 15 characters'],
     [

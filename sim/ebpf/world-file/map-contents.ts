@@ -27,6 +27,8 @@ export const UNFILLED: ReadonlyMap<MapType, string> = new Map<MapType, string>([
 ]);
 
 interface Written {
+  /** The entry. */
+  readonly place: string;
   readonly key: unknown;
   readonly value: unknown;
   readonly keyPlace: string;
@@ -39,13 +41,14 @@ function rowsOf(contents: MapShape, place: string): Written[] {
     return (contents as Extract<MapShape, readonly unknown[]>).map(({ key, value }, at) => ({
       key,
       value,
+      place: `${place}[${at}]`,
       keyPlace: `${place}[${at}].key`,
       valuePlace: `${place}[${at}].value`,
     }));
   }
   return Object.entries(contents).map(([key, value]) => {
     const at = pathText([key], place);
-    return { key, value, keyPlace: at, valuePlace: at };
+    return { key, value, place: at, keyPlace: at, valuePlace: at };
   });
 }
 
@@ -69,6 +72,7 @@ export function entriesOfMap(contents: MapShape, map: BpfMap, options: ContentsO
     key: bytesOfKey(row, map, options),
     value: bytesOfValue(row, map, options),
   }));
+  const keys = map.keySize === 0 ? entries.length : distinctKeys(entries, rows);
   const most = maxEntriesOf(map, size === undefined ? {} : { [map.name]: size });
   if (hasIndex(map.type)) {
     entries.forEach(({ key }, at) => {
@@ -76,17 +80,31 @@ export function entriesOfMap(contents: MapShape, map: BpfMap, options: ContentsO
       if (index >= most)
         throw new ShapeError(rows[at]!.keyPlace, `expected an index below ${most}, got ${index}`);
     });
-  } else if (!isLru(map.type)) {
-    const keys = map.keySize === 0 ? entries.length : new Set(entries.map(({ key }) => key.join())).size;
-    if (keys > most) {
-      const remedy =
-        leavesSizeToLoader(map) || most < map.maxEntries
-          ? `; choose a size: "maxEntries": { "${map.name}": ${keys} }`
-          : '';
-      throw new ShapeError(place, `${keys} entries for a map of ${most}${remedy}`);
-    }
+  } else if (!isLru(map.type) && keys > most) {
+    const remedy =
+      leavesSizeToLoader(map) || most < map.maxEntries
+        ? `; choose a size: "maxEntries": { "${map.name}": ${keys} }`
+        : '';
+    throw new ShapeError(place, `${keys} entries for a map of ${most}${remedy}`);
   }
   return entries;
+}
+
+/**
+ * Which of two values counts nobody can have meant to leave to their order.
+ * @returns how many keys there are
+ * @throws {ShapeError} naming the entry whose key another one has
+ */
+function distinctKeys(entries: readonly { readonly key: Uint8Array }[], rows: readonly Written[]): number {
+  const seen = new Map<string, number>();
+  for (const [at, { key }] of entries.entries()) {
+    const text = key.join();
+    const earlier = seen.get(text);
+    if (earlier !== undefined)
+      throw new ShapeError(rows[at]!.keyPlace, `is there already, as ${rows[earlier]!.place}`);
+    seen.set(text, at);
+  }
+  return seen.size;
 }
 
 function hasIndex(type: MapType): boolean {
@@ -168,6 +186,7 @@ export function slotsOfMap(contents: MapShape, map: BpfMap, options: ContentsOpt
     maps[name] = entriesOfMade(row, name, map, options);
     return { key, name };
   });
+  distinctKeys(slots, rows);
   return { slots, maps };
 }
 
