@@ -39,7 +39,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     noteRepeated(command);
   }
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync([...argv.slice(0, 2), ...withoutHelp(program, argv.slice(2))]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Its message is printed already; --help and --version end with code 0.
@@ -71,6 +71,28 @@ function messageOf(text: string): string {
 
 function commandsBelow(command: Command): Command[] {
   return command.commands.flatMap((one) => [one, ...commandsBelow(one)]);
+}
+
+/**
+ * `help corpus merge` as `corpus merge --help`, and `help nope` as `nope`: what is no command is said in the same words.
+ * Commander looks at one word behind `help`, and prints its own usage where it does not know that.
+ */
+function withoutHelp(program: Command, words: readonly string[]): readonly string[] {
+  const at = words.indexOf('help');
+  if (at < 0 || at === words.length - 1) return words;
+  const named = (command: Command | undefined, name: string): Command | undefined =>
+    command?.commands.find((one) => one.name() === name);
+  const before = words.slice(0, at);
+  let command = before.reduce<Command | undefined>(named, program);
+  if (command === undefined || command.commands.length === 0) return words;
+  const known = [...before];
+  for (const word of words.slice(at + 1)) {
+    known.push(word);
+    command = named(command, word);
+    if (command === undefined) return known;
+    if (command.commands.length === 0) break;
+  }
+  return [...known, '--help'];
 }
 
 /** "xdpsim corpus generate" */
