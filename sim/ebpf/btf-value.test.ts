@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseBtf } from './btf.ts';
+import { encodeValue } from './btf-encode.ts';
 import { formatValue, toJson } from './btf-value.ts';
 import { loadObject } from './object.ts';
 import { BtfBuilder } from './test-support/btf-builder.ts';
@@ -14,6 +15,15 @@ function show(build: (blob: BtfBuilder) => number, bytes: readonly number[]): [t
   const btf = parseBtf(blob.bytes());
   const value = Uint8Array.from(bytes);
   return [formatValue(btf, type, value), toJson(btf, type, value)];
+}
+
+/** The same value as JSON with addresses in text, and what these are turned back into. */
+function withAddresses(build: (blob: BtfBuilder) => number, bytes: readonly number[]): [unknown, number[]] {
+  const blob = new BtfBuilder();
+  const type = build(blob);
+  const btf = parseBtf(blob.bytes());
+  const json = toJson(btf, type, Uint8Array.from(bytes), { addresses: true });
+  return [json, [...encodeValue({ btf, typeId: type, size: bytes.length }, json, 'value')]];
 }
 
 describe('formatValue and toJson', () => {
@@ -160,5 +170,27 @@ describe('formatValue and toJson', () => {
     };
     expect(() => show(crowd, [0])).toThrow('a value of at most');
     expect(show((blob) => blob.array(blob.struct('empty', 0, []), 0xffff_ffff), [])).toEqual(['[]', []]);
+  });
+});
+
+describe('toJson with addresses', () => {
+  const be = (name: string, size: number) => (blob: BtfBuilder) =>
+    blob.add('TYPEDEF', name, blob.int('unsigned', size));
+
+  it('shows a __be32 as an address that a world file takes, and other numbers as before', () => {
+    const bytes = [10, 0, 0, 1];
+    expect(withAddresses(be('__be32', 4), bytes)).toEqual(['10.0.0.1', bytes]);
+    expect(withAddresses(be('__u32', 4), bytes)[0]).toBe(0x0100000a);
+    expect(withAddresses(be('__be16', 2), [0, 53])[0]).toBe(53);
+    expect(withAddresses(be('__be64', 8), [0, 0, 0, 0, 0, 0, 0, 9])[0]).toBe(9);
+  });
+
+  it('shows a list of them as addresses, but for the four words of an IPv6 address', () => {
+    const list = (count: number) => (blob: BtfBuilder) => blob.array(be('__be32', 4)(blob), count);
+    const two = [10, 0, 0, 1, 10, 0, 0, 2];
+    expect(withAddresses(list(2), two)).toEqual([['10.0.0.1', '10.0.0.2'], two]);
+    expect(withAddresses(list(4), [...two, ...two])[0]).toEqual([
+      0x0a000001, 0x0a000002, 0x0a000001, 0x0a000002,
+    ]);
   });
 });

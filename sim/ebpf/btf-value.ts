@@ -8,7 +8,7 @@ import { ObjectError } from './object-error.ts';
 
 /** One value with its parts; numbers are exact. */
 type Value =
-  | { readonly is: 'number'; readonly value: bigint }
+  | { readonly is: 'number'; readonly value: bigint; readonly isAddress?: boolean }
   | { readonly is: 'name'; readonly name: string }
   | { readonly is: 'float'; readonly value: number }
   | { readonly is: 'bool'; readonly value: boolean }
@@ -51,10 +51,16 @@ export function formatValue(btf: Btf, typeId: number, bytes: Uint8Array): string
 /**
  * A value as what `JSON.stringify` takes: structs become objects, arrays arrays, enums their names; whole numbers
  * beyond 2^53 and pointers become strings, so that no digit is lost.
+ * @param options `addresses`: a `__be32` becomes an IPv4 address in text, as world files take it
  * @throws {ObjectError} as `formatValue`
  */
-export function toJson(btf: Btf, typeId: number, bytes: Uint8Array): unknown {
-  return toPlain(readValue(btf, typeId, bytes));
+export function toJson(
+  btf: Btf,
+  typeId: number,
+  bytes: Uint8Array,
+  { addresses = false }: { readonly addresses?: boolean } = {},
+): unknown {
+  return toPlain(readValue(btf, typeId, bytes), addresses);
 }
 
 function readValue(btf: Btf, typeId: number, bytes: Uint8Array): Value {
@@ -147,9 +153,10 @@ class ValueReader {
     // In the old encoding the type itself says which of its bits are the field.
     const bits = bitfieldSize || int.bits;
     let value = this.#bits(bitOffset + int.bitOffset, bits, int.signed);
-    if (bigEndian && bits === int.size * 8) value = swapBytes(value, int.size);
+    const isNetwork = bigEndian && bits === int.size * 8;
+    if (isNetwork) value = swapBytes(value, int.size);
     if (int.bool) return { is: 'bool', value: value !== 0n };
-    return { is: 'number', value };
+    return isNetwork && int.size === 4 ? { is: 'number', value, isAddress: true } : { is: 'number', value };
   }
 
   #enum(id: number, bitOffset: number, bits: number): Value {
@@ -182,7 +189,9 @@ class ValueReader {
     const stride = (size / count) * 8;
     const items: Value[] = [];
     for (let index = 0; index < count; index++) {
-      items.push(this.read(elementType, bitOffset + index * stride, 0, bigEndian, depth + 1));
+      const item = this.read(elementType, bitOffset + index * stride, 0, bigEndian, depth + 1);
+      // Four words are an IPv6 address, if anything.
+      items.push(count === 4 && item.is === 'number' ? { is: 'number', value: item.value } : item);
     }
     return { is: 'list', items };
   }
@@ -257,9 +266,10 @@ function toText(value: Value): string {
   }
 }
 
-function toPlain(value: Value): unknown {
+function toPlain(value: Value, addresses: boolean): unknown {
   switch (value.is) {
     case 'number': {
+      if (addresses && value.isAddress === true) return addressText(value.value);
       const exact = value.value >= Number.MIN_SAFE_INTEGER && value.value <= Number.MAX_SAFE_INTEGER;
       return exact ? Number(value.value) : value.value.toString();
     }
@@ -269,13 +279,13 @@ function toPlain(value: Value): unknown {
     case 'bool':
       return value.value;
     case 'list':
-      return value.items.map(toPlain);
+      return value.items.map((item) => toPlain(item, addresses));
     case 'text':
       return value.text;
     case 'struct': {
       // Members of an anonymous struct or union belong to the one around it, as in C.
       const entries = value.members.flatMap(([name, member]) => {
-        const plain = toPlain(member);
+        const plain = toPlain(member, addresses);
         return name === '' && member.is === 'struct'
           ? Object.entries(plain as object)
           : [[name, plain] as const];
@@ -285,6 +295,10 @@ function toPlain(value: Value): unknown {
     default:
       return toText(value);
   }
+}
+
+function addressText(value: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
 }
 
 function hex(bytes: Uint8Array): string {

@@ -77,7 +77,7 @@ export function numbersOf(program: Program, { map, expected, got }: MapDifferenc
   if (expected === undefined || got === undefined) return undefined;
   if (plainValue(object?.btf, definition?.valueType, expected) === undefined) return undefined;
   const numbers = (value: Uint8Array): bigint[] | undefined => {
-    const texts = [...partsOf(object, definition, value).values()];
+    const texts = [...partsOf(object, definition, value, false).values()];
     return texts.every((text) => /^-?\d+$/.test(text)) ? texts.map(BigInt) : undefined;
   };
   const [wanted, counted] = [numbers(expected), numbers(got)];
@@ -185,8 +185,9 @@ function partsOf(
   object: BpfObject | undefined,
   map: BpfMap | undefined,
   value: Uint8Array,
+  addresses?: boolean,
 ): Map<string, string> {
-  const plain = plainValue(object?.btf, map?.valueType, value);
+  const plain = plainValue(object?.btf, map?.valueType, value, addresses);
   const parts = new Map<string, string>();
   if (plain === undefined) parts.set('', withoutType(value));
   else flatten('', plain, parts);
@@ -202,10 +203,16 @@ function partText(
   return plain === undefined ? undefined : typeof plain === 'string' ? plain : JSON.stringify(plain);
 }
 
-function plainValue(btf: Btf | undefined, type: number | undefined, bytes: Uint8Array): unknown {
+/** @param addresses whether a `__be32` is shown as an IPv4 address, and not as a number */
+function plainValue(
+  btf: Btf | undefined,
+  type: number | undefined,
+  bytes: Uint8Array,
+  addresses: boolean = true,
+): unknown {
   if (btf === undefined || type === undefined || type === 0) return undefined;
   try {
-    return toJson(btf, type, bytes);
+    return toJson(btf, type, bytes, { addresses });
   } catch (error) {
     // A type that does not fit the bytes is none.
     if (error instanceof ObjectError) return undefined;
