@@ -158,7 +158,9 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const isUsersWill =
     interrupt.cause !== undefined && !(interrupt.cause === 'output closed' && code === EXIT.found);
   process.exitCode = isUsersWill ? EXIT.interrupted : code;
-  await writeOutputs(judged, seed, isInterrupted, options);
+  // What a new baseline accepts is no failure, so that the code may be another yet.
+  const isFound = process.exitCode === EXIT.found && options.updateBaseline !== true;
+  await writeOutputs(judged, seed, { interrupted: isInterrupted, isFound }, options);
   if (options.updateBaseline !== true) {
     for (const { invariant, file, line } of isInterrupted ? [] : baseline.gone(judged)) {
       const place = line === undefined ? (file ?? '') : `${file}:${line}`;

@@ -3,7 +3,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { requireWritable, writeAtomically } from '../../corpus/files/atomic-file.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { ENGINE_NAMES } from '../../sim/engines/register.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -14,7 +13,7 @@ import type { Progress } from '../../verify/run.ts';
 import type { Requirements } from '../../verify/verdict.ts';
 import { cflagsOption, clangOption, compilerSettings } from '../compile/settings.ts';
 import { type ChosenEngines, chooseEngines, engineNames, versionOption } from '../engines.ts';
-import { EXIT, inputFailure, reportError } from '../failure.ts';
+import { EXIT, inputFailure } from '../failure.ts';
 import { requireOnly } from '../input/given-options.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
@@ -27,7 +26,6 @@ import {
   parsePercent,
   repeated,
 } from '../input/options.ts';
-import { isDirectory } from '../input/read-file.ts';
 import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
 import {
   aimOption,
@@ -40,6 +38,7 @@ import {
 } from '../input/world-options.ts';
 import { type InterruptCause, onInterrupt } from '../interrupt.ts';
 import { outputSettled, printJson, reportLine, reportLines } from '../output.ts';
+import { type ReportFile, requireReportFiles, writeReportFiles } from '../report-files.ts';
 import { count, createTerminal, rate, type Terminal } from '../terminal.ts';
 import { coverageFile } from '../verify/coverage-file.ts';
 import type { VerifyPlan } from '../verify/plan.ts';
@@ -211,7 +210,7 @@ async function verifyPlan(plan: VerifyPlan, options: Options): Promise<void> {
   const chosen = chooseEngines(plan.engines, plan.live, plan.asKernel);
   const workers = options.workers ?? (runsHere(plan) ? 'here' : usualWorkers(plan));
   if (workers !== 'here') requireSensible(workers);
-  await requireFiles(options);
+  await requireReportFiles([options.coverage, options.junit]);
   const interrupt = onInterrupt(async () => {
     verifier.kill();
     await verifier.close();
@@ -304,21 +303,25 @@ function printDocument(
   });
 }
 
-/** `--coverage` and `--junit`. A report that cannot be written does not make a finding undone. */
-async function writeReports(
+/** `--coverage` and `--junit`. */
+function writeReports(
   programs: readonly Program[],
   all: readonly Tested[],
   { coverage, junit }: Options,
   seed: string,
 ): Promise<void> {
-  const reports = all.map(({ report }) => report);
-  try {
-    if (coverage !== undefined) await writeText(coverage, coverageFile(programs, reports));
-    if (junit !== undefined) await writeText(junit, toJunit(all, seed));
-  } catch (error) {
-    if (process.exitCode !== EXIT.found) throw error;
-    reportError(error);
-  }
+  const files: ReportFile[] = [
+    [
+      coverage,
+      () =>
+        coverageFile(
+          programs,
+          all.map(({ report }) => report),
+        ),
+    ],
+    [junit, () => toJunit(all, seed)],
+  ];
+  return writeReportFiles(files, process.exitCode === EXIT.found);
 }
 
 /** Those that the header names. A model runs where some program has one. */
@@ -332,20 +335,6 @@ function enginesOf({ engines }: ChosenEngines, programs: readonly Program[]): st
 function exitCodeAfter(cause: InterruptCause | undefined, code: number): number {
   if (cause === undefined || (cause === 'output closed' && code === EXIT.found)) return code;
   return EXIT.interrupted;
-}
-
-/** What can be seen to go wrong before the run starts: it may take hours. */
-async function requireFiles({ coverage, junit }: Options): Promise<void> {
-  for (const path of [coverage, junit]) {
-    if (path === undefined) continue;
-    if (isDirectory(path))
-      throw inputFailure(`${path}: expected the name of a file to write, found a directory`);
-    await requireWritable(path);
-  }
-}
-
-function writeText(path: string, text: string): Promise<void> {
-  return writeAtomically(path, [new TextEncoder().encode(text)]);
 }
 
 /** Each worker is a process of its own. */
