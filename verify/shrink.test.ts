@@ -304,6 +304,33 @@ describe('shrink', () => {
     expect(packet).toHaveLength(43);
   });
 
+  it('shows what is wrong on a packet whose checksum came right, if it was found on one', async () => {
+    // The TTL is lowered, and the checksum stays.
+    const answer: Behaviour = ({ packet }) => {
+      const parts = layout(packet);
+      const lowered = packet.slice();
+      if (parts.version === 4 && packet[22]! > 1) lowered[22]!--;
+      return { action: XDP_TX, packet: lowered };
+    };
+    const cameAs = async (packet: Uint8Array): Promise<string | undefined> => {
+      const engines = [fakeEngine('vm', answer)];
+      const found = { program: 'fake', world: {}, stimuli: [{ packet }] };
+      const replay = new Replay(FAKE_PROGRAM, engines);
+      const [finding] = await replay.findings(found);
+      await replay.close();
+      // Offers nothing but packets that come wrong.
+      const simplify: ShrinkOptions['simplify'] = ({ packet: from }) =>
+        from[24] === 0x12 ? [] : [Uint8Array.from(from).fill(0x12, 24, 26)].map((one) => ({ packet: one }));
+      const task = { program: FAKE_PROGRAM, engines, case: found, finding: finding! };
+      const { finding: shown } = await shrink(task, { simplify });
+      return shown.fault?.before?.status;
+    };
+    const right = ethernet(0x0800, ipv4(253, data(8)));
+    const wrong = right.slice();
+    wrong[24]! ^= 0x40;
+    expect([await cameAs(right), await cameAs(wrong)]).toEqual(['good', 'bad']);
+  });
+
   it('hands out every smaller case, ever smaller', async () => {
     const sizes: number[] = [];
     await shrunk(({ packet }) => (packet[0] === 37 ? drop : { action: XDP_PASS }), sequence(60), {

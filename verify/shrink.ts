@@ -189,6 +189,7 @@ class Shrinker {
 
   /** A smaller packet with a checksum that is wrong for another reason would explain another defect. */
   #hasSameCause(candidate: Case, finding: Finding): boolean {
+    if (cameWrong(finding) && !cameWrong(this.#task.finding)) return false;
     if (this.#cause === undefined || this.#cause === 'unknown') return true;
     const came = candidate.stimuli[finding.packet]!.packet;
     return checksumCause(came, this.#withOthers(finding))?.id === this.#cause;
@@ -236,6 +237,11 @@ class Shrinker {
     const stopped = state === 'cut short' && this.#stopped !== undefined ? { stopped: this.#stopped } : {};
     return { case: this.#case, finding: this.#finding, state, attempts: this.#attempts, ...stopped };
   }
+}
+
+/** A fault is worse on a checksum that came right: the sender of one that came wrong may be to blame. */
+function cameWrong({ fault }: Finding): boolean {
+  return fault?.kind === 'wrong by another amount';
 }
 
 function newReplay({ program, engines, oracle, replay }: ShrinkTask): CaseReplay {

@@ -160,7 +160,9 @@ export type Repair =
   /** The same, but the upper layer's checksum stays and another word gives way: a fault may hang on the checksum. */
   | 'content'
   /** As `checksum`, but the IPv4 header's checksum stays and its identification gives way. */
-  | 'identification';
+  | 'identification'
+  /** Checksums alone: a fault may hang on a length, or on a UDP checksum of 0, which says that there is none. */
+  | 'sums';
 
 /**
  * Makes the packet's statements about itself true, in place: it ends where the frame ends.
@@ -169,8 +171,27 @@ export type Repair =
 export function repair(packet: Uint8Array, how: Repair): boolean {
   const first = layout(packet);
   if (first.version === 0 || (how === 'identification' && first.version !== 4)) return false;
-  const { networkAt } = first;
-  if (first.version === 4) writeU16(packet, networkAt + 2, packet.length - networkAt);
+  if (how === 'sums') return repairSums(packet, first);
+  const parts = repairLengths(packet, first);
+  const done = repairUpper(packet, parts, how);
+  if (parts.version === 4) repairHeader(packet, parts, how);
+  return done;
+}
+
+/** Where not all is there that a checksum covers, and where UDP has none, nothing is to be made right. */
+function repairSums(packet: Uint8Array, parts: PacketLayout): boolean {
+  const { version, protocol, checksumAt, incomplete } = parts;
+  const isAbsent =
+    version === 4 && protocol === IPPROTO.UDP && checksumAt >= 0 && readU16(packet, checksumAt) === 0;
+  const hasSum = checksumAt >= 0 && !incomplete && !isAbsent;
+  if (hasSum) repairUpper(packet, parts, 'sums');
+  if (version === 4) repairHeader(packet, parts, 'sums');
+  return hasSum || version === 4;
+}
+
+/** @returns where the parts lie then */
+function repairLengths(packet: Uint8Array, { version, networkAt }: PacketLayout): PacketLayout {
+  if (version === 4) writeU16(packet, networkAt + 2, packet.length - networkAt);
   else writeU16(packet, networkAt + 4, packet.length - networkAt - 40);
   const parts = layout(packet);
   if (parts.protocol === IPPROTO.UDP && parts.upperAt >= 0 && parts.checksumAt >= 0) {
@@ -179,9 +200,7 @@ export function repair(packet: Uint8Array, how: Repair): boolean {
   if (parts.protocol === IPPROTO.UDPLITE && parts.upperAt >= 0 && !covers(packet, parts)) {
     writeU16(packet, parts.upperAt + 4, 0);
   }
-  const done = repairUpper(packet, parts, how);
-  if (parts.version === 4) repairHeader(packet, parts, how);
-  return done;
+  return parts;
 }
 
 function repairUpper(packet: Uint8Array, parts: PacketLayout, how: Repair): boolean {

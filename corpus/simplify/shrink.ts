@@ -124,7 +124,7 @@ function* simplerFrames(packet: Uint8Array): Iterable<Uint8Array> {
 
 /** A changed packet in order again, in every way, and as it is. */
 function* inOrder(changed: Uint8Array, original: Uint8Array): Iterable<Uint8Array> {
-  for (const how of ['checksum', 'content', 'identification'] satisfies Repair[]) {
+  for (const how of ['checksum', 'content', 'identification', 'sums'] satisfies Repair[]) {
     const repaired = changed.slice();
     if (repair(repaired, how)) yield repaired;
   }

@@ -18,6 +18,8 @@ import {
 const ETHERNET_HEADER = 14;
 /** The least frame on an Ethernet: shorter packets are padded up to it. */
 const ETHERNET_MINIMUM = 60;
+/** The longest IP packet on an Ethernet. */
+const ETHERNET_MTU = 1500;
 
 /**
  * How many things are wrong with the packet: headers that are not all there, versions, lengths, checksums, addresses
@@ -111,6 +113,9 @@ export function* completions(packet: Uint8Array): Iterable<Uint8Array> {
     const one = step(packet);
     if (one !== packet && one !== whole) yield one;
   }
+  // Last: a program may ask for the length that the header states, and for nothing that lies there.
+  const long = asLongAsStated(packet);
+  if (long !== packet) yield long;
 }
 
 /** Each returns the packet itself where it has nothing to do. */
@@ -185,6 +190,15 @@ const withWholeMessage: Step = (packet) => {
   const size = (long[at + 12]! >>> 4) * 4;
   const fits = size >= form.header && at + size <= long.length;
   return fits ? long : changed(long, at + 12, 0x50 | (long[at + 12]! & 0x0f));
+};
+
+/** Ends no packet behind what an Ethernet carries. */
+const asLongAsStated: Step = (packet) => {
+  const { version, networkAt } = layout(packet);
+  if (version === 0) return packet;
+  const stated = version === 4 ? readU16(packet, networkAt + 2) : 40 + readU16(packet, networkAt + 4);
+  const isMissing = stated <= ETHERNET_MTU && networkAt + stated > packet.length;
+  return isMissing ? extended(packet, networkAt + stated) : packet;
 };
 
 /** In this order: the later ones look for what the earlier ones made. */
