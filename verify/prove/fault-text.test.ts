@@ -1,7 +1,7 @@
 /** Whose words a refutation cites. */
 import { expect, it } from 'vitest';
 import type { ChecksumFault } from '../oracle/judge.ts';
-import { faultText } from './properties.ts';
+import { faultText } from './fault-text.ts';
 
 const illegal = (layer: ChecksumFault['layer']): string =>
   faultText({

@@ -8,11 +8,10 @@ import type { Assignment, Term } from '../../sim/ebpf/symbolic/term.ts';
 import type { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { letOthersTurn } from '../../sim/runtime/turns.ts';
 import { hasContents } from '../check/probe.ts';
-import { isRightKnown } from '../oracle/found.ts';
-import type { ChecksumFault } from '../oracle/judge.ts';
 import { proveChecksum } from './checksum-proof.ts';
 import type { Confirmer } from './confirm.ts';
 import { ContentsGuide, contentsBeside, contentsIn } from './contents.ts';
+import { faultText } from './fault-text.ts';
 import { FragmentPorts } from './fragment-ports.ts';
 import { FRAGMENT, type LaidChecksum, layoutOf, type TermFrame } from './frame-layout.ts';
 import {
@@ -28,7 +27,7 @@ import { OTHER_PROTOCOLS } from './other-checksums.ts';
 import type { Property } from './property.ts';
 import { PropertyRows } from './property-rows.ts';
 import { RoutedTtl } from './routed-ttl.ts';
-import { judgeRun, mayLeave } from './run-properties.ts';
+import { judgeRun, mayLeave, stopsText } from './run-properties.ts';
 import { type Trial, Trials } from './trial.ts';
 import type { Witness } from './witness.ts';
 
@@ -87,7 +86,7 @@ export class PropertyJudge {
   stops(state: PathState, witness: Witness | undefined, why: string | undefined): void {
     const row = this.#rows.row('verifier/stopped');
     row.paths++;
-    if (witness !== undefined) row.refuted ??= { witness, reason: `the machine stops the program: ${why}` };
+    if (witness !== undefined) row.refuted ??= { witness, reason: stopsText(why) };
     else if (state.end?.kind === 'violation') row.undecided ??= `a path ends in ${state.end.reason}`;
   }
 
@@ -461,28 +460,6 @@ function mayBeLater(
   const at = transport.start + 2;
   const offset = pool.concat([before.byte(at), pool.extract(before.byte(at + 1), 3, 5)]);
   return pool.any([pool.and(is(FRAGMENT_HEADER), isNonzero(offset)), ...BEFORE_FRAGMENTS.map(is)]);
-}
-
-/** What a refutation says of a checksum. */
-export function faultText({ layer, kind, after }: ChecksumFault): string {
-  const left = `the ${layer} checksum leaves as ${hex16(after.got)}`;
-  switch (kind) {
-    case 'lost':
-      return `${left}, which says “none”: a computed 0x0000 is sent as 0xffff (RFC 768)`;
-    case 'fragment':
-      return `the bytes that a fragment adds to the ${layer} checksum change, and no other fragment makes up for it`;
-    case 'illegal':
-      return layer === 'udplite'
-        ? `${left}, which UDP-Lite does not allow (RFC 3828 §3.1)`
-        : `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
-    default:
-      if (!isRightKnown(after)) return `${left}, which IPv6 does not allow (RFC 8200 §8.1)`;
-      return `${left} where ${hex16(after.expected)} is right`;
-  }
-}
-
-function hex16(value: number): string {
-  return `0x${value.toString(16).padStart(4, '0')}`;
 }
 
 /** Each checksum of the frame that left with what it was: the innermost with the innermost. */

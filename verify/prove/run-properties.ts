@@ -27,6 +27,15 @@ export function judgeRun(
   judgeUnwritten(inputs, state, action, witness, rows);
 }
 
+/** @param action its lower 32 bits count */
+export function returnsText(action: bigint): string {
+  return `the program returns ${BigInt.asIntN(32, action)}`;
+}
+
+export function stopsText(why: string | undefined): string {
+  return `the machine stops the program: ${why}`;
+}
+
 /** May the frame leave, towards the stack or the wire? */
 export function mayLeave(inputs: Inputs, action: Term): boolean {
   return !isConst(action) || leaves(inputs.hook, Number(BigInt.asIntN(32, action.value)));
@@ -50,12 +59,11 @@ function judgeAction(
   if (is === state.pool.true) return;
   const map = contentsIn(inputs, action);
   const only = state.knowledge.only(action);
-  if (only !== undefined) enter(row, witness, `the program returns ${BigInt.asIntN(32, only)}`);
+  if (only !== undefined) enter(row, witness, returnsText(only));
   else if (map !== undefined)
     row.undecided ??= `a path returns what map ${map} holds, which may be no action`;
   else if (is === state.pool.false && witness !== undefined) {
-    const returned = BigInt.asIntN(32, new Evaluator(witness.values).value(action));
-    enter(row, witness, `the program returns ${returned}`);
+    enter(row, witness, returnsText(new Evaluator(witness.values).value(action)));
   } else row.undecided ??= 'a path returns a number that is not known';
 }
 

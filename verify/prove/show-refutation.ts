@@ -16,7 +16,9 @@ import { isAccepted } from '../kernel-verdict.ts';
 import { KernelWitness } from '../kernel-witness.ts';
 import { Replay } from '../replay.ts';
 import type { Divergence } from '../report.ts';
+import { faultText } from './fault-text.ts';
 import type { Property } from './property.ts';
+import { returnsText, stopsText } from './run-properties.ts';
 import { onlyInMachine } from './witness.ts';
 
 export interface ShowOptions {
@@ -61,12 +63,28 @@ export async function showRefutation(property: Property, options: ShowOptions): 
           checkJudging(program, () => true),
         );
   const source = divergence.finding.source ?? divergence.finding.got?.note?.source;
+  const reason = finding === undefined ? property.reason : reasonOf(property, finding, divergence.finding);
   return {
     ...property,
-    confirmedBy,
-    divergence,
+    ...{ reason, confirmedBy, divergence },
     ...(source === undefined ? {} : { source: { file: source.file, line: source.line, text: source.text } }),
   };
+}
+
+/** The reason with the numbers of the packet that is shown, which is another one than the first that was found. */
+function reasonOf({ reason }: Property, first: Finding, shown: Finding): string | undefined {
+  if (shown.fault !== undefined) return faultText(shown.fault);
+  const at = sentencesOf(first).findIndex((one) => one === reason);
+  return at < 0 ? reason : (sentencesOf(shown)[at] ?? reason);
+}
+
+/** What properties say of such a finding, each in its place: of a frame, of the action, of a run that is stopped. */
+function sentencesOf({ breach, got }: Finding): (string | undefined)[] {
+  return [
+    breach?.sentence,
+    got?.status === 'ran' ? returnsText(BigInt(got.action)) : undefined,
+    got?.note === undefined ? undefined : stopsText(got.note.message),
+  ];
 }
 
 /** The finding that judges of single packets come to; undefined: it takes more than one to see what is wrong. */
