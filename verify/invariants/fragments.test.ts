@@ -53,6 +53,23 @@ describe('fragments', () => {
     expect(verdict(packet6(9), packet6(0))).toBe('fragments/cleared');
   });
 
+  it('are told apart by their flag where they do not move', () => {
+    const sentence = (before: number, after: number): string | undefined => {
+      const [came, left] = [packet(before), packet(after)];
+      pair.set(came, 0, came.length, left, 0, left.length);
+      const breach = fragments.judge(pair, PASSED);
+      return breach && `${breach.expected} / ${breach.got}`;
+    };
+    expect(sentence(0x2010, 0x0010)).toBe(
+      'a fragment with more to follow, at offset 128 / the last fragment, at offset 128',
+    );
+    expect(sentence(0x0010, 0x2010)).toBe(
+      'the last fragment, at offset 128 / a fragment with more to follow, at offset 128',
+    );
+    expect(sentence(0x2010, 0x0011)).toBe('a fragment at offset 128 / a fragment at offset 136');
+    expect(sentence(0x2000, 0x2010)).toBe('a first fragment / a fragment at offset 128');
+  });
+
   it('may be cut, tunnelled and quoted', () => {
     // A packet that is cut into fragments gets shorter.
     expect(verdict(packet(0, data(64)), packet(0x2000, data(32)))).toBe('');

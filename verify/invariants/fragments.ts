@@ -104,12 +104,14 @@ function payloadOf(list: FramePair['is'], row: number): number {
 function breach(pair: FramePair, row: number, id: string, before: number, now: number): Breach {
   const { is } = pair;
   const { layer, depth, label } = headerOf(pair, row);
+  // Of a fragment that stays where it is, only the flag changed.
+  const name = (before & ~7) === (now & ~7) && before !== 0 && now !== 0 ? namedWithFlag : named;
   const what =
     id === 'set'
       ? `the ${label} packet was whole and is now marked as ${named(now)}`
       : id === 'cleared'
         ? `the ${label} packet was ${named(before)} and is now marked as whole`
-        : `the ${label} packet was ${named(before)} and is now marked as ${named(now)}`;
+        : `the ${label} packet was ${name(before)} and is now marked as ${name(now)}`;
   const at = is.kind[row] === HEADER.ipv4 ? is.start[row]! + 6 : is.start[row]!;
   return {
     invariant: `fragments/${id}`,
@@ -118,8 +120,8 @@ function breach(pair: FramePair, row: number, id: string, before: number, now: n
     depth,
     at,
     size: is.kind[row] === HEADER.ipv4 ? 2 : is.headerEnd[row]! - at,
-    expected: named(before),
-    got: named(now),
+    expected: name(before),
+    got: name(now),
     sentence: what,
     summary: 'the fragment offset or the flag for more fragments changed',
   };
@@ -130,4 +132,10 @@ function named(fragment: number): string {
   if (fragment === 0) return 'no fragment';
   const offset = fragment & ~7;
   return offset === 0 ? 'a first fragment' : `a fragment at offset ${offset}`;
+}
+
+/** The same of a later fragment, with what "more fragments" says. */
+function namedWithFlag(fragment: number): string {
+  const isLast = (fragment & 7) === 0;
+  return `${isLast ? 'the last fragment,' : 'a fragment with more to follow,'} at offset ${fragment & ~7}`;
 }
