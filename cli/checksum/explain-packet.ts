@@ -65,9 +65,8 @@ function show({ frame, faults }: Subject, terminal: Terminal): void {
     if (flow !== '') terminal.print(`  ${flow}`);
     const sentence = fault.cause?.sentence ?? 'no known defect gives this checksum';
     const sheet = checksumWorksheet(found, { id: 'unknown', sentence, remedy: '' });
-    // There is no "before" in a capture, and whatever made the packet cannot be asked to change.
-    for (const line of sheet.slice(0, -1))
-      terminal.print(line.replace('it was not there before; it left as', 'it is'));
+    // There is no "before" in a capture.
+    for (const line of sheet) terminal.print(line.replace('it was not there before; it left as', 'it is'));
   }
 }
 

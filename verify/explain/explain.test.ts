@@ -89,7 +89,7 @@ describe('explain', () => {
     expect(divergence.field).toBe('icmp.checksum');
     expect(divergence.summary).toContain(`icmp.checksum: expected 0x${right}`);
     expect(divergence.summary).toContain(`(model), got 0x${was}`);
-    expect(divergence.summary).toContain('type and code changed, but the checksum stayed');
+    expect(divergence.summary).toContain('type changed, but the checksum stayed');
     expect(text).toMatch(/ {4}! Checksum: .*expected 0x/);
     // Only ICMP is open: no field of the others is shown.
     expect(text).toContain('Internet Protocol Version 4');

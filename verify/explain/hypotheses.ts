@@ -3,6 +3,7 @@
 import { swapped } from '../../sim/packet/checksum.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import type { Cause, CauseId, ChangedWord, ChecksumEvidence } from './cause.ts';
+import { changedFields } from './changed-fields.ts';
 import { type ChecksumSite, QUOTED, type SummedWord } from './checksum-site.ts';
 import { add, complement, folded, foldedOnce, hex16, sameOnes } from './ones.ts';
 
@@ -167,7 +168,7 @@ const notUpdated: Hypothesis = (evidence) => {
   const what =
     grown !== 0
       ? `${Math.abs(grown) === 1 ? '1 byte was' : `${Math.abs(grown)} bytes were`} ${grown > 0 ? 'added' : 'taken away'}`
-      : `${list(shortened(groups))} changed`;
+      : `${list(shortened(changedFields(changes)))} changed`;
   const hint = writesIntoOptions(evidence) ? TAKEN_FOR_SHORTER : hintOf(evidence, groups);
   return {
     id: 'not updated',
@@ -178,13 +179,13 @@ const notUpdated: Hypothesis = (evidence) => {
 
 /** 0 is "none" to UDP alone: programs, and a flag of `bpf_l4_csum_replace`, that leave it alone do so of every protocol. */
 const zeroLeftAlone: Hypothesis = (evidence) => {
-  const { before, after, updated } = evidence;
+  const { before, after, changes, updated } = evidence;
   if (before === undefined || before.got !== 0 || after.got !== 0 || updated === undefined) return undefined;
   const name = WITHOUT_NONE[after.layer];
   if (name === undefined || sameOnes(updated, 0)) return undefined;
   return {
     id: 'zero left alone',
-    sentence: `${list(groupsOf(evidence))} changed, but a checksum of 0x0000 was taken for none and left alone, as UDP has it and ${name} has not`,
+    sentence: `${list(changedFields(changes))} changed, but a checksum of 0x0000 was taken for none and left alone, as UDP has it and ${name} has not`,
     remedy: `BPF_F_MARK_MANGLED_0, or a test for 0, were kept for UDP`,
   };
 };
@@ -761,7 +762,7 @@ function someChanges(id: 'change left out' | 'change counted twice', times: 0 | 
         for (let time = 0; time < count; time++) value = add(add(value, from), complement(to));
       }
       if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
-      const names = list(chosen);
+      const names = list(changedFields(changes.filter(({ group }) => chosen.includes(group))));
       const hint = after.layer === 'ipv4' && chosen.includes('options') ? TAKEN_FOR_SHORTER : '';
       found.push(
         times === 0
@@ -794,13 +795,14 @@ const halfChange: Hypothesis = (evidence) => {
         if (own !== group || half === 'old') value = add(value, complement(to));
       }
       if (!sameOnes(value, after.got) || isRight(evidence, value)) continue;
+      // Of a word, all of the old or the new one.
       found.push({
         id: 'change left out',
         sentence:
           half === 'old'
             ? `the old ${group} was not taken out of the sum`
             : `the new ${group} was not added to the sum`,
-        remedy: `the change of ${group} were counted`,
+        remedy: `the change of ${list(changedFields(changes.filter((one) => one.group === group)))} were counted`,
       });
     }
   }

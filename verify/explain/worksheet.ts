@@ -48,8 +48,14 @@ export function checksumWorksheet(evidence: ChecksumEvidence, cause: Cause, expe
       `  difference: ${hex16(after.got)} is ${hex16(right)} ${sign} ${hex16(delta)} (bytes swapped: ${hex16(swapped(delta))})`,
     );
   }
-  lines.push(`  ${cause.sentence}${shareText(cause)}`);
-  lines.push(`  it would be right if ${cause.remedy}`);
+  lines.push(...causeLines(cause));
+  return lines;
+}
+
+/** Who does not know the defect does not know what would mend it. */
+function causeLines(cause: Cause): string[] {
+  const lines = [`  ${cause.sentence}${shareText(cause)}`];
+  if (cause.id !== 'unknown') lines.push(`  it would be right if ${cause.remedy}`);
   return lines;
 }
 
@@ -60,8 +66,7 @@ function unknownLines(evidence: ChecksumEvidence, cause: Cause): string[] {
   return [
     `Checksum of ${after.layer} at byte ${after.at}`,
     `  ${came}; ${left}; what it should be is not known: the lengths of the packet do not say what it covers`,
-    `  ${cause.sentence}${shareText(cause)}`,
-    `  it would be right if ${cause.remedy}`,
+    ...causeLines(cause),
   ];
 }
 
