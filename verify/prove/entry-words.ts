@@ -4,7 +4,7 @@ import type { Btf } from '../../sim/ebpf/btf.ts';
 import { fieldAt, fieldsOf, type TypeField } from '../../sim/ebpf/btf-field.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
-import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
 import { SEQUENCES } from '../../sim/runtime/maps.ts';
 
 /** A part of an entry's value, or of a variable. */
@@ -23,6 +23,14 @@ export interface EntryByte {
   readonly offset: number;
 }
 
+/** Names bytes that are given in the order of memory. */
+export interface ByteNames {
+  /** Of a number of the machine's. */
+  readonly number: (bytes: readonly Term[]) => string;
+  /** Of what is compared byte by byte. */
+  readonly address: (bytes: readonly Term[]) => string;
+}
+
 /** A longer key is called by its number. */
 const LONGEST_KEY = 80;
 
@@ -31,15 +39,14 @@ const BYTE = /^map(\d+)\.(\d+)\.(\d+)$/;
 export class EntryWords {
   readonly #inputs: Inputs;
   readonly #state: PathState;
-  /** Names bytes in the order of memory. */
-  readonly #nameBytes: (bytes: readonly Term[]) => string;
+  readonly #name: ByteNames;
   readonly #keys = new Map<string, string>();
   readonly #fields = new Map<string, EntryField | undefined>();
 
-  constructor(inputs: Inputs, state: PathState, nameBytes: (bytes: readonly Term[]) => string) {
+  constructor(inputs: Inputs, state: PathState, name: ByteNames) {
     this.#inputs = inputs;
     this.#state = state;
-    this.#nameBytes = nameBytes;
+    this.#name = name;
   }
 
   /** @returns undefined of what is no byte of an entry */
@@ -121,12 +128,24 @@ export class EntryWords {
   }
 
   #keyText({ type, keyType }: BpfMap, key: readonly Term[]): string {
-    if (type === 'LPM_TRIE') return `${this.#nameBytes(key.slice(4))}/${this.#nameBytes(key.slice(0, 4))}`;
+    if (type === 'LPM_TRIE') return this.#prefixText(key.slice(0, 4), key.slice(4));
     const { btf } = this;
     const fields =
       btf === undefined || keyType === undefined || keyType === 0 ? undefined : fieldsOf(btf, keyType);
-    if (fields === undefined) return this.#nameBytes(key);
-    return fields.map(({ offset, size }) => this.#nameBytes(key.slice(offset, offset + size))).join(', ');
+    if (fields === undefined) return this.#name.number(key);
+    return fields.map(({ offset, size }) => this.#name.number(key.slice(offset, offset + size))).join(', ');
+  }
+
+  /** An address with the bits that count: `ip.src/24`. Zeros behind them are left out. */
+  #prefixText(length: readonly Term[], address: readonly Term[]): string {
+    const bits = length.every(isConst)
+      ? length.reduce((sum, { value }, at) => sum + Number(value) * 2 ** (8 * at), 0)
+      : 8 * address.length;
+    const covered = [...address];
+    const isConstant = address.every(isConst);
+    while (!isConstant && covered.length > Math.ceil(bits / 8) && isZero(covered.at(-1)!)) covered.pop();
+    const text = this.#name.address(covered);
+    return `${text.includes(' ‖ ') ? `(${text})` : text}/${this.#name.number(length)}`;
   }
 
   #mapAt(map: number): BpfMap {
@@ -136,6 +155,10 @@ export class EntryWords {
   private get btf(): Btf | undefined {
     return this.#inputs.machine.object.btf;
   }
+}
+
+function isZero(byte: Term): boolean {
+  return isConst(byte) && byte.value === 0n;
 }
 
 function placed(name: string, at: number, { path, offset, size, isBytes }: TypeField): EntryField {

@@ -67,7 +67,10 @@ export class TermWords {
     this.#inputs = inputs;
     this.#fields = FieldNames.of(inputs, state);
     this.#condition = condition;
-    this.entries = new EntryWords(inputs, state, (bytes) => this.#memory(bytes));
+    this.entries = new EntryWords(inputs, state, {
+      number: (bytes) => this.#memory(bytes),
+      address: (bytes) => this.#address(bytes),
+    });
   }
 
   /** The field that a byte belongs to, and which byte of it that is, the most significant being the first. */
@@ -143,12 +146,12 @@ export class TermWords {
 
   /** Is it a byte of the frame, of an entry, or of what a helper wrote? */
   isPlaced(term: Term): boolean {
-    return this.#placeOf(term) !== undefined;
+    return this.placeOf(term) !== undefined;
   }
 
   /** Bytes by the stretches that they lie in, each in the order of memory. */
   inMemory(bytes: readonly Term[]): Term[][] {
-    const places = bytes.map((byte) => ({ byte, ...this.#placeOf(byte)! }));
+    const places = bytes.map((byte) => ({ byte, ...this.placeOf(byte)! }));
     places.sort((a, b) => (a.of === b.of ? a.at - b.at : a.of < b.of ? -1 : 1));
     return this.#runs(places.map(({ byte }) => byte)).map(({ terms }) => terms);
   }
@@ -234,7 +237,29 @@ export class TermWords {
     return `(signed ${left} ${sign} ${operation === 'ashr' ? right : `signed ${right}`})`;
   }
 
-  #sum({ operands, factors, value, width }: Term): string {
+  /** What is left of a number when its quotient, multiplied again, is taken away: programs write `x % y`, and mean that. */
+  #remainder({ operands, factors, value, width }: Term): string | undefined {
+    if (operands.length !== 2 || value !== 0n) return undefined;
+    const at = factors.indexOf(1n);
+    if (at < 0 || factors[1 - at] !== allOnes(width)) return undefined;
+    const [number, product] = [operands[at]!, operands[1 - at]!];
+    if (product.operation !== 'mul') return undefined;
+    const [first, second] = product.operands as [Term, Term];
+    for (const [divisor, quotient] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      const isOf = quotient.operation === 'udiv' && quotient.operands[0] === number;
+      if (isOf && quotient.operands[1] === divisor)
+        return `${wrapped(this.name(number))} % ${wrapped(this.name(divisor))}`;
+    }
+    return undefined;
+  }
+
+  #sum(term: Term): string {
+    const remainder = this.#remainder(term);
+    if (remainder !== undefined) return remainder;
+    const { operands, factors, value, width } = term;
     let text = '';
     const add = (factor: bigint, name: string): void => {
       const size = factor < 0n ? -factor : factor;
@@ -275,6 +300,17 @@ export class TermWords {
     return runs.join(' ‖ ');
   }
 
+  /** Bytes that are no number, whatever they are made of: as the packet has them. */
+  #address(bytes: readonly Term[]): string {
+    const { pool } = this.#inputs;
+    if (bytes.every(isConst)) return this.name(pool.concat(bytes));
+    return bytes.some(isOfFrame)
+      ? this.#runs(bytes)
+          .map((run) => this.#run(run))
+          .join(' ‖ ')
+      : this.#memory(bytes);
+  }
+
   #runs(terms: readonly Term[]): Run[] {
     const runs: Run[] = [];
     for (const term of terms) {
@@ -290,13 +326,14 @@ export class TermWords {
 
   /** From one byte to the next one; undefined where they do not lie side by side. */
   #step(one: Term, other: Term): 1 | -1 | undefined {
-    const a = this.#placeOf(one);
-    const b = this.#placeOf(other);
+    const a = this.placeOf(one);
+    const b = this.placeOf(other);
     if (a === undefined || b === undefined || a.of !== b.of) return undefined;
     return b.at === a.at + 1 ? 1 : b.at === a.at - 1 ? -1 : undefined;
   }
 
-  #placeOf(term: Term): { readonly of: string; readonly at: number } | undefined {
+  /** Where a byte lies: of the frame, of an entry, or of what a helper wrote. */
+  placeOf(term: Term): { readonly of: string; readonly at: number } | undefined {
     const frame = term.operation === 'var' ? FRAME_BYTE.exec(term.name) : null;
     if (frame !== null) return { of: 'frame', at: Number(frame[1]) };
     const address = addressOf(term);
@@ -321,7 +358,7 @@ export class TermWords {
       const [field] = this.#writtenField(inMemory[0]!) ?? [];
       if (field?.bytes.length === terms.length && field.bytes.at(-1) === inMemory[0])
         return step === 1 ? `swapped(${field.name})` : field.name;
-      const from = this.#placeOf(inMemory[0]!)!.at;
+      const from = this.placeOf(inMemory[0]!)!.at;
       const text = `${this.#writer(inMemory[0]!)}[${from}…${from + terms.length - 1}]`;
       return step === 1 ? text : `swapped(${text})`;
     }

@@ -38,6 +38,13 @@ const socketBytes = (of: string, ...at: number[]): Term =>
   pool.concat(at.map((one) => pool.unknown(8, `${of}.${one}`)));
 const less = (term: Term, value: number | bigint): Term => pool.less(term, pool.constant(term.width, value));
 
+/** `a - times * b * (a / b)` */
+const rest = (a: Term, b: Term, times: number): Term =>
+  pool.sum(32, 0n, [
+    [a, 1n],
+    [pool.multiply(b, pool.divide('udiv', a, b)), BigInt(-times)],
+  ]);
+
 /** The words for conditions on a path that knows the others. */
 function words(known: readonly Term[], ...conditions: readonly Term[]): Word[] {
   const state = inputs.start(0);
@@ -167,6 +174,14 @@ describe('a condition says', () => {
     [
       '(frame[40] + frame[41]) * 4 < 5',
       pool.less(pool.shiftLeft(wide(pool.add(byte(40), byte(41))), 2), five(32)),
+    ],
+    [
+      'swapped(frame[80…83]) % swapped(frame[90…93]) < 5',
+      pool.less(rest(pool.swapBytes(field(80, 4)), pool.swapBytes(field(90, 4)), 1), five(32)),
+    ],
+    [
+      'swapped(frame[80…83]) - 2 * (swapped(frame[90…93]) * (swapped(frame[80…83]) / swapped(frame[90…93]))) < 5',
+      pool.less(rest(pool.swapBytes(field(80, 4)), pool.swapBytes(field(90, 4)), 2), five(32)),
     ],
     ['swapped(eth.type) < 5', pool.less(pool.swapBytes(field(12, 2)), five(16))],
     [
@@ -449,6 +464,11 @@ describe('what is in maps has the names of the C source', () => {
     [2, [...number(24, 4), ...ip(30, 4)]],
     [4, []],
     [5, ip(60, 4)],
+    // Prefixes that are shorter than the address, of which the rest is 0, or not; one that is all constant.
+    [2, [...number(24, 4), ...ip(60, 3), ...number(0, 1)]],
+    [2, [...number(16, 4), ...ip(60, 3), ...number(0, 1)]],
+    [2, [...number(24, 4), ...ip(60, 3), ...number(7, 1)]],
+    [2, [...number(32, 4), ...number(0x0100000a, 4)]],
     [
       5,
       Array.from({ length: 4 }, (_, index) =>
@@ -469,6 +489,7 @@ describe('what is in maps has the names of the C source', () => {
     for (const one of conditions) state.knowledge.add(one, ORIGIN);
     return joinWords(wordsOf(own, state));
   };
+  const swappedBytes = (at: number, size: number): Term => pool.swapBytes(field(at, size));
   const FIRST = 'flows[ip.src, ip.dst, udp.dstport, 7]';
 
   it.each<readonly [string, Term]>([
@@ -492,6 +513,23 @@ describe('what is in maps has the names of the C source', () => {
     [`${FIRST}[23] == 9`, is(valueByte(0, 0, 23), 9)],
     // Fields of the packet that are compared with numbers of the map, as memory has both.
     [`ip.src == ${FIRST}.rate`, pool.equal(field(26, 4), pool.swapBytes(value(0, 0, 8, 4)))],
+    // Bytes of the frame that are no field, in the order of the number, or of the frame.
+    [`${FIRST}.packets == swapped(frame[60…67])`, pool.equal(swappedBytes(60, 8), value(0, 0, 0, 8))],
+    [
+      `${FIRST}.packets != swapped(frame[60…67])`,
+      pool.not(pool.equal(swappedBytes(60, 8), value(0, 0, 0, 8))),
+    ],
+    [`${FIRST}.packets == frame[60…67]`, pool.equal(field(60, 8), value(0, 0, 0, 8))],
+    [
+      `frame[60…63] == frame[70…73] && frame[65] == frame[75]`,
+      pool.and(pool.equal(field(60, 4), field(70, 4)), pool.equal(byte(65), byte(75))),
+    ],
+    [
+      'swapped(frame[60…63]) == (frame[70] << (frame[71] & 0x1f))',
+      pool.equal(swappedBytes(60, 4), pool.shift('shl', wide(byte(70), 32), wide(bits(71, 0, 5), 32))),
+    ],
+    [`(${FIRST}.packets & 0xffffffff) == 0xffffffff`, is(value(0, 0, 0, 4), 0xffffffff)],
+    [`frame[60…67] == 0 && ${FIRST}.packets == 0`, is(pool.or(value(0, 0, 0, 8), swappedBytes(60, 8)), 0)],
     // Other keys.
     ['flows[ip.dst, 1, swapped(udp.srcport), 0].rate < 9', less(value(0, 1, 8, 4), 9)],
     ['counts[3] < 9', less(value(1, 0, 0, 8), 9)],
@@ -510,6 +548,10 @@ describe('what is in maps has the names of the C source', () => {
     // What is there.
     ['ip.src, ip.dst, udp.dstport, 7 is in map flows', pool.unknown(1, 'map0.0.there')],
     ['ip.dst/24 is not in map routes', pool.not(pool.unknown(1, 'map2.0.there'))],
+    ['frame[60…62]/24 is in map routes', pool.unknown(1, 'map2.1.there')],
+    ['frame[60…62]/16 is in map routes', pool.unknown(1, 'map2.2.there')],
+    ['(frame[60…62] ‖ 7)/24 is in map routes', pool.unknown(1, 'map2.3.there')],
+    ['0xa000001/32 is in map routes', pool.unknown(1, 'map2.4.there')],
     ['queue ports has at least 1 element', pool.unknown(1, 'map4.0.there')],
     ['queue ports has fewer than 2 elements', pool.not(pool.unknown(1, 'map4.1.there'))],
   ])('%s', (expected, condition) => expect(said(condition)).toBe(expected));

@@ -4,6 +4,7 @@ import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Constraint } from '../../sim/ebpf/symbolic/knowledge.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { allOnes, isConst, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { type ByteRun, byteRuns } from './byte-pairs.ts';
 import { decimal, hex, type NamedField } from './field-names.ts';
 import { INNER, MOST_WRITTEN, TermWords } from './term-words.ts';
 import { writtenSize } from './written-terms.ts';
@@ -77,7 +78,7 @@ class Words {
         const among = this.#noneOf(conjuncts(condition));
         if (among !== undefined)
           return { text: `${among.subject} is ${holds ? 'none' : 'one'} of ${among.list}` };
-        const { joined, others } = this.#joined(conjuncts(condition));
+        const { joined, others } = this.#joined(this.#zerosApart(conjuncts(condition)));
         const words = [
           ...joined.map(({ term, value }) => this.#equals(term, value)),
           ...this.#equalities(others),
@@ -154,6 +155,19 @@ class Words {
     return ((bound!.value + METADATA_WORD - 1n) / METADATA_WORD) * METADATA_WORD;
   }
 
+  /** Of numbers that are 0 together, `a | b`, the bytes of each. */
+  #zerosApart(parts: readonly Term[]): Term[] {
+    const { pool } = this.#inputs;
+    const isZero = ({ operation, operands: [a, b] }: Term): boolean =>
+      operation === 'eq' && a!.operation === 'or' && isConst(b!) && b!.value === 0n;
+    if (parts.filter(isZero).length < 2) return [...parts];
+    return parts.flatMap((part) => {
+      if (!isZero(part)) return [part];
+      const [a] = part.operands;
+      return a!.operands.map((one) => pool.equal(one, pool.constant(one.width, 0)));
+    });
+  }
+
   /** Several numbers that one term is not, as a `switch` asks for them; undefined: it is something else. */
   #noneOf(parts: readonly Term[]): { readonly subject: string; readonly list: string } | undefined {
     if (parts.length < 2) return undefined;
@@ -194,17 +208,30 @@ class Words {
     const joined: Equality[] = [];
     for (const part of parts.length > MOST_JOINED ? [] : parts) {
       const cut = equality(part);
-      if (cut?.term.operation !== 'extract' || !others.includes(part)) continue;
-      for (const other of others) {
-        const beside = other === part ? undefined : equality(other);
-        const whole = beside && (this.#together(cut, beside) ?? this.#together(beside, cut));
-        if (whole === undefined) continue;
-        joined.push(whole);
-        for (const one of [part, other]) others.splice(others.indexOf(one), 1);
-        break;
-      }
+      const at = others.indexOf(part);
+      if (cut?.term.operation !== 'extract' || at < 0) continue;
+      others.splice(at, 1);
+      const whole = this.#withNeighbours(cut, others);
+      if (whole === undefined) others.splice(at, 0, part);
+      else joined.push(whole);
     }
     return { joined, others };
+  }
+
+  /** With all that lies beside it, which is taken out of the others; undefined where nothing does. */
+  #withNeighbours(cut: Equality, others: Term[]): Equality | undefined {
+    let whole: Equality | undefined;
+    for (let at = 0; at < others.length; at++) {
+      const beside = equality(others[at]!);
+      const from = whole ?? cut;
+      const more = beside && (this.#together(from, beside) ?? this.#together(beside, from));
+      if (more === undefined) continue;
+      whole = more;
+      others.splice(at, 1);
+      // What lay beside nothing may lie beside it now.
+      at = -1;
+    }
+    return whole;
   }
 
   /** Two as one; undefined where they are no neighbours. */
@@ -220,8 +247,10 @@ class Words {
     const bytes = new Map<NamedField, Map<number, bigint>>();
     const lower = new Map<NamedField, LowerBits>();
     const plain = new Map<Term, bigint>();
-    const { pairs, others } = this.#fieldPairs(parts);
+    const { pairs, others: unpaired } = this.#fieldPairs(parts);
     for (const [a, b] of pairs) words.push({ text: `${a} == ${b}` });
+    const { runs, others } = byteRuns(unpaired, (byte) => this.#terms.placeOf(byte));
+    for (const run of runs) words.push({ text: this.#runText(run) });
     for (const part of others) {
       const [a, b] = part.operands;
       const place = part.operation === 'eq' && isConst(b!) ? this.#terms.fieldOf(a!) : undefined;
@@ -265,11 +294,30 @@ class Words {
         for (let index = 0; index < field.bytes.length; index++) value = (value << 8n) | known.get(index)!;
         words.push(relation(field.name, '==', value, field.show));
       } else {
-        for (const [index, value] of known)
-          words.push(relation(this.#terms.name(field.bytes[index]!), '==', value, hex));
+        for (const { from, values } of stretchesOf(known)) {
+          const term = this.#inputs.pool.concat(field.bytes.slice(from, from + values.length));
+          const value = values.reduce((sum, byte) => (sum << 8n) | byte, 0n);
+          words.push(relation(this.#terms.name(term), '==', value, hex));
+        }
       }
     }
     return words;
+  }
+
+  /** Two numbers in the order of bytes in which they have names; as numbers, unless both lie in the frame. */
+  #runText({ one, other }: ByteRun): string {
+    const { pool } = this.#inputs;
+    const named = [one, other].map((bytes) => ({
+      asNumber: this.#terms.name(pool.concat([...bytes].reverse())),
+      asBytes: this.#terms.name(pool.concat(bytes)),
+    }));
+    const oddity = (text: string): number => text.split(/swapped\(|computed\(| ‖ /).length - 1;
+    const [numbers, plain] = [named.map((it) => it.asNumber), named.map((it) => it.asBytes)];
+    const more = oddity(numbers.join(' ')) - oddity(plain.join(' '));
+    const isFrame = [one, other].every(([byte]) => this.#terms.placeOf(byte!)?.of === 'frame');
+    const [left, right] = more > 0 || (more === 0 && isFrame) ? plain : numbers;
+    const isTurned = /^swapped\(/.test(left!) && !/^(swapped|computed)\(/.test(right!);
+    return isTurned ? `${right} == ${left}` : `${left} == ${right}`;
   }
 
   /** The lower bits of a field's byte, but for its last one, compared with a number: with the bytes below it may be one mask. */
@@ -318,6 +366,17 @@ class Words {
     const name = map === undefined ? undefined : this.#inputs.machine.maps[map]?.name;
     return { text: `${subject} == ${name ?? `map ${value}`}`, subject, relation: '==', value };
   }
+}
+
+/** Bytes that are known, by the stretches that they make. */
+function stretchesOf(known: ReadonlyMap<number, bigint>): { from: number; values: bigint[] }[] {
+  const stretches: { from: number; values: bigint[] }[] = [];
+  for (const [index, value] of [...known].sort(([a], [b]) => a - b)) {
+    const last = stretches.at(-1);
+    if (last !== undefined && last.from + last.values.length === index) last.values.push(value);
+    else stretches.push({ from: index, values: [value] });
+  }
+  return stretches;
 }
 
 /** What is taken for a number with a sign, which it may be already. */
