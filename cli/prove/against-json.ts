@@ -59,10 +59,9 @@ export function againstVerdict(
   { unpaired, programs }: AgainstReport,
   interrupted: boolean,
 ): { readonly verdict: ProveVerdict; readonly reason: string } {
-  const [alone] = unpaired;
-  if (alone !== undefined) return { verdict: 'fail', reason: alone };
-  const failed = programs.find((one) => one.verdict === 'fail');
-  if (failed !== undefined) return { verdict: 'fail', reason: `${failed.name}: ${failed.reason}` };
+  const failed = programs.filter((one) => one.verdict === 'fail');
+  const failures = [...failed.map(({ name, reason }) => `${name}: ${reason}`), ...unpaired];
+  if (failures.length > 0) return { verdict: 'fail', reason: failures.join('; ') };
   if (interrupted) return { verdict: 'incomplete', reason: 'it was interrupted' };
   const open = programs.find((one) => one.verdict === 'incomplete');
   if (open !== undefined) return { verdict: 'incomplete', reason: `${open.name}: ${open.reason}` };

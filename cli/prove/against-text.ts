@@ -23,7 +23,7 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
   const { name, verdict, reason, proof, report, confirmedBy, saved, words } = program;
   if (proof === undefined) return [`= ${name}: ${reason}`];
   const { paths, pairs, counts, seconds } = proof;
-  const effort = `${count(paths)} paths, ${count(pairs)} pairs, ${count(counts.queries)} solver queries, ${seconds.toFixed(1)} s`;
+  const effort = `${some(paths, 'path')}, ${some(pairs, 'pair')}, ${some(counts.queries, 'solver query', 'solver queries')}, ${seconds.toFixed(1)} s`;
   const sign = { pass: '=', fail: '✗', incomplete: '?' }[verdict];
   const style = { pass: 'green', fail: 'red', incomplete: 'yellow' } as const;
   const lines = [terminal.style(style[verdict], `${sign} ${name}: ${sentence(program)}`), `  ${effort}`];
@@ -40,6 +40,10 @@ function programLines(program: AgainstProgram, terminal: Terminal): string[] {
   }
   if (verdict !== 'fail') lines.push('  assuming that', ...proof.assumptions.map((one) => `    ${one}`));
   return lines;
+}
+
+function some(number: number, one: string, many: string = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 function sentence({ verdict, proof, report }: AgainstProgram): string {
