@@ -73,6 +73,7 @@ function refutationLines(
 }
 
 function packetsText(paths: number, confirmed: number): string {
+  if (paths === 1 && confirmed === 1) return 'with a packet that takes it, confirmed in the machine';
   if (confirmed === paths) return `each with a packet that takes it: ${confirmed} confirmed in the machine`;
   return `${confirmed} of them with a packet that takes it, confirmed in the machine`;
 }

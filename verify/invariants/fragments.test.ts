@@ -61,10 +61,10 @@ describe('fragments', () => {
       return breach && `${breach.expected} / ${breach.got}`;
     };
     expect(sentence(0x2010, 0x0010)).toBe(
-      'a fragment with more to follow, at offset 128 / the last fragment, at offset 128',
+      'a fragment at offset 128 with more to follow / the last fragment, at offset 128',
     );
     expect(sentence(0x0010, 0x2010)).toBe(
-      'the last fragment, at offset 128 / a fragment with more to follow, at offset 128',
+      'the last fragment, at offset 128 / a fragment at offset 128 with more to follow',
     );
     expect(sentence(0x2010, 0x0011)).toBe('a fragment at offset 128 / a fragment at offset 136');
     expect(sentence(0x2000, 0x2010)).toBe('a first fragment / a fragment at offset 128');

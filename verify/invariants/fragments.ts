@@ -137,5 +137,5 @@ function named(fragment: number): string {
 /** The same of a later fragment, with what "more fragments" says. */
 function namedWithFlag(fragment: number): string {
   const isLast = (fragment & 7) === 0;
-  return `${isLast ? 'the last fragment,' : 'a fragment with more to follow,'} at offset ${fragment & ~7}`;
+  return isLast ? `the last fragment, at offset ${fragment & ~7}` : `${named(fragment)} with more to follow`;
 }

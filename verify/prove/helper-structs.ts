@@ -21,6 +21,14 @@ function field(name: string, offset: number, size: number): StructField {
 
 const STRUCTS: ReadonlyMap<string, WrittenStruct> = new Map([
   [
+    // struct bpf_fib_lookup: what is asked for is the program's own, and MACs are left to their bytes.
+    'bpf_fib_lookup',
+    {
+      argument: 1,
+      fields: [field('mtu_result', 6, 2), field('ifindex', 8, 4), field('rt_metric', 12, 4)],
+    },
+  ],
+  [
     // struct bpf_tunnel_key: addresses of IPv4 are in the machine's order here.
     'bpf_skb_get_tunnel_key',
     {

@@ -34,6 +34,8 @@ const is = (term: Term, value: number | bigint): Term => pool.equal(term, pool.c
 const bits = (at: number, low: number, width: number): Term => pool.extract(byte(at), low, width);
 const tunnelBytes = (...at: number[]): Term =>
   pool.concat(at.map((one) => pool.unknown(8, `bpf_skb_get_tunnel_key.0.1.${one}`)));
+const fibBytes = (...at: number[]): Term =>
+  pool.concat(at.map((one) => pool.unknown(8, `bpf_fib_lookup.0.1.${one}`)));
 const socketBytes = (of: string, ...at: number[]): Term =>
   pool.concat(at.map((one) => pool.unknown(8, `${of}.${one}`)));
 const less = (term: Term, value: number | bigint): Term => pool.less(term, pool.constant(term.width, value));
@@ -55,6 +57,8 @@ function words(known: readonly Term[], ...conditions: readonly Term[]): Word[] {
 const text = (known: readonly Term[], ...conditions: readonly Term[]): string =>
   joinWords(words(known, ...conditions));
 
+/** Where what lies 4 bytes in front of the metadata begins, from the frame on. */
+const inFront: Term = pool.sum(32, -4n, [[pool.zeroExtend(32, inputs.metaWords), -4n]]);
 const IPV4 = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 5)];
 const SHORT = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 2), is(byte(23), 17)];
 const OPTIONS = [is(field(12, 2), 0x0800), is(bits(14, 0, 4), 7)];
@@ -122,6 +126,10 @@ describe('a condition says', () => {
     ['metadata.len < 8', less(inputs.metaWords, 2)],
     ['metadata.len >= 200', pool.not(less(pool.shiftLeft(wide(inputs.metaWords), 2), 197))],
     ['metadata.len < 200', less(pool.shiftLeft(wide(inputs.metaWords), 2), 200)],
+    // By addresses: what lies in front of the frame, counted from its begin.
+    ['metadata.len >= 8', less(inFront, 0xffff_fff8)],
+    ['metadata.len < 8', pool.not(less(inFront, 0xffff_fff8))],
+    ['metadata.len >= 4', less(inFront, 0xffff_fffc)],
     // One of several numbers, or none, as a switch asks.
     ['frame[40] is none of 0, 43, 60', pool.all([60, 0, 43].map((one) => pool.not(is(byte(40), one))))],
     ['frame[40] is one of 0, 43, 60', pool.any([60, 0, 43].map((one) => is(byte(40), one)))],
@@ -235,6 +243,8 @@ describe('a condition says', () => {
       pool.and(is(pool.unknown(8, 'bpf_x.1.3.7'), 0), is(pool.unknown(8, 'bpf_x.1.3.8'), 5)),
     ],
     // Members of structs that helpers write, in the order of the machine.
+    ['bpf_fib_lookup#1.ifindex < 5', less(fibBytes(11, 10, 9, 8), 5)],
+    ['bpf_fib_lookup#1.arg2[60] == 5', is(fibBytes(60), 5)],
     ['bpf_skb_get_tunnel_key#1.tunnel_id < 5', less(tunnelBytes(3, 2, 1, 0), 5)],
     [
       'bpf_skb_get_tunnel_key#1.tunnel_id == 2',

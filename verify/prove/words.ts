@@ -1,5 +1,6 @@
 /** Conditions of paths in words: `ip.proto == 6 && tcp.dstport == 80`, `flows[ip.src].packets >= 10`. */
 import { CALL } from '../../sim/ebpf/instruction.ts';
+import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { goesElsewhere, type Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Constraint } from '../../sim/ebpf/symbolic/knowledge.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
@@ -107,6 +108,8 @@ class Words {
           isSigned ? undefined : this.#terms.showing(one);
         const metadata = isSigned ? undefined : this.#metadataBelow(condition);
         if (metadata !== undefined) return relation(METADATA, holds ? '<' : '>=', metadata);
+        const limit = this.#metadataLimit(condition);
+        if (limit !== undefined) return relation(METADATA, holds === limit.isBelow ? '<' : '>=', limit.bytes);
         if (isConst(b!)) return relation(name(a!), holds ? '<' : '>=', number(b!), show(a!));
         if (isConst(a!)) return relation(name(b!), holds ? '>=' : '<', number(a!) + 1n, show(b!));
         return { text: `${name(a!)} ${holds ? '<' : '>='} ${name(b!)}` };
@@ -166,6 +169,20 @@ class Words {
       const [a] = part.operands;
       return a!.operands.map((one) => pool.equal(one, pool.constant(one.width, 0)));
     });
+  }
+
+  /** Where a condition on the length of the metadata alone, however it is written, becomes true or false; undefined: not once. */
+  #metadataLimit(condition: Term): { readonly isBelow: boolean; readonly bytes: bigint } | undefined {
+    const { metaWords, limits } = this.#inputs;
+    const [only, ...others] = unknownsOf(condition);
+    if (only !== metaWords || others.length > 0) return undefined;
+    const lengths = Array.from({ length: limits.mostMetadata / Number(METADATA_WORD) + 1 }, (_, words) =>
+      new Evaluator(new Map([[metaWords, BigInt(words)]])).isTrue(condition),
+    );
+    const isBelow = lengths[0]!;
+    const words = lengths.indexOf(!isBelow);
+    if (words < 0 || lengths.lastIndexOf(isBelow) > words) return undefined;
+    return { isBelow, bytes: BigInt(words) * METADATA_WORD };
   }
 
   /** Several numbers that one term is not, as a `switch` asks for them; undefined: it is something else. */
