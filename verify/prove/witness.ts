@@ -327,10 +327,11 @@ function constantsOf(inputs: Inputs, state: PathState, evaluator: Evaluator): Re
 function fullMaps(inputs: Inputs, state: PathState, evaluator: Evaluator): Map<number, number> {
   const full = new Map<number, number>();
   for (const unknown of usedUnknowns(state)) {
-    const match = /^full(\d+)\.(\d+)(?:\.(\d+))?$/.exec(unknown.name);
+    const match = /^full(\d+)\.(\d+)$/.exec(unknown.name);
     if (match === null || !evaluator.isTrue(unknown)) continue;
     const map = inputs.mapOf(Number(match[1]));
-    if (map !== undefined) full.set(map, Number(match[2]) - Number(match[3] ?? 0));
+    if (map !== undefined)
+      full.set(map, Math.min(Number(match[2]), full.get(map) ?? Number.POSITIVE_INFINITY));
   }
   return full;
 }

@@ -9,6 +9,7 @@ import { enter, type Following } from './frames.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
 import { findEntry, TABLES } from './map-entries.ts';
+import { mayHaveHeldMore, mustHaveHeldMore } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
 import {
   type ElementVisit,
@@ -117,7 +118,7 @@ function nextEntry(
   // Deleted by the function before they were visited: they are not any more.
   const known = visit.known.filter((position) => state.decide(state.entries[position]!.isThere));
   const { name, definition } = inputs.machine.maps[map]!;
-  const mayBeOther = others < MOST_OTHERS && !state.wholly.has(map);
+  const mayBeOther = others < MOST_OTHERS && !state.wholly.has(map) && mayHaveHeldMore(inputs, state, map);
   if (!state.wholly.has(map)) {
     state.assume(
       `a walk through map ${name} meets at most ${MOST_OTHERS} entries that the program has not looked up before`,
@@ -146,16 +147,8 @@ function nextEntry(
     const left = known.filter((one) => one !== position);
     return { entry: state.entries[position]!, visit: { ...visit, known: left } };
   }
-  if (isKnownToBeFull(inputs, state, map)) throw new Impossible();
+  if (mustHaveHeldMore(inputs, state, map)) throw new Impossible();
   return undefined;
-}
-
-/** Was the map found to be full, which one of so few entries is not? */
-function isKnownToBeFull(inputs: Inputs, state: PathState, map: number): boolean {
-  const { maxEntries } = inputs.machine.maps[map]!.definition;
-  const count = state.entries.filter((one) => one.map === map).length;
-  const full = state.pool.unknown(1, `full${inputs.mapNumber(map)}.0.0`);
-  return count < maxEntries && state.knowledge.only(full) === 1n;
 }
 
 /** An entry that was there when the packet came. */

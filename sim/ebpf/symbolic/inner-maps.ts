@@ -10,6 +10,7 @@ import { ownMapsFor } from '../world-slots.ts';
 import { addBlock } from './access.ts';
 import { Impossible } from './impossible.ts';
 import type { Inputs } from './inputs.ts';
+import { mayHaveHeldMore } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
 import type { Value } from './path-value.ts';
@@ -82,7 +83,9 @@ export function findInner(
     if (!state.decide(pool.less(index, pool.constant(32, definition.maxEntries)))) return undefined;
   }
   const name = inputs.entryName(map, own.length);
-  const wasThere = pool.unknown(1, `${name}.there`);
+  const mayBe =
+    definition.type === 'ARRAY_OF_MAPS' || mayHaveHeldMore(inputs, state, map, source.initial.length);
+  const wasThere = mayBe ? pool.unknown(1, `${name}.there`) : pool.false;
   const isThere = state.decide(wasThere);
   if (isThere && candidatesFor(inputs, map).length === 0) {
     const shape = object.maps[map]!.name;

@@ -4,6 +4,7 @@ import { ARRAYS, type MapType } from '../../runtime/maps.ts';
 import { BPF_EXIST, BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_NOEXIST, type LiveMap } from '../maps/live-map.ts';
 import { addBlock, blockByte } from './access.ts';
 import type { Inputs } from './inputs.ts';
+import { isFull, mayHaveHeldMore } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
 import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
 import type { Term } from './term.ts';
@@ -72,8 +73,8 @@ export function findEntry(
     if (!state.decide(pool.less(index, pool.constant(32, maxEntries)))) return undefined;
   }
   const name = inputs.entryName(map, own.length);
-  // A walk through the whole of it would have met the entry.
-  const isMissing = state.wholly.has(map);
+  // A walk through the whole of it would have met the entry, and a map holds no more than it may.
+  const isMissing = state.wholly.has(map) || (!isIndexed && !mayHaveHeldMore(inputs, state, map));
   const wasThere = ARRAYS.has(type) ? pool.true : isMissing ? pool.false : pool.unknown(1, `${name}.there`);
   const isThere = state.decide(wasThere);
   const block = addBlock(state, {
@@ -136,7 +137,7 @@ export function updateEntry(
   }
   if (isAllocated(live)) state.assume(`the kernel has memory for a new entry of map ${live.name}`);
   if (!LRU.has(type) && 256 ** live.definition.keySize > live.definition.maxEntries) {
-    if (state.decide(isFull(inputs, state, map))) return type === 'LPM_TRIE' ? -ENOSPC : -E2BIG;
+    if (isFullNow(inputs, state, map)) return type === 'LPM_TRIE' ? -ENOSPC : -E2BIG;
   }
   const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
   storeValue(state, live, block, value);
@@ -149,16 +150,14 @@ function isAllocated({ definition, source }: LiveMap): boolean {
   return definition.type === 'LPM_TRIE' || (source.mapFlags & BPF_F_NO_PREALLOC) !== 0;
 }
 
-/** As full as it was before, unless entries came or went. */
-function isFull(inputs: Inputs, state: PathState, map: number): Term {
-  if (state.wholly.has(map)) {
-    const present = state.entries.filter((one) => one.map === map && one.isThere === state.pool.true);
-    const isFullNow = present.length >= inputs.machine.maps[map]!.definition.maxEntries;
-    return isFullNow ? state.pool.true : state.pool.false;
-  }
-  const changed = state.entries.filter((one) => one.map === map && one.isThere !== settledThere(state, one));
+/** Has the map no room for one more entry? */
+function isFullNow(inputs: Inputs, state: PathState, map: number): boolean {
+  const own = state.entries.filter((one) => one.map === map);
+  const present = own.filter((one) => one.isThere === state.pool.true).length;
+  if (state.wholly.has(map)) return present >= inputs.machine.maps[map]!.definition.maxEntries;
+  const changed = own.filter((one) => one.isThere !== settledThere(state, one));
   const made = changed.filter((one) => one.isThere === state.pool.true).length;
-  return state.pool.unknown(1, `full${inputs.mapNumber(map)}.${made}.${changed.length - made}`);
+  return isFull(inputs, state, map, 2 * made - changed.length);
 }
 
 function settledThere(state: PathState, { wasThere }: MapEntryState): Term {
@@ -195,10 +194,15 @@ function prefixOf(state: PathState, key: readonly Term[]): readonly Term[] | und
   return [...[0, 1, 2, 3].map((at) => pool.constant(8, (length >>> (8 * at)) & 0xff)), ...kept];
 }
 
-/** The prefix that is looked up, as the trie keeps it where the path knows how long it is (kernel/bpf/lpm_trie.c, `trie_lookup_elem`). */
+/**
+ * The prefix that is looked up, as the trie keeps it where the path knows how long it is; undefined where it is longer than the
+ * address: none is found then (kernel/bpf/lpm_trie.c, `trie_lookup_elem`).
+ */
 function knownPrefix(state: PathState, key: readonly Term[]): readonly Term[] | undefined {
-  const length = state.knowledge.only(state.pool.concat(key.slice(0, 4).reverse()));
-  return length === undefined ? key : prefixOf(state, key);
+  const { pool } = state;
+  const length = pool.concat(key.slice(0, 4).reverse());
+  if (state.knowledge.only(length) !== undefined) return prefixOf(state, key);
+  return state.decide(pool.less(pool.constant(32, (key.length - 4) * 8), length)) ? undefined : key;
 }
 
 /** `bpf_map_delete_elem`. */

@@ -2,6 +2,7 @@
 import { E2BIG, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import { addBlock, blockByte, readBytes, writeBytes } from './access.ts';
 import type { Inputs } from './inputs.ts';
+import { countBefore, isFull } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
 import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
 import type { Value } from './path-value.ts';
@@ -27,6 +28,20 @@ function next(inputs: Inputs, state: PathState, map: number): MapEntryState | un
   const wasThere =
     own.length < least ? pool.true : own.length < most ? pool.unknown(1, `${name}.there`) : pool.false;
   const isThere = state.decide(wasThere);
+  const entry = addEntry(inputs, state, map, wasThere, isThere);
+  return isThere ? entry : undefined;
+}
+
+/** One more of those that were there before, or the first that was not. */
+function addEntry(
+  inputs: Inputs,
+  state: PathState,
+  map: number,
+  wasThere: Term,
+  isThere: boolean,
+): MapEntryState {
+  const { pool } = state;
+  const name = inputs.entryName(map, state.entries.filter((one) => one.map === map).length);
   const size = inputs.machine.maps[map]!.valueSize;
   const block = addBlock(state, {
     what: 'map value',
@@ -38,7 +53,11 @@ function next(inputs: Inputs, state: PathState, map: number): MapEntryState | un
   });
   const entry = { map, key: [], wasThere, isThere: isThere ? pool.true : pool.false, block };
   state.entries = [...state.entries, entry];
-  return isThere ? entry : undefined;
+  return entry;
+}
+
+function take(state: PathState, entry: MapEntryState): void {
+  state.entries = state.entries.map((one) => (one === entry ? { ...one, isThere: state.pool.false } : one));
 }
 
 function taking(isTaken: boolean): SymbolicHelper {
@@ -61,50 +80,36 @@ function taking(isTaken: boolean): SymbolicHelper {
       to!,
       Array.from({ length: size }, (_, at) => blockByte(inputs, state, entry.block, at)),
     );
-    if (isTaken) {
-      state.entries = state.entries.map((one) => (one === entry ? { ...one, isThere: pool.false } : one));
-    }
+    if (isTaken) take(state, entry);
     return pool.constant(64, 0);
   };
 }
 
-/** Is there no room for one more, once so many of the path's own are in it? */
-function isFull(inputs: Inputs, state: PathState, map: number, pushed: number): boolean {
-  const { pool } = state;
-  const { maxEntries } = inputs.machine.maps[map]!.definition;
-  const own = state.entries.filter((one) => one.map === map);
-  const taken = own.filter((one) => one.isThere === pool.false && state.decide(one.wasThere)).length;
-  // By how many it has grown. Where it has shrunk, there is room: it never held more than `maxEntries`.
-  const more = pushed - taken;
-  const { least, most } = countBefore(inputs, state, map);
-  if (least + more >= maxEntries) return true;
-  return most + more >= maxEntries && state.decide(pool.unknown(1, `full${inputs.mapNumber(map)}.${more}`));
+/** By how many entries it has grown, once so many of the path's own are in it. */
+function grownBy(state: PathState, map: number, pushed: number): number {
+  const gone = state.entries.filter((one) => one.map === map && one.isThere === state.pool.false);
+  return pushed - gone.filter((one) => state.decide(one.wasThere)).length;
 }
 
-/** How many were in it before the packet came, as far as the path knows: from what it has looked at, and from pushes. */
-function countBefore(
-  inputs: Inputs,
-  state: PathState,
-  map: number,
-): { readonly least: number; readonly most: number } {
-  const { pool, knowledge } = state;
-  const { maxEntries } = inputs.machine.maps[map]!.definition;
-  const own = state.entries.filter((one) => one.map === map);
-  let least = 0;
-  let most = maxEntries;
-  for (const { wasThere } of own) {
-    if (knowledge.only(wasThere) === 0n) most = Math.min(most, least);
-    else least++;
-  }
-  for (let pushes = 0; pushes <= (state.pushed.get(map)?.length ?? 0); pushes++) {
-    const known = knowledge.only(pool.unknown(1, `full${inputs.mapNumber(map)}.${pushes}`));
-    if (known === 0n) most = Math.min(most, maxEntries - pushes - 1);
-    else if (known === 1n) {
-      least = maxEntries - pushes;
-      most = least;
-    }
-  }
-  return { least, most };
+/** A full stack of which more was there before is not followed: what lies at its bottom would have to be made. */
+const DEEPEST_STACK = 64;
+
+/** Lets the oldest of a full queue or stack go (kernel/bpf/queue_stack_maps.c, `__queue_map_push_elem` with `replace`). */
+function dropOldest(inputs: Inputs, state: PathState, map: number): void {
+  const { definition } = inputs.machine.maps[map]!;
+  const oldest = definition.type === 'STACK' ? bottom(inputs, state, map) : next(inputs, state, map);
+  if (oldest === undefined) state.pushed.set(map, (state.pushed.get(map) ?? []).slice(1));
+  else take(state, oldest);
+}
+
+/** What has lain in a full stack for the longest time; undefined: nothing is left but what the path has pushed. */
+function bottom(inputs: Inputs, state: PathState, map: number): MapEntryState | undefined {
+  const { least } = countBefore(inputs, state, map);
+  if (least > DEEPEST_STACK) throw new NotFollowed(`what a stack of more than ${DEEPEST_STACK} lets go`);
+  const own = (): MapEntryState[] => state.entries.filter((one) => one.map === map);
+  while (own().filter((one) => one.wasThere === state.pool.true || state.decide(one.wasThere)).length < least)
+    addEntry(inputs, state, map, state.pool.true, true);
+  return own().findLast((one) => one.isThere === state.pool.true);
 }
 
 const push: SymbolicHelper = (inputs, state, [map, from, flags]) => {
@@ -113,11 +118,11 @@ const push: SymbolicHelper = (inputs, state, [map, from, flags]) => {
   const wanted = state.number(flags!.term);
   const pushed = state.pushed.get(index) ?? [];
   if (wanted !== 0n && wanted !== 2n) return pool.constant(64, -EINVAL);
-  if (wanted === 0n && isFull(inputs, state, index, pushed.length)) return pool.constant(64, -E2BIG);
-  // Where the map is full, BPF_EXIST lets the oldest go.
-  if (wanted !== 0n) state.assume(`map ${inputs.machine.maps[index]!.name} has room for what is pushed`);
+  const hasNoRoom = isFull(inputs, state, index, grownBy(state, index, pushed.length));
+  if (hasNoRoom && wanted === 0n) return pool.constant(64, -E2BIG);
   const value: Term[] = readBytes(inputs, state, from!, inputs.machine.maps[index]!.valueSize);
-  state.pushed.set(index, [...pushed, value]);
+  if (hasNoRoom) dropOldest(inputs, state, index);
+  state.pushed.set(index, [...(state.pushed.get(index) ?? []), value]);
   return pool.constant(64, 0);
 };
 

@@ -26,23 +26,20 @@ const MOST = 3;
 
 describe.each(['QUEUE', 'STACK'] as const)('a %s on a path', (type) => {
   /** Calls in any order; each leaves its answer in r0, and what it took in r7. */
-  function calls(seed: number, before: number): string {
+  function calls(seed: number): string {
     const below = drawn(seed);
-    let count = before;
     const lines: string[] = [];
     for (let index = 0; index < 24; index++) {
       const kind = below(10);
       if (kind < 5) {
-        // 0 is BPF_ANY; 1 is refused; with 2, BPF_EXIST, a path assumes that there is room.
-        const flags = [0, 0, 0, count < MOST ? 2 : 0, 1][below(5)]!;
-        if (flags !== 1) count = Math.min(MOST, count + 1);
+        // 0 is BPF_ANY; 1 is refused; with 2, BPF_EXIST, the oldest makes room.
+        const flags = [0, 0, 2, 2, 1][below(5)]!;
         lines.push(
           `*(u64 *)(r10 - 8) = ${1000 + index}`,
           `r1 = map[held]\nr2 = r10\nr2 += -8\nr3 = ${flags}\ncall bpf_map_push_elem`,
         );
       } else {
         const name = kind < 8 ? 'bpf_map_pop_elem' : 'bpf_map_peek_elem';
-        if (kind < 8) count = Math.max(0, count - 1);
         lines.push(`*(u64 *)(r10 - 8) = 7\nr1 = map[held]\nr2 = r10\nr2 += -8\ncall ${name}`);
       }
       lines.push('r7 = *(u64 *)(r10 - 8)');
@@ -52,7 +49,7 @@ describe.each(['QUEUE', 'STACK'] as const)('a %s on a path', (type) => {
 
   it('gives what the machine gives, whatever was in it', () => {
     let steps = 0;
-    for (let seed = 1; seed <= 24; seed++) {
+    for (let seed = 1; seed <= 80; seed++) {
       const maps = [testMap('held', type, { maxEntries: MOST })];
       const count = seed % (MOST + 1);
       const before = Array.from({ length: count }, (_, index) => ({
@@ -71,10 +68,57 @@ describe.each(['QUEUE', 'STACK'] as const)('a %s on a path', (type) => {
           (_, pushed) => [1, `full0.${pushed}`, Number(count + pushed >= MOST)] as const,
         ),
       ];
-      const machine = new Machine(testObject({ main: calls(seed, count) }, maps), { maps: { held: before } });
+      const machine = new Machine(testObject({ main: calls(seed) }, maps), { maps: { held: before } });
       steps += compare({ machine, hook: 'xdp', packet: new Uint8Array(64), held }, `seed ${seed}`);
     }
-    expect(steps).toBeGreaterThan(24 * 100);
+    expect(steps).toBeGreaterThan(80 * 100);
+  });
+});
+
+describe.each(['HASH', 'PERCPU_HASH'] as const)('a map of type %s on a path', (type) => {
+  const KEYS = 5;
+
+  /** Calls in any order, and the keys in the order in which they are asked for first. */
+  function calls(seed: number): { readonly text: string; readonly order: readonly number[] } {
+    const below = drawn(seed);
+    const lines: string[] = [];
+    const order = new Set<number>();
+    for (let index = 0; index < 24; index++) {
+      const key = below(KEYS);
+      order.add(key);
+      lines.push(`*(u32 *)(r10 - 4) = ${key}\n*(u32 *)(r10 - 8) = 3\nr1 = map[held]\nr2 = r10\nr2 += -4`);
+      const kind = below(3);
+      if (kind === 0) lines.push('call bpf_map_delete_elem');
+      else if (kind === 1) lines.push('call bpf_map_lookup_elem\nr7 = r0\nr0 = 0');
+      else lines.push(`r3 = r10\nr3 += -8\nr4 = ${[0, 0, 1, 2][below(4)]}\ncall bpf_map_update_elem`);
+    }
+    return { text: `${lines.join('\n')}\nr0 = 2\nexit`, order: [...order] };
+  }
+
+  it('has room for as many entries as the machine finds, whatever was in it', () => {
+    let steps = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const count = seed % (MOST + 1);
+      const maps = [testMap('held', type, { maxEntries: MOST, keySize: 4, valueSize: 4 })];
+      const before = Array.from({ length: count }, (_, index) => ({
+        key: Uint8Array.of((seed + index) % KEYS, 0, 0, 0),
+        value: Uint8Array.of(3, 0, 0, 0),
+      }));
+      const { text, order } = calls(seed);
+      const held = [
+        ...order.flatMap((key, ordinal) => [
+          [1, `map0.${ordinal}.there`, Number(before.some((one) => one.key[0] === key))] as const,
+          ...[3, 0, 0, 0].map((byte, at) => [8, `map0.${ordinal}.${at}`, byte] as const),
+        ]),
+        ...Array.from(
+          { length: MOST + 1 },
+          (_, more) => [1, `full0.${more}`, Number(count + more >= MOST)] as const,
+        ),
+      ];
+      const machine = new Machine(testObject({ main: text }, maps), { maps: { held: before } });
+      steps += compare({ machine, hook: 'xdp', packet: new Uint8Array(64), held }, `seed ${seed}`);
+    }
+    expect(steps).toBeGreaterThan(60 * 100);
   });
 });
 
