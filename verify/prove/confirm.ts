@@ -16,6 +16,7 @@ import { AnswerTracer } from '../../sim/ebpf/symbolic/heard-answers.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { Answer, Decision, PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { type Assignment, type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
+import { EngineError } from '../../sim/engines/engine.ts';
 import {
   type MachineProgram,
   type MachineProgramOptions,
@@ -38,6 +39,8 @@ export interface Confirmation {
   readonly gap?: string;
   /** Of an input that helpers answer otherwise than the path wants it: which they are. It says nothing against the path. */
   readonly missed?: readonly Answer[];
+  /** Why nobody can make the world of the input, if that is so. It says nothing against the path. */
+  readonly noWorld?: string;
   /** What the path's unknowns were worth, with the answers that helpers gave. */
   readonly values: Assignment;
 }
@@ -53,11 +56,16 @@ function differs(values: Assignment, reason: string): Confirmation {
 /** Instructions of one run. */
 const BUDGET = 8_000_000;
 
+interface Opened {
+  readonly opened: MachineProgram;
+  readonly interpreter: Interpreter;
+}
+
 /** Machines are expensive to make: one is kept for the world that states nothing. */
 export class Confirmer {
   readonly #program: Program;
   readonly #options: MachineProgramOptions;
-  #plain: { readonly opened: MachineProgram; readonly interpreter: Interpreter } | undefined;
+  #plain: Opened | undefined;
 
   /** @param program with the one entry that is proved */
   constructor(program: Program, options: MachineProgramOptions = {}) {
@@ -66,7 +74,9 @@ export class Confirmer {
   }
 
   confirm(inputs: Inputs, state: PathState, witness: Witness): Confirmation {
-    const { opened, interpreter } = this.#begin(witness);
+    const begun = this.#begin(witness);
+    if (typeof begun === 'string') return { ...differs(witness.values, begun), noWorld: begun };
+    const { opened, interpreter } = begun;
     const { machine, entries } = opened;
     const jumps = new JumpTracer(machine);
     const answers = state.answers.length === 0 ? undefined : new AnswerTracer(machine, state.answers);
@@ -103,11 +113,13 @@ export class Confirmer {
       : confirmed(values);
   }
 
-  /** The frame as it leaves the machine, what the program returned and where it redirected to; undefined: the machine stopped it. */
+  /** The frame as it leaves the machine, what the program returned and where it redirected to; undefined: the machine stopped it, or has no such world. */
   frameOf(
     witness: Witness,
   ): { readonly frame: Uint8Array; readonly action: number; readonly redirect: number } | undefined {
-    const { opened, interpreter } = this.#begin(witness);
+    const begun = this.#begin(witness);
+    if (typeof begun === 'string') return undefined;
+    const { opened, interpreter } = begun;
     const { machine, entries } = opened;
     const { violation, action } = interpreter.run(entries[0]!.program);
     if (violation !== undefined) return undefined;
@@ -115,12 +127,10 @@ export class Confirmer {
     return { frame: machine.memory.read(data, length), action, redirect: machine.redirectTarget };
   }
 
-  /** Puts the witness's packet in place. */
-  #begin({ world, stimulus, context, rings, socket }: Witness): {
-    readonly opened: MachineProgram;
-    readonly interpreter: Interpreter;
-  } {
+  /** Puts the witness's packet in place. @returns why there is no such world */
+  #begin({ world, stimulus, context, rings, socket }: Witness): Opened | string {
     const made = this.#open(world);
+    if (typeof made === 'string') return made;
     const { machine, entries } = made.opened;
     const metadata = stimulus.metadata ?? new Uint8Array(0);
     const arena = new Uint8Array(metadata.length + stimulus.packet.length);
@@ -145,16 +155,28 @@ export class Confirmer {
     return made;
   }
 
-  #open(world: World): { readonly opened: MachineProgram; readonly interpreter: Interpreter } {
+  #open(world: World): Opened | string {
     const isPlain = Object.keys(world).length === 0;
     if (isPlain && this.#plain !== undefined) {
       this.#plain.opened.machine.reset();
       return this.#plain;
     }
-    const opened = openMachine(this.#program, world, this.#options);
+    const opened = this.#machineOf(world);
+    if (typeof opened === 'string') return opened;
     const made = { opened, interpreter: new Interpreter(opened.machine, opened.wanted, BUDGET) };
     if (isPlain) this.#plain = made;
     return made;
+  }
+
+  /** Maps refuse more than terms know of. The program itself has been opened before: what fails is its world. */
+  #machineOf(world: World): MachineProgram | string {
+    try {
+      return openMachine(this.#program, world, this.#options);
+    } catch (error) {
+      if (error instanceof EngineError && error.kind === 'input')
+        return `no such world can be made: ${error.message}`;
+      throw error;
+    }
   }
 
   #outcome(

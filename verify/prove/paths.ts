@@ -205,6 +205,8 @@ export function confirmPath(
   const witness = witnessOf(inputs, state);
   if (!isWitness(witness)) return { state, witness: undefined, confirmed: false, reason: witness.reason };
   const first = confirmer.confirm(inputs, state, witness);
+  if (first.noWorld !== undefined)
+    return { state, witness: undefined, confirmed: false, reason: first.noWorld };
   // Paths know of pieces for slices only: what else a program sees of them is another way.
   if (!first.confirmed && isInPieces(witness))
     return { state, witness: undefined, confirmed: false, reason: `only ${whoElse(state)} go this way` };
