@@ -114,7 +114,7 @@ describe.each(['QUEUE', 'STACK'] as const)('a %s', (type) => {
     const proof = await proofOf({ text, maps: [jobs] });
     const action = proof.properties.find((one) => one.invariant === 'action/unknown');
     expect(action).toMatchObject({ status: 'refuted' });
-    expect(action?.witness?.world.maps?.['held']).toHaveLength(type === 'QUEUE' ? 2 : 1);
+    expect(action?.witness?.world.maps?.held).toHaveLength(type === 'QUEUE' ? 2 : 1);
     expect(proof.assumptions.join()).not.toContain('room');
     expect(proof.paths.every(({ confirmed }) => confirmed)).toBe(true);
   });

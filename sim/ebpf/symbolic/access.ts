@@ -123,6 +123,8 @@ export function store(state: PathState, pointer: Value, offset: number, size: nu
     case 'block': {
       const block = state.blocks[region.block]!;
       if (!block.writable) throw new PathViolation('a store into read-only memory');
+      if (block.mayBeAnother === true)
+        throw new NotFollowed('a store into a value that other keys may be found to have, too');
       const at = blockPlace(state, region.block, pool.addConst(address, -blockAddress(region.block)), size);
       if (value.region !== undefined) {
         if (block.what === 'map value') state.leaks = true;

@@ -8,6 +8,15 @@ import { isFull, mayHaveHeldMore } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
 import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
 import type { Term } from './term.ts';
+import {
+  addressBits,
+  isSamePrefix,
+  keepUnwritten,
+  mayBeSame,
+  prefixLength,
+  requireKnown,
+  thereByOthers,
+} from './trie-entries.ts';
 
 /** Maps whose entries come and go. */
 export const TABLES: ReadonlySet<MapType> = new Set<MapType>([
@@ -45,6 +54,7 @@ interface Found {
 
 /**
  * Looks an entry up.
+ * @param isExact of a prefix: is just this one meant? A lookup finds one that covers it, too.
  * @returns undefined where the map has no place for such a key
  * @throws {Split} where the path does not know enough
  */
@@ -52,7 +62,8 @@ export function findEntry(
   inputs: Inputs,
   state: PathState,
   map: number,
-  given: readonly Term[],
+  key: readonly Term[],
+  isExact: boolean = false,
 ): Found | undefined {
   const { pool } = state;
   const live = inputs.machine.maps[map]!;
@@ -60,10 +71,8 @@ export function findEntry(
   const isIndexed = ARRAYS.has(type) || SLOTS.has(type);
   if (!isIndexed && !TABLES.has(type)) throw new NotFollowed(`a lookup in a map of type ${type}`);
   if (live.source.global !== undefined) throw new NotFollowed('a lookup in a data section');
-  const key = type === 'LPM_TRIE' ? knownPrefix(state, given) : given;
-  if (key === undefined) return undefined;
+  if (type === 'LPM_TRIE') return findPrefix(inputs, state, map, key, isExact);
   const own = state.entries.filter((one) => one.map === map);
-  if (type === 'LPM_TRIE') state.assume(`prefixes of map ${live.name} do not cover each other`);
   for (const entry of own) {
     const same = pool.all(key.map((byte, index) => pool.equal(byte, entry.key[index]!)));
     if (state.decide(same)) return { entry, isThere: state.decide(entry.isThere) };
@@ -72,22 +81,59 @@ export function findEntry(
     const index = pool.concat([...key].reverse());
     if (!state.decide(pool.less(index, pool.constant(32, maxEntries)))) return undefined;
   }
-  const name = inputs.entryName(map, own.length);
   // A walk through the whole of it would have met the entry, and a map holds no more than it may.
   const isMissing = state.wholly.has(map) || (!isIndexed && !mayHaveHeldMore(inputs, state, map));
-  const wasThere = ARRAYS.has(type) ? pool.true : isMissing ? pool.false : pool.unknown(1, `${name}.there`);
+  const there = pool.unknown(1, `${inputs.entryName(map, own.length)}.there`);
+  const wasThere = ARRAYS.has(type) ? pool.true : isMissing ? pool.false : there;
   const isThere = state.decide(wasThere);
+  return { entry: newEntry(inputs, state, { map, key, wasThere }, isThere), isThere };
+}
+
+/** Looks up what a trie holds under a prefix. */
+function findPrefix(
+  inputs: Inputs,
+  state: PathState,
+  map: number,
+  given: readonly Term[],
+  isExact: boolean,
+): Found | undefined {
+  const { pool } = state;
+  const key = knownPrefix(state, given);
+  if (key === undefined) return undefined;
+  const own = state.entries.filter((one) => one.map === map);
+  const known = own.find((one) => state.decide(isSamePrefix(state, key, one.key)));
+  if (known !== undefined) requireKnown(state, known, own, isExact);
+  const there = pool.unknown(1, `${inputs.entryName(map, own.length)}.there`);
+  const wasThere = known?.wasThere ?? thereByOthers(state, own, key, isExact) ?? there;
+  const isThere = state.decide(known?.isThere ?? wasThere);
+  const isWritable = isThere && !isExact && inputs.machine.maps[map]!.programWritable;
+  const besides = own.filter((one) => one !== known);
+  const same = isWritable ? mayBeSame(state, besides, key) : [];
+  const made = { map, key, wasThere, ...(isExact ? { isExact } : {}) };
+  const entry = known ?? newEntry(inputs, state, made, isThere);
+  if (same.length > 0) keepUnwritten(state, [entry, ...same]);
+  return { entry, isThere };
+}
+
+function newEntry(
+  inputs: Inputs,
+  state: PathState,
+  entry: Pick<MapEntryState, 'map' | 'key' | 'wasThere' | 'isExact'>,
+  isThere: boolean,
+): MapEntryState {
+  const { map } = entry;
+  const { valueSize, programWritable } = inputs.machine.maps[map]!;
   const block = addBlock(state, {
     what: 'map value',
     map,
-    size: live.valueSize,
-    writable: live.programWritable,
-    name,
+    size: valueSize,
+    writable: programWritable,
+    name: inputs.entryName(map, state.entries.filter((one) => one.map === map).length),
     memory: new PathMemory(),
   });
-  const entry: MapEntryState = { map, key, wasThere, isThere: isThere ? pool.true : pool.false, block };
-  state.entries = [...state.entries, entry];
-  return { entry, isThere };
+  const made = { ...entry, isThere: isThere ? state.pool.true : state.pool.false, block };
+  state.entries = [...state.entries, made];
+  return made;
 }
 
 function replace(state: PathState, old: MapEntryState, changed: MapEntryState): void {
@@ -120,7 +166,7 @@ export function updateEntry(
   // Room is made before anything is looked at (kernel/bpf/hashtab.c, `htab_lru_map_update_elem`): an update that fails evicts, too.
   if (LRU.has(type))
     state.assume(`map ${live.name} evicts none of its entries while the packet is processed`);
-  const found = findEntry(inputs, state, map, place);
+  const found = findEntry(inputs, state, map, place, type === 'LPM_TRIE');
   if (found === undefined) return -E2BIG;
   const { entry, isThere } = found;
   if (ARRAYS.has(type)) {
@@ -184,7 +230,7 @@ function storeValue(
  */
 function prefixOf(state: PathState, key: readonly Term[]): readonly Term[] | undefined {
   const { pool } = state;
-  const length = Number(state.number(pool.concat(key.slice(0, 4).reverse())));
+  const length = Number(state.number(prefixLength(state, key)));
   const address = key.slice(4);
   if (length > address.length * 8) return undefined;
   const kept = address.map((byte, at) => {
@@ -200,9 +246,9 @@ function prefixOf(state: PathState, key: readonly Term[]): readonly Term[] | und
  */
 function knownPrefix(state: PathState, key: readonly Term[]): readonly Term[] | undefined {
   const { pool } = state;
-  const length = pool.concat(key.slice(0, 4).reverse());
+  const length = prefixLength(state, key);
   if (state.knowledge.only(length) !== undefined) return prefixOf(state, key);
-  return state.decide(pool.less(pool.constant(32, (key.length - 4) * 8), length)) ? undefined : key;
+  return state.decide(pool.less(pool.constant(32, addressBits(key)), length)) ? undefined : key;
 }
 
 /** `bpf_map_delete_elem`. */
@@ -213,7 +259,7 @@ export function deleteEntry(inputs: Inputs, state: PathState, map: number, key: 
   if (!TABLES.has(type)) throw new NotFollowed(`a deletion from a map of type ${type}`);
   const place = type === 'LPM_TRIE' ? prefixOf(state, key) : key;
   if (place === undefined) return -EINVAL;
-  const found = findEntry(inputs, state, map, place);
+  const found = findEntry(inputs, state, map, place, type === 'LPM_TRIE');
   if (found === undefined || !found.isThere) return -ENOENT;
   replace(state, found.entry, { ...found.entry, isThere: state.pool.false });
   return 0;

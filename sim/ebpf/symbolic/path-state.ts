@@ -90,6 +90,8 @@ export interface Block {
   /** Bytes. */
   readonly size: number;
   readonly writable: boolean;
+  /** May it be the same memory as another block? Then nothing is written there. */
+  readonly mayBeAnother?: boolean;
   /** Its unknown bytes are called so; undefined: it starts as zeros. */
   readonly name: string | undefined;
   readonly memory: PathMemory;
@@ -104,6 +106,8 @@ export interface MapEntryState {
   readonly wasThere: Term;
   /** Is it there now? */
   readonly isThere: Term;
+  /** Of a prefix: was it asked for by a change, which means just this one? Absent: by a lookup, which finds shorter ones, too. */
+  readonly isExact?: boolean;
   /** Of its value; its original bytes are those of the block's name. */
   readonly block: number;
 }
