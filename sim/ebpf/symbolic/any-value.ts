@@ -78,6 +78,7 @@ export function anyValue(
     case 'u64': {
       // Random numbers and hashes have 32 bits, though the helpers return 64.
       const number = pool.unknown(NARROW.has(helper.name) ? 32 : 64, name);
+      requireNotBefore(state, helper.name, number);
       open = { number };
       result = pool.zeroExtend(64, number);
       break;
@@ -283,6 +284,21 @@ function requireWithin(state: PathState, result: Term, between: readonly [number
   const isBelow = pool.lessSigned(result, pool.constant(32, min));
   const isAbove = pool.lessSigned(pool.constant(32, max), result);
   if (state.decide(isBelow) || state.decide(isAbove)) throw new Impossible();
+}
+
+/** Clocks that nobody sets back (Documentation/core-api/timekeeping.rst); they are not compared with each other. */
+const NEVER_BACK: ReadonlySet<string> = new Set([
+  'bpf_ktime_get_ns',
+  'bpf_ktime_get_boot_ns',
+  'bpf_ktime_get_coarse_ns',
+  'bpf_jiffies64',
+]);
+
+/** @throws {Impossible} on paths on which a clock goes back */
+function requireNotBefore(state: PathState, helper: string, time: Term): void {
+  if (!NEVER_BACK.has(helper)) return;
+  const last = state.answers.findLast((one) => one.helper === helper)?.result;
+  if (last !== undefined && state.decide(state.pool.less(time, last))) throw new Impossible();
 }
 
 /** `BPF_FIB_LKUP_RET_*` and errno; CPUs. */
