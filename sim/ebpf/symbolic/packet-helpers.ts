@@ -16,8 +16,17 @@ function result(state: PathState, value: number): Term {
 }
 
 /** Drivers leave as much room in front of a frame as they like; most, and every test run, leave this much. */
-function takesRoom(state: PathState, by: bigint): void {
-  if (by < 0n) state.assume(`there are ${XDP_HEADROOM} bytes of room in front of the frame`);
+function takesRoom(state: PathState, isNew: boolean): void {
+  if (isNew) state.assume(`there are ${XDP_HEADROOM} bytes of room in front of the frame`);
+}
+
+/**
+ * How far the frame with its metadata would reach beyond where it has been before: no more than 0 is room that it has given
+ * away itself.
+ */
+function beyond({ pool, knowledge, packet, foremost }: PathState, meta: Term): bigint {
+  const distance = pool.subtract(foremost ?? packet.meta, meta);
+  return BigInt.asIntN(64, knowledge.only(distance) ?? 1n);
 }
 
 /** A signed 32-bit argument as 64 bits. */
@@ -32,23 +41,26 @@ const adjustHead: SymbolicHelper = (inputs, state, [, delta]) => {
   const metaLength = pool.subtract(packet.data, packet.meta);
   const lowest = pool.addConst(metaLength, PACKET_BASE + XDP_FRAME_SIZE);
   if (by < 0n) asksMetadata(inputs, state);
-  if (lacksRoom(state, by, pool.less(moved, lowest))) return result(state, -EINVAL);
+  const meta = pool.addConst(packet.meta, by);
+  const isNew = beyond(state, meta) > 0n;
+  if (lacksRoom(state, isNew, pool.less(moved, lowest))) return result(state, -EINVAL);
   if (state.decide(pool.less(packet.end, pool.addConst(moved, ETHERNET_HEADER))))
     return result(state, -EINVAL);
-  takesRoom(state, by);
+  takesRoom(state, isNew);
   if (by !== 0n) moveMetadata(inputs, state, metaLength, Number(by));
+  state.foremost = isNew ? meta : (state.foremost ?? packet.meta);
   packet.data = moved;
-  packet.meta = pool.addConst(packet.meta, by);
+  packet.meta = meta;
   packet.generation++;
   return result(state, 0);
 };
 
 /** Is there no room for what is to come in front? Where there always is as the machine has it, elsewhere there may be less. */
-function lacksRoom(state: PathState, by: bigint, isTooMuch: Term): boolean {
+function lacksRoom(state: PathState, isNew: boolean, isTooMuch: Term): boolean {
   const { pool, knowledge } = state;
   // Where the path has been split by it, it is false on one half only.
   const isAsked = state.constraints.some(({ condition }) => condition === pool.not(isTooMuch));
-  if (by >= 0n || isAsked || knowledge.settle(isTooMuch) !== pool.false) return state.decide(isTooMuch);
+  if (!isNew || isAsked || knowledge.settle(isTooMuch) !== pool.false) return state.decide(isTooMuch);
   // Each time anew: the room that there is may be enough for a first header only.
   return state.decide(pool.unknown(1, `${ELSEWHERE.noRoom.name}.${state.packet.generation}`));
 }
@@ -116,7 +128,9 @@ const adjustMeta: SymbolicHelper = (inputs, state, [, delta]) => {
     return result(state, -EACCES);
   const most = inputs.machine.kernel.longMetadata ? MAX_METADATA : OLD_MAX_METADATA;
   if (state.decide(pool.less(pool.constant(64, most), length))) return result(state, -EACCES);
-  takesRoom(state, by);
+  const isNew = beyond(state, moved) > 0n;
+  takesRoom(state, isNew);
+  state.foremost = isNew ? moved : (state.foremost ?? packet.meta);
   packet.meta = moved;
   packet.generation++;
   return result(state, 0);

@@ -232,6 +232,8 @@ export class PathState {
   /** How often the path has gone through a map, and the maps of which it knows every entry. */
   walks = 0;
   wholly: ReadonlySet<number> = new Set();
+  /** XDP: how far in front the frame with its metadata has begun so far; undefined: it never moved. */
+  foremost: Term | undefined;
   /** TC: length of what lies before the network header. */
   networkOffset: Term;
   /** TC: `skb->mac_len`: 0 until a helper says how long the MAC header is. */
@@ -312,6 +314,7 @@ export class PathState {
     for (const [map, bytes] of from.rings) this.rings.set(map, bytes);
     this.walks = from.walks;
     this.wholly = from.wholly;
+    this.foremost = from.foremost;
     this.networkOffset = from.networkOffset;
     this.macLength = from.macLength;
     this.front = from.front;
