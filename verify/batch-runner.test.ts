@@ -239,6 +239,25 @@ describe('a run in batches', () => {
     ]);
     expect(sum(segments, ({ report }) => report.compared)).toBe(11);
   });
+
+  it('compares up to the first stop where leaving packets out does not help, and counts what is behind it', async () => {
+    // Whatever is left out, another packet is the sixth then.
+    const sixthStops: Behaviour = (_, { packets }) =>
+      packets === 6
+        ? { action: XDP_PASS, violation: 'what the sixth does' }
+        : { action: packets > 6 ? XDP_DROP : XDP_PASS };
+    const engines = [fakeEngine('vm', passes), fakeEngine('wasm', sixthStops)];
+    const segments = await all(runner(engines, { batchSize: 12 }).run(ALL));
+    expect(found(segments)).toEqual(['oracle/wasm status {"seed":"seed","packet":5}']);
+    expect(sum(segments, ({ report }) => report.compared)).toBe(5);
+    // Four of twelve are stops, one in each round.
+    expect(segments.flatMap(({ report }) => report.notCompared)).toEqual(
+      expect.arrayContaining([
+        { what: 'packets on which the machine stopped the program', engine: 'wasm', packets: 4 },
+        { what: 'packets behind one that an engine did not run to its end', engine: 'wasm', packets: 3 },
+      ]),
+    );
+  });
 });
 
 describe('a world with a guessed slot', () => {

@@ -30,7 +30,7 @@ import { type Found, SEGMENT_MS, type Segment } from './segment.ts';
 import { ownerOf } from './slot-owner.ts';
 import { isBetweenMachineAndKernel, StackMask } from './stack-mask.ts';
 import { RunStatistics } from './statistics.ts';
-import { comparablePackets, hasStops, packetsWithoutStops } from './stops.ts';
+import { BEHIND_STOP, comparablePackets, cutAtStop, hasStops, packetsWithoutStops } from './stops.ts';
 import { certainPackets, MAX_PIECES, packetsBetween, UNCERTAIN } from './uncertain.ts';
 import { ViolationJudge } from './violation-judge.ts';
 import { worldKey } from './world-key.ts';
@@ -394,10 +394,25 @@ export class BatchRunner {
     compared = Math.max(compared, comparablePackets(reports.filter((report) => !hasStops(report))));
     if (!reports.some(hasStops)) return compared;
     // Where one engine stopped and another went on, their states differ: the rest is compared as a case of its own.
+    if (round >= MAX_STOP_ROUNDS) return Math.max(compared, await this.#compareToStop(part, ran, round));
     const { batch, origin } = packetsWithoutStops(input, reports);
-    if (batch.count === 0 || round === MAX_STOP_ROUNDS) return compared;
+    if (batch.count === 0) return compared;
     const rest = { ...part, input: batch, seen: (packet: number) => seen(origin[packet]!) };
     return Math.max(compared, await this.#compare(rest, sides, () => true, round + 1));
+  }
+
+  /**
+   * Leaving packets out has not helped: the program stops on what is the twentieth packet then, say. Up to the first stop
+   * all have the same state; what is behind it nobody can hold against each other, and is counted.
+   */
+  async #compareToStop(part: Part, ran: readonly EngineSide[], round: number): Promise<number> {
+    const { before, behind } = cutAtStop(part.input, ran);
+    const stopped = ran.filter(hasStops).map(({ engine }) => engine.name);
+    if (behind > 0)
+      this.#statistics.leave(stopped.map((engine) => ({ what: BEHIND_STOP, engine, packets: behind })));
+    // An engine that stops elsewhere on the same packets is not asked for ever.
+    if (before.count === 0 || round > MAX_STOP_ROUNDS) return 0;
+    return await this.#compare({ ...part, input: before }, ran, () => true, round + 1);
   }
 
   /**

@@ -10,6 +10,7 @@ import { copyPacket } from './accepted.ts';
 import type { BatchReport } from './batch-report.ts';
 import type { Finding } from './finding.ts';
 import { outcomeAt } from './outcome.ts';
+import { packetsBetween } from './uncertain.ts';
 
 export function hasStops({ output }: Pick<BatchReport, 'output'>): boolean {
   for (let packet = 0; packet < output.count; packet++) if (isStop(output.status[packet]!)) return true;
@@ -122,6 +123,21 @@ export function packetsWithoutStops(
     copyPacket(input, packet, batch);
   }
   return { batch, origin };
+}
+
+/** How packets are named that nobody compared, since an engine stopped on one before them. */
+export const BEHIND_STOP = 'packets behind one that an engine did not run to its end';
+
+/** A case up to the first packet that an engine did not run to its end, and how many it ran behind that. */
+export function cutAtStop(
+  input: PacketBatch,
+  reports: readonly BatchReport[],
+): { readonly before: PacketBatch; readonly behind: number } {
+  const { batch, origin } = packetsWithoutStops(input, reports);
+  // As far as nothing was left out, packets stand where they stood.
+  let first = 0;
+  while (first < batch.count && origin[first] === first) first++;
+  return { before: packetsBetween(batch, 0, first), behind: batch.count - first };
 }
 
 /** How many packets at least two engines ran to an end that could be seen. */
