@@ -9,7 +9,7 @@ import type { Unreached } from './unreached.ts';
  * - `failed`: an engine could not go on, so that there is no verdict
  * - `incomplete`: less was reached than was asked for, or the time was up before the first packet
  * - `agreed`: everything compared was equal, and the packets reached most of the program
- * - `agreed on what ran`: the same, but much of the program did not run
+ * - `agreed on what ran`: the same, but much of the program did not run, or few of the packets were compared
  * - `not compared`: nothing to compare with; only the oracle and the machine's checks judged
  * - `not judged`: nobody judged anything
  */
@@ -39,6 +39,9 @@ export interface Requirements {
 /** Per cent of a program's branches, and of its instructions, from which on agreement counts as agreement on the program. */
 const ENOUGH_COVERAGE = 80;
 
+/** Per cent of the packets from which on what was compared counts as the run. */
+const ENOUGH_COMPARED = 50;
+
 /** @param unreached where packets did not go */
 export function verdictOf(
   report: ProgramReport,
@@ -51,18 +54,27 @@ export function verdictOf(
   const missing = [...missingEngines(report, required.engines ?? []), ...missingCoverage(report, required)];
   if (missing.length > 0) return { mark: 'incomplete', reasons: missing };
   if (report.compared === 0) return withoutComparison(report);
+  const few = fewCompared(report);
   if (report.coverage === undefined) {
     const reason = 'no engine measured how much of the program ran; vm and wasm do';
-    return { mark: 'agreed on what ran', reasons: [reason] };
+    return { mark: 'agreed on what ran', reasons: [...few, reason] };
   }
   const least = leastReached(report.coverage);
-  const reasons = least.percent >= ENOUGH_COVERAGE ? [] : [`${coverageText(least)} were reached`];
+  const reasons =
+    least.percent >= ENOUGH_COVERAGE ? [...few] : [...few, `${coverageText(least)} were reached`];
   const notes = beyondBranches(report.coverage, required);
   // How much stands behind a tail call nobody knows: it may be most of what is deployed, whatever the share here.
   const empty = [...new Set(unreached.flatMap(({ programMap }) => programMap ?? []))];
   reasons.push(...empty.map((map) => `tail calls found no program in map ${map}`));
   if (report.interrupted) reasons.push('the run was interrupted');
   return { mark: reasons.length === 0 ? 'agreed' : 'agreed on what ran', reasons: [...reasons, ...notes] };
+}
+
+/** Coverage is that of all packets: it tells little where the outcomes of most are left out of the comparison. */
+function fewCompared({ compared, packets }: ProgramReport): string[] {
+  if (100 * compared >= ENOUGH_COMPARED * packets) return [];
+  const [of, all] = [compared, packets].map((count) => count.toLocaleString('en-US'));
+  return [`${of} of ${all} packets were compared`];
 }
 
 /** Who asked for so many per cent sees less of the instructions beside a tick: why that is enough is said. */
