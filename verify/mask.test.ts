@@ -1,4 +1,5 @@
 /** What is taken over from the machine where it moves from run to run, part by part, and what stays to be compared. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type OutcomeBatch, STATUS } from '../sim/engines/outcome-batch.ts';
 import { PacketBatch } from '../sim/packet/packet-batch.ts';
@@ -283,6 +284,37 @@ describe('runs under other clocks', () => {
     expect(machine.log.closed).toBe(machine.log.opened);
     await side.close();
     expect(kernel.log.closed).toBe(kernel.log.opened);
+  });
+
+  it('have the same clock where nothing but the order of elements is the kernel’s own', async () => {
+    const object = readFileSync(
+      new URL('../sim/engines/test-support/recorded/text_and_loops.o', import.meta.url),
+    );
+    const program = {
+      ...FAKE_PROGRAM,
+      object: new Uint8Array(object),
+      entries: [{ function: 'text_and_loops', hook: 'xdp' }],
+    } as const;
+    const left = async (live: readonly string[]): Promise<NotCompared[]> => {
+      // The first packet comes to what the clock says, the second to what the order of elements says.
+      const machine = fakeEngine('wasm', ({ packet }, { world }) => ({
+        action: (packet.length === 20 ? world.time : world.hashSeed) === undefined ? 2 : 1,
+      }));
+      const side = new EngineSide(
+        fakeEngine('testrun', () => ({ action: 2 })),
+        program,
+        2,
+      );
+      const input = new PacketBatch(2);
+      for (const length of [20, 21]) input.push({ packet: new Uint8Array(length) });
+      await side.run({}, input);
+      expect(side.live).toEqual(['bpf_for_each_map_elem']);
+      side.live = live;
+      return await new ClockMask(program, [side.engine, machine]).apply({}, input, [side]);
+    };
+    const both = ['bpf_ktime_get_ns', 'bpf_for_each_map_elem'];
+    expect((await left(both)).map(({ packets }) => packets)).toEqual([2]);
+    expect((await left(['bpf_for_each_map_elem'])).map(({ packets }) => packets)).toEqual([1]);
   });
 
   it('say nothing of outcomes that stay', async () => {
