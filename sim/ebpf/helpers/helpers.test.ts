@@ -188,6 +188,40 @@ describe('bpf_trace_printk', () => {
   });
 });
 
+describe('bpf_tcp_raw_gen_syncookie_ipv4', () => {
+  /** The size that the cookie stands for. */
+  const size = (...options: readonly number[]): number => {
+    const header = [...Array(12).fill(0), (5 + options.length / 4) << 4, 2, ...Array(6).fill(0)];
+    const bytes = [...header, ...options].map((byte, at) => `*(u8 *)(r10 - ${64 - at}) = ${byte}`);
+    const address = Array.from({ length: 5 }, (_, word) => `*(u32 *)(r10 - ${96 - 4 * word}) = 0`);
+    return result(`${[...bytes, ...address].join('\n')}
+      r1 = r10
+      r1 += -96
+      r2 = r10
+      r2 += -64
+      r3 = ${header.length + options.length}
+      call bpf_tcp_raw_gen_syncookie_ipv4
+      r0 >>= 32
+      exit`);
+  };
+  const LARGE = [2, 4, 5, 0xb4];
+  const SMALL = [2, 4, 2, 0x18];
+
+  it('takes the last of several sizes that is not 0', () => {
+    expect(size(...LARGE)).toBe(1460);
+    expect(size(...LARGE, ...SMALL)).toBe(536);
+    expect(size(...SMALL, ...LARGE)).toBe(1460);
+    expect(size(...LARGE, 2, 4, 0, 0)).toBe(1460);
+  });
+
+  it('keeps it where the options end or break off, and knows one that comes after the end no more', () => {
+    expect(size(...LARGE, 3, 9, 0, 0)).toBe(1460);
+    expect(size(...LARGE, 3, 0, 0, 0)).toBe(1460);
+    expect(size(...LARGE, 1, 1, 1, 3)).toBe(1460);
+    expect(size(...LARGE, 0, 0, 0, 0, ...SMALL)).toBe(1460);
+  });
+});
+
 describe('numbers from text', () => {
   const parse = (helper: string, text: string, base: number): { r0: number; value: bigint } => {
     const { r0, machine } = runText(

@@ -81,24 +81,22 @@ function generateCookie(
   return checkNetworkHeader(machine, socket, network, size) || -ENOENT;
 }
 
-/** `tcp_parse_mss_option`; 0: none. */
+/** `tcp_parse_mss_option`: of several, the last that is not 0 counts, wherever the options break off; 0: none. */
 function mssOption(u8: Uint8Array, tcp: number): number {
   const end = tcp + (u8[tcp + 12]! >> 4) * 4;
+  let mss = 0;
   for (let at = tcp + TCP_HEADER; at < end; ) {
     const option = u8[at++]!;
-    if (option === OPTION_END) return 0;
+    if (option === OPTION_END) break;
     if (option === OPTION_NOP) continue;
     // Too short for a length, shorter than it may be, or not all there.
-    if (at >= end) return 0;
+    if (at >= end) break;
     const length = u8[at++]!;
-    if (length < 2 || at - 2 + length > end) return 0;
-    if (option === OPTION_MSS && length === 4) {
-      const mss = (u8[at]! << 8) | u8[at + 1]!;
-      if (mss !== 0) return mss;
-    }
+    if (length < 2 || at - 2 + length > end) break;
+    if (option === OPTION_MSS && length === 4) mss = (u8[at]! << 8) | u8[at + 1]! || mss;
     at += length - 2;
   }
-  return 0;
+  return mss;
 }
 
 function flowOf(machine: Machine, network: number, ipv6: boolean, tcp: number): CookieFlow {
