@@ -9,6 +9,13 @@ export type FormatArgument = (index: number) => bigint;
 
 const CONVERSION = /%([-+ 0]*)([1-9][0-9]*)?(l{0,2})([diuxXcs]|p(?:ks|us|[Kxs SB]|[iI][46])?|%)?/y;
 
+/** What must not be followed by more letters or digits; and what may: blanks and punctuation (lib/ctype.c, which knows Latin-1). */
+const ENDING: ReadonlySet<string> = new Set(['p', 's', 'pks', 'pus']);
+const BEHIND = /^$|[\s!-/:-@[-`{-~\xa0-\xbf\xd7\xf7]/;
+
+/** What has blanks in front of it where a number has zeros. */
+const TEXTS: ReadonlySet<string> = new Set(['c', 's', 'pks', 'pus', 'ps', 'pS']);
+
 /**
  * @param format the text, without its final zero
  * @param count how many arguments there are
@@ -22,8 +29,9 @@ export function formatText(
 ): string | undefined {
   let source = '';
   for (const byte of format) {
-    const printable = (byte >= 0x20 && byte < 0x7f) || (byte >= 9 && byte <= 13);
-    if (!printable) return undefined;
+    // Text in UTF-8 passes, as in 6.18.44; releases without that correction refuse it.
+    const isText = (byte >= 0x20 && byte !== 0x7f) || (byte >= 9 && byte <= 13);
+    if (!isText) return undefined;
     source += String.fromCharCode(byte);
   }
   let text = '';
@@ -43,14 +51,15 @@ export function formatText(
     const type = match?.[4];
     if (match === null || type === undefined || type === '%' || used >= count) return undefined;
     let length = match[0].length;
-    if (type === 'p' && !/^$|[\s!-/:-@[-`{-~]/.test(source[at + length] ?? '')) return undefined;
+    if (ENDING.has(type) && !BEHIND.test(source[at + length] ?? '')) return undefined;
     // `%p` followed by a blank: the blank is text.
     const kind = type === 'p ' ? 'p' : type;
     if (type === 'p ') length--;
     const value = argument(used++);
     const converted = convert(machine, kind, match[3]!.length, match[1]!, value, match[2] !== undefined);
-    // Addresses of the Internet are made text before the width is looked at.
-    text += /^p[iI]/.test(kind) ? converted : pad(converted, match[1]!, Number(match[2] ?? 0));
+    // Addresses of the Internet, and `%pB`, are made text before the width is looked at; zeros are put before numbers alone.
+    const flags = TEXTS.has(kind) ? match[1]!.replaceAll('0', '') : match[1]!;
+    text += /^p[iIB]/.test(kind) ? converted : pad(converted, flags, Number(match[2] ?? 0));
     at += length;
   }
   return text;
@@ -96,8 +105,13 @@ function convert(
       return hexWords(bytesAt(machine, value, 16)).join('');
     case 'pI6':
       return hexWords(bytesAt(machine, value, 16)).join(':');
+    case 'ps':
+    case 'pS':
+    case 'pB':
+      // No address here has a symbol (`sprint_symbol`).
+      return `0x${BigInt.asUintN(64, value).toString(16)}`;
     default:
-      // %p, %pK, %px, %ps, %pS, %pB: an address, which no two machines share.
+      // %p, %pK, %px: an address, which no two machines share.
       // Without a width, all of its digits (`pointer_string`).
       return BigInt.asUintN(64, value)
         .toString(16)

@@ -185,6 +185,27 @@ describe('bpf_trace_printk', () => {
     expect(print('%q')).toEqual({ lines: [], r0: -EINVAL });
     expect(print('%d %d %d %d', '1', '2', '3')).toEqual({ lines: [], r0: -EINVAL });
     expect(print('a\x01b')).toEqual({ lines: [], r0: -EINVAL });
+    // A letter behind `%s`, as in what was meant to be `%sd`.
+    expect(print('%sd %s', '0', '0')).toEqual({ lines: [], r0: -EINVAL });
+    expect(print('%p\xc3', '0')).toEqual({ lines: [], r0: -EINVAL });
+  });
+
+  it('takes text in UTF-8, and nothing of it within a conversion', () => {
+    expect(print('%d \xc2\xb5s', '5')).toEqual({ lines: ['5 \xc2\xb5s'], r0: 5 });
+    for (const control of ['\x1b', '\x7f', '%\xc3 d'])
+      expect(print(control, '5')).toEqual({ lines: [], r0: -EINVAL });
+  });
+
+  it('has no symbol for an address', () => {
+    expect(print('%ps|%8pS|%8pB', '0', '16', '-1').lines).toEqual(['0x0|    0x10|0xffffffffffffffff']);
+  });
+
+  it('puts zeros before numbers alone', () => {
+    expect(print('%04d|%04s|%04c', '7', '0', '0x41').lines).toEqual(['0007|    |   A']);
+  });
+
+  it('ends a line at a character that is 0', () => {
+    expect(print('a%c|%d', '0', '5')).toEqual({ lines: ['a'], r0: 4 });
   });
 });
 
