@@ -171,6 +171,17 @@ describe('externs', () => {
     expect(object.programs.filter(({ missing }) => missing.length === 0)).not.toEqual([]);
   });
 
+  it.each(['absent_symbol', 'bpf_rcu_read_lock'])(
+    'are to be linked where they are not said to be the kernel’s: %s',
+    (name) => {
+      const bytes = rename(strengthen(fixture('linking.o'), name), '.ksyms', '.other');
+      const object = loadObject(bytes, { kfuncs: new Set() });
+      expect(programOf(object, 'count').missing).toContain(
+        `extern ${name}: expected a definition, found none in this object: those of several files are linked first (bpftool gen object)`,
+      );
+    },
+  );
+
   it('are missing for the reason for which nothing of the kernel can be read', () => {
     const bytes = strengthen(strengthen(fixture('linking.o'), 'absent_symbol'), 'CONFIG_ABSENT');
     const nothing = {

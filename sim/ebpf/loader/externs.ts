@@ -19,6 +19,10 @@ const UNKNOWN_SIZE = 4096;
 /** Bytes of one kernel variable; the kernel's own per-CPU variables together are smaller. */
 const LARGEST_VARIABLE = 1 << 20;
 
+/** Of what is declared without `__ksym`. */
+const NOT_LINKED =
+  'expected a definition, found none in this object: those of several files are linked first (bpftool gen object)';
+
 const NO_KERNEL = 'no kernel to ask';
 
 /** Bytes of all configuration values together. */
@@ -74,7 +78,8 @@ export function resolveExterns(
     if (btf === undefined || typeId === undefined) {
       throw new ObjectError(where, 'a definition, or a declaration in BTF', 'neither');
     }
-    const wanted: Wanted = { name, where, btf, typeId, isWeak: binding === STB_WEAK };
+    const isWeak = binding === STB_WEAK;
+    const wanted: Wanted = { name, where, btf, typeId, isWeak, isOfKernel: sections.has(typeId) };
     if (btf.kind(typeId) === BTF_KIND.FUNC) bySymbol.set(index, found.kernelFunction(wanted));
     else if (sections.get(typeId) === '.kconfig') bySymbol.set(index, found.configuration(wanted));
     else bySymbol.set(index, found.kernelVariable(wanted));
@@ -91,6 +96,8 @@ interface Wanted {
   readonly btf: Btf;
   readonly typeId: number;
   readonly isWeak: boolean;
+  /** Does it say that it is the kernel's (`__ksym`, `__kconfig`)? */
+  readonly isOfKernel: boolean;
 }
 
 interface Kernel {
@@ -116,14 +123,16 @@ class Found {
     return this.#kconfig.slice(0, this.#kconfigSize);
   }
 
-  kernelFunction({ name, isWeak }: Wanted): Extern {
+  kernelFunction({ name, where, isWeak, isOfKernel }: Wanted): Extern {
     const { present, asKernel } = this.#kernel;
     const since = KERNEL_FUNCTIONS_SINCE.get(name) ?? asKernel;
     const isNewer = isOlder(asKernel, since);
     const isThere = (present === undefined || present.has(name)) && !isNewer;
     const problem = isNewer
       ? `Linux ${asKernel} has no kernel function ${name}: it came with Linux ${since}`
-      : missingFunction(name);
+      : isOfKernel
+        ? missingFunction(name)
+        : `${where}: ${NOT_LINKED}`;
     const index = this.kfuncs.push(name) - 1;
     return { is: 'kfunc', name, index, present: isThere, missing: isThere || isWeak ? undefined : problem };
   }
@@ -148,17 +157,15 @@ class Found {
   }
 
   kernelVariable(wanted: Wanted): Extern {
-    const { name, where, btf, typeId, isWeak } = wanted;
+    const { name, where, btf, typeId, isWeak, isOfKernel } = wanted;
     const { facts } = this.#kernel;
     const isTyped = btf.resolve(btf.target(typeId)) !== 0;
     // What a variable holds the machine does not take from a kernel: without one to ask, it is there.
     if (isTyped && (facts?.variable(name) ?? !isWeak)) return this.#typedVariable(wanted);
     const address = isTyped ? undefined : facts?.symbol(name);
     const known = facts === undefined ? NO_KERNEL : (facts.unread?.('symbols') ?? 'none');
-    const missing =
-      address === undefined && !isWeak
-        ? `${where}: expected a variable of the kernel, found ${known}`
-        : undefined;
+    const problem = isOfKernel ? `expected a variable of the kernel, found ${known}` : NOT_LINKED;
+    const missing = address === undefined && !isWeak ? `${where}: ${problem}` : undefined;
     return { is: 'ksym', name, address: address ?? 0n, missing };
   }
 
@@ -190,6 +197,7 @@ function withoutKernel(asKernel: KernelVersion): KernelFacts {
     config: () => undefined,
     symbol: () => undefined,
     variable: () => undefined,
+    unread: () => NO_KERNEL,
     version: versionCode(asKernel),
   };
 }

@@ -1,5 +1,6 @@
 /** What an object may ask of the kernel it is loaded into: its configuration, its version, where its variables lie. */
 import { BTF_KIND, type Btf } from '../btf.ts';
+import { versionCode } from '../kernel-versions.ts';
 
 /** Given by whoever can ask a kernel: this folder cannot. */
 export interface KernelFacts {
@@ -13,6 +14,32 @@ export interface KernelFacts {
   variable(name: string): boolean | undefined;
   /** Why nothing is known of its configuration, or of its symbols: "no kernel to ask"; undefined: they were read. */
   unread?(what: 'config' | 'symbols'): string | undefined;
+}
+
+/** `bpf_get_attach_cookie` came with 5.15. */
+const COOKIE_SINCE = versionCode('5.15');
+
+/**
+ * Those that are in no configuration: libbpf makes them up, and finds the second and the third by trying (`probe_kern_bpf_cookie`,
+ * `probe_kern_syscall_wrapper`). They are told here by what such a try takes.
+ * @returns undefined: it knows none of that name
+ */
+function madeUp(name: string, facts: KernelFacts): number | undefined {
+  switch (name) {
+    case 'LINUX_KERNEL_VERSION':
+      return facts.version;
+    case 'LINUX_HAS_BPF_COOKIE':
+      return Number(facts.version >= COOKIE_SINCE && isOn('CONFIG_BPF_EVENTS', facts));
+    case 'LINUX_HAS_SYSCALL_WRAPPER':
+      return Number(isOn('CONFIG_ARCH_HAS_SYSCALL_WRAPPER', facts) && isOn('CONFIG_KPROBE_EVENTS', facts));
+    default:
+      return undefined;
+  }
+}
+
+/** As in every distribution, where nobody can tell. */
+function isOn(name: string, facts: KernelFacts): boolean {
+  return facts.config(name) === 'y' || facts.unread?.('config') !== undefined;
 }
 
 const TRISTATE: Readonly<Record<string, number>> = { n: 0, y: 1, m: 2 };
@@ -30,11 +57,13 @@ export function writeConfig(
   facts: KernelFacts,
   target: Uint8Array,
 ): 'not set' | 'of another type' | undefined {
-  // The one that libbpf makes up; `LINUX_HAS_…`, which it finds by trying, are not known here.
-  const value = name === 'LINUX_KERNEL_VERSION' ? `${facts.version}` : facts.config(name);
-  if (value === undefined) return 'not set';
   const type = btf.resolve(btf.kind(typeId) === BTF_KIND.VAR ? btf.target(typeId) : typeId);
   const kind = btf.kind(type);
+  const number = madeUp(name, facts);
+  if (number !== undefined)
+    return kind === BTF_KIND.INT ? writeNumber(`${number}`, target) : 'of another type';
+  const value = facts.config(name);
+  if (value === undefined) return 'not set';
   if (kind === BTF_KIND.ARRAY) return writeText(value, target);
   if (kind === BTF_KIND.ENUM || kind === BTF_KIND.ENUM64) {
     const state = TRISTATE[value];
