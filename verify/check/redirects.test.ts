@@ -1,5 +1,6 @@
 /** Which redirects lead nowhere, as small programs make them. What helpers return: net/core/filter.c. */
 import { describe, expect, it } from 'vitest';
+import type { BpfMap } from '../../sim/ebpf/bpf-object.ts';
 import { testMap } from '../../sim/ebpf/test-support/assemble.ts';
 import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
@@ -14,20 +15,22 @@ import type { Seen } from './probe.ts';
 import { Redirects } from './redirects.ts';
 
 const MAPS = [testMap('ports', 'DEVMAP'), testMap('others', 'DEVMAP_HASH'), testMap('counts', 'ARRAY')];
+const NO_DEVICES = [testMap('cpus', 'CPUMAP'), testMap('sockets', 'XSKMAP')];
 
 interface Around {
   readonly hook?: Hook;
   readonly world?: World;
   readonly isGiven?: boolean;
   readonly packets?: readonly Uint8Array[];
+  readonly maps?: readonly BpfMap[];
 }
 
 /** What is found of a program's packets. */
 async function found(
   text: string,
-  { hook = 'xdp', world = {}, isGiven = false, packets = [data(60)] }: Around = {},
+  { hook = 'xdp', world = {}, isGiven = false, packets = [data(60)], maps = MAPS }: Around = {},
 ): Promise<Seen[]> {
-  const object = writeElf({ main: text }, MAPS);
+  const object = writeElf({ main: text }, maps);
   const program: Program = { name: 'p', entries: [{ function: 'main', hook }], object };
   const side = new EngineSide(createVmEngine(), program, packets.length);
   const input = new PacketBatch(packets.length);
@@ -176,8 +179,36 @@ describe('a helper refuses', () => {
     expect(seen?.breach.sentence).toBe(what.replace(' with', ' refused the'));
   });
 
+  it.each<[map: string, type: string, flags: number]>([
+    ['cpus', 'CPUMAP', 0x8],
+    ['sockets', 'XSKMAP', 0x10],
+    ['sockets', 'XSKMAP', 0x1a],
+  ])('flags of maps of devices with others: %s', async (map, type, flags) => {
+    const [seen, ...others] = await found(toMap(0, flags, map), { maps: NO_DEVICES });
+    expect(others).toEqual([]);
+    expect(seen?.breach.invariant).toBe('redirect/refused');
+    expect(seen?.breach.sentence).toBe(
+      `bpf_redirect_map refused the flags 0x${flags.toString(16)}, which only maps of devices know: ${map} is a ${type}`,
+    );
+  });
+
+  it.each<[map: string, flags: number]>([
+    ['cpus', 0],
+    ['sockets', 2],
+  ])('not what all maps know: %s', async (map, flags) => {
+    expect(await said(toMap(0, flags, map), { maps: NO_DEVICES })).toEqual([]);
+  });
+
+  it('no more than what is known of maps of any kind', async () => {
+    const sentences = (await found(toMap(0, 0x20, 'cpus'), { maps: NO_DEVICES })).map(
+      ({ breach }) => breach.sentence,
+    );
+    expect(sentences).toEqual(['bpf_redirect_map refused the flags 0x20']);
+  });
+
   it.each<[what: string, text: string, hook: Hook]>([
     ['no flags that it knows', toMap(0, 0x18), 'xdp'],
+    ['no flags that it knows of any device', toMap(0, 0x18, 'others'), 'xdp'],
     ['no action for a miss', toMap(0, 1), 'xdp'],
     ['no direction', to(3, 1), 'tc-ingress'],
     ['what the program drops by itself', 'r1 = 3\n r2 = 0\n call bpf_redirect\n r0 = 0\n exit', 'xdp'],

@@ -31,8 +31,11 @@ import { CaseRunner, type Seen, type Sighting, simplest, simplestWorld, sourceOf
 const TO_DEVICE: ReadonlySet<string> = new Set(['bpf_redirect', 'bpf_redirect_peer', 'bpf_redirect_neigh']);
 /** Packets of each kind that are looked at. */
 const KEPT = 8;
-/** `bpf_redirect_map`: an action for a miss (2 bits), broadcast, and not to where it came from. */
-const MAP_FLAGS = 0x1bn;
+/** `bpf_redirect_map`: an action for a miss (`__bpf_xdp_redirect_map`). */
+const MISS_ACTION = 3n;
+/** Broadcast, and not to where it came from: `dev_map_redirect` and `dev_hash_map_redirect` know them, and no other map's. */
+const BROADCASTS = 0x18n;
+const DEVICE_MAPS: ReadonlySet<string> = new Set(['DEVMAP', 'DEVMAP_HASH']);
 const TARGET_MAPS: ReadonlySet<string> = new Set(['DEVMAP', 'DEVMAP_HASH', 'CPUMAP', 'XSKMAP']);
 
 export class Redirects {
@@ -146,16 +149,8 @@ export class Redirects {
     if (isRedirected) return this.#isGiven ? absentDevice(world, redirect, call, place) : undefined;
     // Dropped by what the helper returned, not by what the program chose.
     if (Number(call.result) !== action) return undefined;
-    const flags = call.arguments[call.name === 'bpf_redirect_map' ? 2 : 1]!;
-    const isKnown = call.name === 'bpf_redirect_map' ? (flags & ~MAP_FLAGS) === 0n : flags === 0n;
-    if (!isKnown && (call.name === 'bpf_redirect_map' || call.name === 'bpf_redirect')) {
-      return {
-        id: 'redirect/refused',
-        text: `${call.name} with flags 0x${flags.toString(16)}`,
-        sentence: `${call.name} refused the flags 0x${flags.toString(16)}`,
-        ...place,
-      };
-    }
+    const refused = refusedFlags(call);
+    if (refused !== undefined) return { ...refused, ...place };
     if (call.name !== 'bpf_redirect_map' || !this.#mapsAreFilled(world)) return undefined;
     return {
       id: 'redirect/empty-slot',
@@ -188,6 +183,26 @@ interface Judged {
   readonly source?: SourcePlaceWithText;
   /** Default: the rule's. */
   readonly severity?: Severity;
+}
+
+/** What a helper says of flags that it does not know. */
+function refusedFlags(call: TracedCall): Pick<Judged, 'id' | 'text' | 'sentence'> | undefined {
+  const isOfMap = call.name === 'bpf_redirect_map';
+  if (!isOfMap && call.name !== 'bpf_redirect') return undefined;
+  const flags = call.arguments[isOfMap ? 2 : 1]!;
+  const unknown = isOfMap ? flags & ~MISS_ACTION : flags;
+  const isOfDevices = call.map === undefined || DEVICE_MAPS.has(call.map.type);
+  const isBroadcast = isOfMap && unknown !== 0n && (unknown & ~BROADCASTS) === 0n;
+  if (unknown === 0n || (isBroadcast && isOfDevices)) return undefined;
+  const number = `0x${flags.toString(16)}`;
+  const why = isBroadcast
+    ? `, which only maps of devices know: ${call.map?.name} is a ${call.map?.type}`
+    : '';
+  return {
+    id: 'redirect/refused',
+    text: `${call.name} with flags ${number}`,
+    sentence: `${call.name} refused the flags ${number}${why}`,
+  };
 }
 
 /** A redirect to interface index 0: `dev_get_by_index_rcu` finds nothing, and the frame is dropped (net/core/filter.c). */

@@ -20,7 +20,7 @@ export const REDIRECT_RULES: readonly Rule[] = [
     'redirect/refused',
     'error',
     'A redirect that its helper refuses',
-    'The helper knows no such flags and returned XDP_ABORTED (or TC_ACT_SHOT): in XDP, `bpf_redirect` takes none at all, and `bpf_redirect_map` an action for a miss and the flags for broadcasts.',
+    'The helper knows no such flags and returned XDP_ABORTED (or TC_ACT_SHOT): in XDP, `bpf_redirect` takes none at all, and `bpf_redirect_map` an action for a miss and, with maps of devices only, the flags for broadcasts (`dev_map_redirect`): with a CPUMAP or an XSKMAP these are refused as well.',
   ),
   rule(
     'redirect/absent-device',

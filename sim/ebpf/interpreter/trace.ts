@@ -63,6 +63,8 @@ export interface TracedCall {
   readonly handedBack: Uint8Array | undefined;
   /** All that it was given to read, as it was before the call: keys, values, samples too. */
   readonly passed: readonly PassedMemory[];
+  /** The map that it was given. */
+  readonly map: MapDefinition | undefined;
   /** The key that a map was asked with, as it was before the call. */
   readonly key: TracedKey | undefined;
   /** r0; undefined where the call did not come back. */
@@ -288,6 +290,7 @@ function callAt(state: State, pc: number): Pending['call'] {
     name: name ?? `#${number}`,
     arguments: values,
     given: given?.bytes,
+    map: signature === undefined ? undefined : mapGiven(state, signature, values),
     key: signature === undefined ? undefined : keyGiven(state, signature, values),
     unwritten: given === undefined ? [] : unwrittenOf(state, given),
     passed: signature === undefined ? [] : passedMemory(state, signature, values),
@@ -295,14 +298,23 @@ function callAt(state: State, pc: number): Pending['call'] {
   };
 }
 
-/** Maps come first in what helpers take, and keys right behind them. */
-function keyGiven(
+function mapGiven(
   { machine }: State,
-  { arguments: [first, second] }: Helper,
-  [map, key]: readonly bigint[],
-): TracedKey | undefined {
-  if (first !== 'map' || second !== 'key' || map === undefined || key === undefined) return undefined;
-  const definition = machine.mapAt(Number(map))?.definition;
+  { arguments: types }: Helper,
+  values: readonly bigint[],
+): MapDefinition | undefined {
+  const at = types.indexOf('map');
+  const map = at < 0 ? undefined : values[at];
+  return map === undefined ? undefined : machine.mapAt(Number(map))?.definition;
+}
+
+/** Maps come first in what helpers take, and keys right behind them. */
+function keyGiven(state: State, signature: Helper, values: readonly bigint[]): TracedKey | undefined {
+  const { machine } = state;
+  const key = values[1];
+  if (signature.arguments[0] !== 'map' || signature.arguments[1] !== 'key' || key === undefined)
+    return undefined;
+  const definition = mapGiven(state, signature, values);
   // What the verifier forbids may point anywhere.
   if (definition === undefined || Number(key) + definition.keySize > machine.memory.end) return undefined;
   return { map: definition, bytes: machine.memory.read(Number(key), definition.keySize) };
