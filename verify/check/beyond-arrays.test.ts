@@ -69,3 +69,51 @@ describe('an element of an array', () => {
     expect(found(text, map)).toEqual([]);
   });
 });
+
+describe('a slot', () => {
+  const call = (helper: string, registers: string, maps: readonly BpfMap[]): string[] => {
+    const object = writeElf({ main: `${registers}\n call ${helper}\n r0 = 2\n exit` }, maps);
+    const entries = [{ function: 'main', hook: 'xdp' as const }];
+    return beyondArrays({ name: 'p', entries, object }).map(({ summary }) => summary);
+  };
+  const slots = (type: MapType): BpfMap => testMap('slots', type, { maxEntries: 4 });
+  const target = (index: number | string, flags = 0): string =>
+    `r1 = map[slots]\n r2 = ${index}\n r3 = ${flags}`;
+  const behind = (index: number | string): string => `r2 = map[slots]\n r3 = ${index}`;
+  const event = (index: string): string =>
+    `${behind(index)}\n r4 = r10\n r4 += -8\n *(u64 *)(r10 - 8) = 0\n r5 = 8`;
+
+  it.each<[helper: string, registers: string, type: MapType, effect: string]>([
+    ['bpf_redirect_map', target(4), 'XSKMAP', 'the redirect never finds a target'],
+    ['bpf_redirect_map', target(4), 'CPUMAP', 'the redirect never finds a target'],
+    ['bpf_redirect_map', target(9, 2), 'DEVMAP', 'the redirect never finds a target'],
+    ['bpf_redirect_map', target(-1), 'DEVMAP', 'the redirect never finds a target'],
+    ['bpf_tail_call', behind(4), 'PROG_ARRAY', 'the tail call never happens'],
+    ['bpf_perf_event_output', event('4'), 'PERF_EVENT_ARRAY', 'the event is never sent (-E2BIG)'],
+    [
+      'bpf_perf_event_output',
+      event('0x800000004 ll'),
+      'PERF_EVENT_ARRAY',
+      'the event is never sent (-E2BIG)',
+    ],
+    ['bpf_perf_event_read', target(4), 'PERF_EVENT_ARRAY', 'no counter is ever read (-E2BIG)'],
+  ])('is never there where its index is the number of slots: %s', (helper, registers, type, effect) => {
+    const [says, ...others] = call(helper, registers, [slots(type)]);
+    expect(others).toEqual([]);
+    expect(says).toContain(`lookup/beyond-array: ${helper} asks slots for element`);
+    expect(says).toContain(effect);
+  });
+
+  it.each<[what: string, helper: string, registers: string, type: MapType]>([
+    ['it is the last one', 'bpf_redirect_map', target(3), 'XSKMAP'],
+    ['only the lower half is asked for', 'bpf_redirect_map', target('0x100000003 ll'), 'DEVMAP'],
+    ['all get the packet', 'bpf_redirect_map', target(9, 8), 'DEVMAP'],
+    ['a table has keys', 'bpf_redirect_map', target(9), 'DEVMAP_HASH'],
+    ['it is the last program', 'bpf_tail_call', behind(3), 'PROG_ARRAY'],
+    ['it is the CPU’s', 'bpf_perf_event_output', event('0xffffffff ll'), 'PERF_EVENT_ARRAY'],
+    ['packet bytes go with it', 'bpf_perf_event_output', event('0x8ffffffff ll'), 'PERF_EVENT_ARRAY'],
+    ['the context says which', 'bpf_redirect_map', `r2 = *(u32 *)(r1 + 16)\n ${target('r2')}`, 'XSKMAP'],
+  ])('may be there where %s', (_, helper, registers, type) => {
+    expect(call(helper, registers, [slots(type)])).toEqual([]);
+  });
+});

@@ -1,7 +1,8 @@
 /**
  * Elements that an array never has, found in the program's text: every index that may be asked for lies at its end or beyond. Such a
  * lookup always finds nothing, such an update is always refused (`array_map_lookup_elem`, `array_map_update_elem`), and what stands
- * behind them never runs.
+ * behind them never runs. So it is with slots of maps of targets, programs and events (`__xsk_map_lookup_elem`,
+ * `__cpu_map_lookup_elem`, `__dev_map_lookup_elem`, `bpf_tail_call`, `__bpf_perf_event_output`).
  */
 import { analyse, type BeyondArray } from '../../sim/ebpf/analysis/analysis.ts';
 import { programLayout } from '../../sim/ebpf/context/program-layout.ts';
@@ -16,6 +17,16 @@ const EFFECTS: ReadonlyMap<string, string> = new Map([
   ['bpf_map_lookup_elem', 'the lookup never finds anything'],
   ['bpf_map_lookup_percpu_elem', 'the lookup never finds anything'],
   ['bpf_map_update_elem', 'the update is always refused (-E2BIG)'],
+  [
+    'bpf_redirect_map',
+    'the redirect never finds a target, and returns the action for a miss that its flags say',
+  ],
+  ['bpf_tail_call', 'the tail call never happens, and the program goes on behind it'],
+  ['bpf_perf_event_output', 'the event is never sent (-E2BIG)'],
+  ['bpf_perf_event_read', 'no counter is ever read (-E2BIG)'],
+  ['bpf_perf_event_read_value', 'no counter is ever read (-E2BIG)'],
+  ['bpf_skb_under_cgroup', 'the question is always refused (-E2BIG)'],
+  ['bpf_current_task_under_cgroup', 'the question is always refused (-E2BIG)'],
 ]);
 
 export function beyondArrays(program: Program, tailCalled: TailCalled = {}): CheckFinding[] {

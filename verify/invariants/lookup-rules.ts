@@ -24,7 +24,7 @@ export const LOOKUP_RULES: readonly Rule[] = [
     'lookup/beyond-array',
     'warning',
     'An element that the array never has',
-    'An array has the elements from 0 to `max_entries` - 1, and every index that this call may ask for lies behind them: a lookup always finds nothing, an update is always refused (-E2BIG), and what stands behind them never runs: a counter beyond the last one never counts. Found in the text of the program; nothing is said of an index that may be right for any input. Make the map larger, or count the index from 0.',
+    'An array has the elements from 0 to `max_entries` - 1, and every index that this call may ask for lies behind them: a lookup always finds nothing, an update is always refused (-E2BIG), and what stands behind them never runs: a counter beyond the last one never counts. So it is with slots of maps of targets (`bpf_redirect_map` then returns what the lower bits of its flags say), of programs (`bpf_tail_call` goes on behind the call) and of events (`bpf_perf_event_output`: -E2BIG). Found in the text of the program; nothing is said of an index that may be right for any input. Make the map larger, or count the index from 0.',
   ),
   rule(
     'lookup/prefix-order',

@@ -85,6 +85,7 @@ import {
 import { type Access, judgeAccess, VERDICT } from './access.ts';
 import { applyArguments } from './argument-effects.ts';
 import { type BasicBlock, type ControlFlow, controlFlowOf } from './control-flow.ts';
+import { INDEXED, indexGiven } from './given-index.ts';
 import { resultOf } from './results.ts';
 
 export interface AnalysisInput {
@@ -115,7 +116,7 @@ export interface ProgramFacts {
   readonly accesses: ReadonlyMap<number, Access>;
   /** Of every call of a helper: what is known before it. */
   readonly calls: ReadonlyMap<number, AbstractState>;
-  /** Of calls with a key: those whose index is surely beyond their array, with the least that it may be. */
+  /** Of calls with a key, or an index, of an array: those whose index is surely beyond it, with the least that it may be. */
   readonly beyond: ReadonlyMap<number, BeyondArray>;
   /** Instructions that read a register which no path has written. */
   readonly unset: ReadonlySet<number>;
@@ -646,7 +647,7 @@ class Analysis {
     let result = ANY;
     if (helper !== undefined) {
       const key = helper.arguments[1] === 'key' ? this.#indexAt(state, second) : undefined;
-      if (helper.arguments[1] === 'key') this.#noteIndex(slot, first, key);
+      this.#noteIndexOf(helper, slot, registers, key);
       this.#enterEffects(summary, state, helper);
       const { maps, inside } = this.#input;
       result = resultOf({ helper, hook: this.#hook, first, second, key, maps, id, inside });
@@ -662,11 +663,26 @@ class Analysis {
     }
   }
 
+  #noteIndexOf(
+    helper: Helper,
+    slot: number,
+    registers: AbstractState['registers'],
+    key: Value | undefined,
+  ): void {
+    if (helper.arguments[1] === 'key') this.#noteIndex(slot, registers[1]!, key);
+    const given = indexGiven(helper.name, registers);
+    if (given !== undefined) this.#noteIndex(slot, given.map, given.index);
+  }
+
   /** What is known of an index grows less from visit to visit: one that may be within is so for good. */
   #noteIndex(slot: number, first: Value, key: Value | undefined): void {
     const map = first.kind === KIND.map ? this.#input.maps[first.map] : undefined;
-    const isArray = map?.type === 'ARRAY' || map?.type === 'PERCPU_ARRAY';
-    if (!isArray || key?.kind !== KIND.scalar || key.min < map.maxEntries) {
+    if (
+      map === undefined ||
+      !INDEXED.has(map.type) ||
+      key?.kind !== KIND.scalar ||
+      key.min < map.maxEntries
+    ) {
       this.#within.add(slot);
       this.#beyond.delete(slot);
       return;
