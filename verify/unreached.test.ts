@@ -130,10 +130,27 @@ describe('conditions of an object without lines', () => {
   });
 });
 
+describe('what did not run behind a place', () => {
+  const behind = (...from: Parameters<typeof unreached>): (number | undefined)[] =>
+    unreached(...from).map((one) => one.behind);
+
+  it('is counted up to what ran, or the end, for each way that leads there', () => {
+    expect(behind(`${FIRST}\nif r6 == 7 goto out\nr0 = 2\nexit\nout:\nr0 = 1\nr0 += 1\nexit`)).toEqual([
+      3, 3,
+    ]);
+    expect(behind(`${FIRST}\nif r6 == 7 goto out\nr0 = 2\nout:\nexit`)[1]).toBeUndefined();
+  });
+
+  it('is what a function that it calls would run as well', () => {
+    const calls = 'if r6 == 7 goto out\nr0 = 2\nexit\nout:\ncall more\nexit\nmore:\nr0 = 1\nr0 += 1\nexit';
+    expect(behind(`${FIRST}\n${calls}`)[1]).toBe(5);
+  });
+});
+
 describe('a lookup that found nothing', () => {
   it('names the map, whichever way the null test goes', () => {
     expect(unreached(`${LOOKUP}\nif r0 == 0 goto out${OUT}`, { maps })).toEqual([
-      { function: 'main', instruction: 6, because: NO_ENTRY, map: 'flows' },
+      { function: 'main', instruction: 6, because: NO_ENTRY, map: 'flows', behind: 1 },
     ]);
     expect(reasons(`${LOOKUP}\nif r0 != 0 goto out${OUT}`, { maps })).toEqual([NO_ENTRY]);
   });

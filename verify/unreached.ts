@@ -1,7 +1,9 @@
 /** Where packets did not go in a program, in lines of C, and what would lead there. */
 
+import { nextSlots } from '../sim/ebpf/analysis/next-slots.ts';
 import type { BpfObject, BpfProgram, Subprogram } from '../sim/ebpf/bpf-object.ts';
 import { NEVER_GIVEN, SK_BUFF_LAYOUT } from '../sim/ebpf/context/sk-buff.ts';
+import type { Helper } from '../sim/ebpf/helpers/helper.ts';
 import { helperAt } from '../sim/ebpf/helpers/helper-at.ts';
 import {
   BPF_ALU,
@@ -49,6 +51,8 @@ export interface Unreached {
   readonly map?: string;
   /** The PROG_ARRAY whose programs would lead on. */
   readonly programMap?: string;
+  /** Instructions behind it that did not run, and that this way leads to without passing one that did; absent: none. */
+  readonly behind?: number;
 }
 
 /** `file:line`, or what of the program it is where no line is known. */
@@ -80,30 +84,29 @@ export function unreachedOf(
     entries.some((entry) => entry.function === program.function);
   const programs = object.programs.toSorted((a, b) => Number(isEntry(b)) - Number(isEntry(a)));
   const places: Unreached[] = [];
+  const notRun = notRunIn(coverage);
   for (const row of coverage.functions) {
-    const found = locate(programs, row.function);
+    const found = locateFunction(programs, row.function);
     if (found === undefined) continue;
     const { program, subprogram } = found;
+    const add = (one: Unreached, first: number): void => {
+      const behind = countBehind(program, first, notRun);
+      places.push(behind === 0 ? one : { ...one, behind });
+    };
     if (row.instructions[0] === 0) {
       // A subprogram's call is behind a condition; a program of its own is entered by tail calls only.
-      if (subprogram.start === 0) places.push(place(program, subprogram, 0, tailCalled(object)));
-      else {
-        const reason = uncalled(object, program, subprogram);
-        if (reason !== undefined) places.push(place(program, subprogram, 0, reason));
-      }
+      const isEntered = subprogram.start === 0;
+      const reason = isEntered ? tailCalled(object) : uncalled(object, program, subprogram);
+      if (reason !== undefined) add(place(program, subprogram, 0, reason), subprogram.start);
       continue;
     }
     for (const branch of row.branches) {
       const way = missingWay(row, branch);
       if (way === undefined) continue;
       const slot = subprogram.start + branch.instruction;
-      const shown = place(
-        program,
-        subprogram,
-        branch.instruction,
-        reasonOf(object, program, subprogram, slot, way),
-      );
-      places.push(shown.file === undefined ? { ...shown, instruction: slot } : shown);
+      const reason = reasonOf(object, program, subprogram, slot, way);
+      const shown = place(program, subprogram, branch.instruction, reason);
+      add(shown.file === undefined ? { ...shown, instruction: slot } : shown, firstOn(program, slot, way));
     }
   }
   return distinct(places).sort(
@@ -112,6 +115,38 @@ export function unreachedOf(
       (a.line ?? 0) - (b.line ?? 0) ||
       (a.instruction ?? 0) - (b.instruction ?? 0),
   );
+}
+
+/** Says of an instruction of a function, counted from the function's begin, whether packets could have run it and did not. */
+type NotRun = (name: string, instruction: number) => boolean;
+
+function notRunIn({ functions }: Coverage): NotRun {
+  const rows = new Map(functions.map((row) => [row.function, row]));
+  return (name, instruction) => {
+    const row = rows.get(name);
+    return row?.instructions[instruction] === 0 && row.unreachable[instruction] !== 1;
+  };
+}
+
+/** The first instruction on one way of a jump; where a tail call leads is another program's. */
+function firstOn({ instructions }: BpfProgram, slot: number, way: 'taken' | 'notTaken'): number {
+  if (instructions.opcode[slot] === CALL) return instructions.count;
+  return nextSlots(instructions, slot)[way === 'taken' ? 0 : 1]!;
+}
+
+/** How many instructions come from one on that did not run either. */
+function countBehind({ instructions, subprograms }: BpfProgram, first: number, notRun: NotRun): number {
+  const seen = new Set<number>();
+  const waiting = [first];
+  while (waiting.length > 0) {
+    const slot = waiting.pop()!;
+    const own = subprograms.findLast(({ start }) => start <= slot);
+    if (seen.has(slot) || slot >= instructions.count || own === undefined) continue;
+    if (!notRun(own.name, slot - own.start)) continue;
+    seen.add(slot);
+    waiting.push(...nextSlots(instructions, slot));
+  }
+  return seen.size;
 }
 
 type Reason = Pick<Unreached, 'because' | 'map' | 'programMap'>;
@@ -158,7 +193,8 @@ function uncalledBy(object: BpfObject, instructions: Instructions, call: number)
   }
 }
 
-function locate(
+/** The program that a function is of, and the function. */
+export function locateFunction(
   programs: readonly BpfProgram[],
   name: string,
 ): { readonly program: BpfProgram; readonly subprogram: Subprogram } | undefined {
@@ -170,7 +206,7 @@ function locate(
 }
 
 /** The one way of a branch that packets came to and did not go; undefined where they went both, or never came. */
-function missingWay(row: FunctionCoverage, branch: BranchCoverage): 'taken' | 'notTaken' | undefined {
+export function missingWay(row: FunctionCoverage, branch: BranchCoverage): 'taken' | 'notTaken' | undefined {
   if (row.unreachable[branch.instruction] === 1) return undefined;
   const { taken, notTaken, takenImpossible, notTakenImpossible } = branch;
   if (taken > 0 && notTaken === 0 && !notTakenImpossible) return 'notTaken';
@@ -266,14 +302,23 @@ const SAID_OF_ZERO: ReadonlyMap<number, readonly [taken: Said, notTaken: Said]> 
 
 type Said = 'zero' | 'other' | 'negative' | 'enough';
 
-/** What a helper, or a function of the kernel, never returned, where a comparison with 0 asks for it; undefined elsewhere. */
-function resultOf(
+/** A call whose result a comparison with 0 looks at. */
+export interface ComparedResult {
+  readonly called: Helper;
+  /** Its slot. */
+  readonly call: number;
+  /** What the result is on one way. */
+  readonly said: Said;
+}
+
+/** What a helper, or a function of the kernel, returned on one way of a comparison with 0; undefined elsewhere. */
+export function comparedResult(
   object: BpfObject,
   program: BpfProgram,
   start: number,
   slot: number,
   way: 'taken' | 'notTaken',
-): Reason | undefined {
+): ComparedResult | undefined {
   const { instructions } = program;
   const { opcode, dst, imm } = instructions;
   const code = opcode[slot]!;
@@ -282,9 +327,15 @@ function resultOf(
   const call = writerOf(instructions, start, slot, dst[slot]!, isCut);
   if (call === undefined || opcode[call] !== CALL) return undefined;
   const called = instructions.src[call] === BPF_PSEUDO_CALL ? undefined : helperAt(object, program, call);
-  if (called === undefined) return undefined;
+  return called === undefined ? undefined : { called, call, said: said[way === 'taken' ? 0 : 1] };
+}
+
+/** What was never returned, where a comparison with 0 asks for it; undefined elsewhere. */
+function resultOf(...at: Parameters<typeof comparedResult>): Reason | undefined {
+  const compared = comparedResult(...at);
+  if (compared === undefined) return undefined;
+  const { called, said: missing } = compared;
   const isPointer = called.returns.endsWith('_or_null');
-  const missing = said[way === 'taken' ? 0 : 1];
   if (missing === 'zero') return { because: `${called.name} never returned ${isPointer ? 'NULL' : '0'}` };
   if (missing === 'other')
     return { because: `${called.name} returned ${isPointer ? 'NULL' : '0'} each time` };
@@ -383,7 +434,9 @@ function distinct(places: readonly Unreached[]): Unreached[] {
     const key = `${one.function} ${one.file} ${one.line} ${one.instruction}`;
     const known = seen.get(key);
     const tellsMore = known?.because === ONE_WAY.because && one.because !== ONE_WAY.because;
-    if (known === undefined || tellsMore) seen.set(key, one);
+    const behind = Math.max(known?.behind ?? 0, one.behind ?? 0);
+    const shown = known === undefined || tellsMore ? one : known;
+    seen.set(key, behind === 0 ? shown : { ...shown, behind });
   }
   return [...seen.values()];
 }

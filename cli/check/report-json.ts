@@ -214,6 +214,7 @@ const unreached: Schema<Unreached> = object<Unreached>({
   because: text,
   map: optional(text),
   programMap: optional(text),
+  behind: optional(nonNegative),
 });
 
 const program: Schema<CheckedProgramJson> = object<CheckedProgramJson>({

@@ -12,7 +12,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../batch-plan.ts';
 import type { Progress } from '../collector.ts';
 import { outcomeAt } from '../outcome.ts';
-import { notToReach, type ProofAid } from '../prove/aid.ts';
+import { notToReach, type ProofAid, type ProvedWay } from '../prove/aid.ts';
 import { withoutImpossible } from '../prove/proved-coverage.ts';
 import { type Divergence, mergeReports, type ProgramReport, withCoverageFigures } from '../report.ts';
 import { verify } from '../run.ts';
@@ -63,6 +63,8 @@ interface Cut {
 export class CheckRuns {
   /** No run goes on when it is over. */
   readonly budget: TimeBudget;
+  /** Ways that are not asked for, whatever a proof says. */
+  readonly leftOut: ProvedWay[] = [];
   readonly #options: CheckOptions;
   readonly #isOn: IsOn;
   readonly #lines: BrokenLines;
@@ -348,12 +350,14 @@ export class CheckRuns {
     });
   }
 
-  /** Nothing goes where a proof says so, or through a map of programs that is stated as empty. */
+  /** Nothing goes where a proof says so, where only a kernel without memory would, or through a map of programs that is stated as empty. */
   #withoutImpossible(seen: Coverage, proof: ProofAid | undefined): Coverage {
     const { program, worlds = [] } = this.#options;
-    if (program.object === undefined || (proof === undefined && worlds.length === 0)) return seen;
+    const isAny = proof !== undefined || worlds.length > 0 || this.leftOut.length > 0;
+    if (program.object === undefined || !isAny) return seen;
     const object = linkedObject(program.object);
     return withoutImpossible(seen, object, [
+      ...this.leftOut,
       ...(proof === undefined ? [] : notToReach(proof)),
       ...waysIntoEmptyMaps(
         object,

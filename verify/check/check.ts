@@ -37,6 +37,7 @@ import { lostUpdates } from './lost-updates.ts';
 import { MachineGaps } from './machine-gaps.ts';
 import { kindsOf, mapByteCases } from './map-bytes.ts';
 import { filledCases, mapWordCases } from './map-words.ts';
+import { cutFrames, memoryWaysText } from './memory-ways.ts';
 import { kernelDifference, refusedBy } from './other-kernels.ts';
 import { withOtherKeys } from './other-keys.ts';
 import { isMacChosen } from './own-mac.ts';
@@ -102,7 +103,7 @@ export async function check(options: CheckOptions): Promise<CheckedProgram> {
     sweeps,
     ...(run.proof === undefined ? {} : { proof: run.proof }),
     ...(run.asKernels.length === 0 ? {} : { asKernels: run.asKernels }),
-    notChecked: [...notChecked, ...run.shortened, ...guessedTypes(program)],
+    notChecked: [...notChecked, ...run.shortened, ...run.withoutMemory, ...guessedTypes(program)],
     seconds: (performance.now() - start) / 1000,
   };
 }
@@ -146,6 +147,8 @@ class Check {
   #pathCases: readonly SavedCase[] = [];
   /** All of them. */
   #ofPaths: readonly SavedCase[] = [];
+  /** Helpers whose failures only a lack of memory is left for. */
+  readonly #failing = new Set<string>();
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -415,7 +418,9 @@ class Check {
     const { program, prove, worlds } = this.#options;
     // Sweeps do not count: what they reach they show with packets of one kind, and those of paths are of others.
     const reached = this.#runs.summaryWithoutSweeps();
-    if (prove === undefined || this.#isOver() || hasReached(reached, Math.max(100, this.#asked))) return;
+    if (this.#isOver() || hasReached(reached, Math.max(100, this.#asked))) return;
+    await this.#cutFrames(engines, observe);
+    if (prove === undefined || this.#isOver()) return;
     this.proof = await prove(program, this.#proofSeconds());
     this.#pathCases = (this.proof?.cases ?? [])
       // Where the user says what there is, a packet runs with that, whatever its path wants.
@@ -429,6 +434,22 @@ class Check {
     // Following may have taken all of its share.
     this.#runs.budget.allot(SHARES.paths);
     await this.#runPaths(engines, observe);
+    if (this.#ofPaths.length > 0) await this.#cutFrames(engines, observe);
+  }
+
+  /** Frames that are too short for what a helper is to change, and which of its failures only a lack of memory is left for. */
+  async #cutFrames(engines: readonly Engine[], observe: Observe): Promise<void> {
+    const known = [...(this.#guided.cases ?? []), ...this.#ofPaths].map((one) => one.case);
+    const { fullCoverage } = this.#runs.summaryWithoutSweeps();
+    const { cases, left, helpers } = cutFrames(this.#options.program, fullCoverage, known);
+    this.#runs.leftOut.push(...left);
+    for (const helper of helpers) this.#failing.add(helper);
+    if (cases.length > 0) await this.#runs.run({ engines, observe, cases, runs: 0 }, 'variants');
+  }
+
+  /** What nobody saw since no test takes the kernel's memory away, a sentence each. */
+  get withoutMemory(): readonly string[] {
+    return memoryWaysText({ left: this.#runs.leftOut, helpers: [...this.#failing].sort() });
   }
 
   /** Per cent of the branches below which following paths gets its full time. */

@@ -136,6 +136,21 @@ describe('the verdict', () => {
     );
   });
 
+  it('names the place behind which most is left, and the maps unless there is less behind them', () => {
+    const low = report({ coverage: { instructions: [1, 2], branches: [5, 10], lines: [1, 2] } });
+    const at = (line: number, behind?: number) => ({
+      ...{ function: 'p', file: 'a/p.c', line, because: `reason ${line}` },
+      ...(behind === undefined ? {} : { behind }),
+    });
+    const why = (...unreached: Seen['unreached']): string =>
+      /\((.*)\)$/.exec(verdict({ ...low, unreached }))![1]!;
+    expect(why(at(1, 2), at(2, 9), at(3))).toBe('reason 2 at p.c:2');
+    expect(why(at(1), at(2))).toBe('reason 1 at p.c:1');
+    const map = { ...at(4, 5), map: 'm' };
+    expect(why(at(1, 5), map)).toBe('reason 4');
+    expect(why(at(1, 6), map)).toBe('reason 1 at p.c:1; reason 4');
+  });
+
   it('is incomplete where an engine failed, a signal came, or a tail call led nowhere', () => {
     const failed = [
       { name: 'testrun', status: 'failed', reason: 'no memory', packets: 0, seconds: 0 },

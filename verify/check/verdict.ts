@@ -138,17 +138,24 @@ export function hasReached({ coverage }: ProgramReport, percent: number): boolea
   return 100 * hit >= percent * total;
 }
 
-/** What stands most often behind branches that were not reached: maps that nobody filled. */
+/**
+ * What stands behind branches that were not reached: maps that nobody filled, and first the place behind which most is, where that is
+ * more than behind any of the maps.
+ */
 function reasonsFor(unreached: readonly Unreached[]): string {
-  const [first] = unreached.filter(({ map, programMap }) => map === undefined && programMap === undefined);
   const ofMaps = unreached.filter(({ map }) => map !== undefined);
+  const others = unreached.filter(({ map, programMap }) => map === undefined && programMap === undefined);
+  const [heaviest] = others.toSorted((a, b) => (b.behind ?? 0) - (a.behind ?? 0));
   const texts = [...new Set(ofMaps.map(({ because }) => because))].sort();
-  if (texts.length === 0 && first !== undefined) {
-    const { file, line, instruction } = first;
-    const slot = instruction === undefined ? '' : ` at instruction ${instruction}`;
-    texts.push(`${first.because}${line === undefined ? slot : ` at ${file?.split('/').at(-1)}:${line}`}`);
-  }
+  const ofMap = Math.max(-1, ...ofMaps.map(({ behind = 0 }) => behind));
+  if (heaviest !== undefined && (heaviest.behind ?? 0) > ofMap) texts.unshift(placed(heaviest));
   return texts.join('; ');
+}
+
+/** The reason, and where. */
+function placed({ file, line, instruction, because }: Unreached): string {
+  if (line !== undefined) return `${because} at ${file?.split('/').at(-1)}:${line}`;
+  return instruction === undefined ? because : `${because} at instruction ${instruction}`;
 }
 
 function reached({ branches: [hit, total] }: CoverageSummary): string {
