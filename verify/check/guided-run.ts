@@ -15,6 +15,8 @@ import { SoundRoutes } from './sound-routes.ts';
 
 /** Instructions that the search for packets may run: about half a second. */
 const GUIDE_EFFORT = 2_000_000;
+/** As many again where a program is larger than that, with much left to reach. */
+const GUIDE_RESERVE = 2_000_000;
 
 export interface GuidedRun {
   readonly source?: PacketSource;
@@ -39,7 +41,9 @@ export async function guidedRun(options: CheckOptions): Promise<GuidedRun> {
   const found = await guideInTurns(program, {
     seed,
     worlds,
-    effort: options.effort ?? GUIDE_EFFORT,
+    ...(options.effort === undefined
+      ? { effort: GUIDE_EFFORT, reserve: GUIDE_RESERVE }
+      : { effort: options.effort }),
     combinations: true,
     ...(signal === undefined ? {} : { signal }),
   });

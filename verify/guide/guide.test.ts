@@ -59,6 +59,17 @@ it('ends when its effort is spent', () => {
   expect(instructions).toBeLessThan(100_000);
 });
 
+it('goes on with what it has in reserve where much is left half way, and never where little is', () => {
+  const spent = { seed: 'reserve', effort: 40_000 };
+  const large = foreign('icmp_echo');
+  const cut = guide(large, spent);
+  const whole = guide(large, { ...spent, reserve: 560_000 });
+  expect(cut.instructions).toBeLessThan(80_000);
+  expect(whole.branches.reached).toBeGreaterThan(cut.branches.reached);
+  const simple = foreign('redirect_map');
+  expect(guide(simple, { seed: 'reserve', reserve: 4_000_000 })).toEqual(guide(simple, { seed: 'reserve' }));
+});
+
 it('finds the same where others have their turn meanwhile, and ends when one of them says so', async () => {
   const program = foreign('icmp_echo');
   const options = { seed: 'turns', effort: 100_000 };

@@ -57,6 +57,8 @@ export interface GuideOptions {
   readonly sequences?: readonly Sequence[];
   /** Instructions that may be run; default `DEFAULT_EFFORT`. */
   readonly effort?: number;
+  /** Instructions beyond that where half of it leaves much to reach, and cases that have not been followed. Default: none. */
+  readonly reserve?: number;
   /**
    * Whether cases are kept, too, that reach nothing new but go known ways together for the first time, one of which hangs on
    * the world: an entry that was found for TCP is found for UDP. Default: no.
@@ -106,6 +108,8 @@ const CONNECTED = 8;
 const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
 /** The share of the effort after which maps that the program changes are given entries, whatever else is left to try. */
 const EMPTY = 0.5;
+/** The share of all ways that is much, where it is missing. */
+const MUCH = 0.1;
 /** What solving one condition costs, in instructions. */
 const SOLVING = 200;
 
@@ -156,7 +160,7 @@ class Guide {
   readonly #options: GuideOptions;
   readonly #runs: TracedRuns;
   readonly #seed: Seed;
-  readonly #effort: number;
+  #effort: number;
   readonly #worlds: StatedWorlds;
   readonly #ways: Ways;
   readonly #queue = new CaseQueue();
@@ -201,6 +205,10 @@ class Guide {
     this.#ways.add(this.#worlds.first);
     yield* this.#start();
     yield* this.#drain(this.#effort * EMPTY);
+    if (this.#isCutShort()) {
+      this.#effort += this.#options.reserve ?? 0;
+      yield* this.#drain(this.#effort * EMPTY);
+    }
     this.#presets = true;
     // What hangs on a map that the program changes has been tried in vain.
     this.#attempts.clear();
@@ -217,6 +225,15 @@ class Guide {
     yield* this.#explore();
     yield* this.#combine([]);
     return this.#guidance();
+  }
+
+  /** Is the share spent that maps stay empty for, with sequences of packets left to try, and much to reach? */
+  #isCutShort(): boolean {
+    const { signal } = this.#options;
+    const missing = this.#ways.missing().length;
+    return (
+      signal?.aborted !== true && this.#spent >= this.#effort * EMPTY && missing > this.#ways.count * MUCH
+    );
   }
 
   /** Is there nothing left to reach, or nothing left to spend? */
