@@ -62,7 +62,7 @@ describe('an EtherType is compared in the wrong byte order', () => {
     expect(seen?.breach).toEqual({
       invariant: 'ethertype/compared',
       ...{ at: 12, size: 0, expected, got: `0x${type.toString(16).padStart(4, '0')}` },
-      sentence: `for EtherType 0x${type.toString(16).padStart(4, '0')} the program returns XDP_DROP instead of XDP_PASS, and ${expected} is to it like any other: as it seems, the number is in the machine’s byte order`,
+      sentence: `for EtherType 0x${type.toString(16).padStart(4, '0')} the program returns XDP_DROP instead of XDP_PASS, and ${expected} comes to the same as any other: as it seems, the number is in the machine’s byte order`,
     });
   });
 
@@ -77,6 +77,41 @@ describe('an EtherType is compared in the wrong byte order', () => {
       return { action: XDP_PASS };
     };
     const seen = await found(new SwappedNumbers(FAKE_PROGRAM, false), counts, [typed(0x0008)]);
+    expect(seen.length).toBe(1);
+  });
+
+  const keeping =
+    (condition: (packet: Uint8Array) => boolean, number: (packet: Uint8Array) => number): Behaviour =>
+    ({ packet }, state) => {
+      state.counts.set(0, number(packet));
+      const is = condition(packet);
+      if (is) state.counts.set(1, 1);
+      return { action: is && packet.length > 60 ? XDP_DROP : XDP_PASS };
+    };
+
+  it('where the number itself goes through an entry of a map', async () => {
+    const long = ethernet(0x0008, ipv4(17, udp(data(40))));
+    for (const number of [
+      (one: Uint8Array) => word(one, 12),
+      (one: Uint8Array) => (one[13]! << 8) | one[12]!,
+      (one: Uint8Array) => (word(one, 12) << 8) | 7,
+    ]) {
+      for (const packet of [typed(0x0008), long]) {
+        const behaviour = keeping((one) => word(one, 12) === 0x0008, number);
+        const seen = await found(new SwappedNumbers(FAKE_PROGRAM, false), behaviour, [packet]);
+        expect(seen.map(({ breach }) => breach.invariant)).toEqual(['ethertype/compared']);
+        const right = keeping((one) => word(one, 12) === 0x0800, number);
+        expect(await found(new SwappedNumbers(FAKE_PROGRAM, false), right, [packet])).toEqual([]);
+      }
+    }
+  });
+
+  it('where the packets part, whatever is kept of each', async () => {
+    const behaviour: Behaviour = ({ packet }, state) => {
+      state.counts.set(0, word(packet, 12) * 3);
+      return { action: word(packet, 12) === 0x0008 ? XDP_DROP : XDP_PASS };
+    };
+    const seen = await found(new SwappedNumbers(FAKE_PROGRAM, false), behaviour, [typed(0x0008)]);
     expect(seen.length).toBe(1);
   });
 
@@ -206,7 +241,7 @@ describe('an address is compared in the wrong byte order', () => {
       invariant: 'address/compared',
       ...{ at: FROM, size: 0, expected: '10.0.0.0/8', got: '1.2.3.10' },
       sentence:
-        'for source 1.2.3.10 the program returns XDP_DROP instead of XDP_PASS, and 10.3.2.1 (10.0.0.0/8) is to it like any other: as it seems, what it compares the address with is in the machine’s byte order',
+        'for source 1.2.3.10 the program returns XDP_DROP instead of XDP_PASS, and 10.3.2.1 (10.0.0.0/8) comes to the same as any other: as it seems, what it compares the address with is in the machine’s byte order',
     });
   });
 
@@ -318,6 +353,20 @@ describe('an address is compared in the wrong byte order', () => {
       expect(
         (await found(new SwappedAddresses(FAKE_PROGRAM, false), behaviour, [from(1, 2, 3, 10)])).length,
       ).toBe(1);
+  });
+
+  it('where the address itself goes through an entry of a map', async () => {
+    const keeps =
+      (isSpecial: (address: number) => boolean): Behaviour =>
+      ({ packet }, state) => {
+        state.counts.set(0, big(packet, FROM));
+        if (isSpecial(little(packet, FROM))) state.counts.set(1, 1);
+        return { action: XDP_PASS };
+      };
+    const seen = (isSpecial: (address: number) => boolean): Promise<Seen[]> =>
+      found(new SwappedAddresses(FAKE_PROGRAM, false), keeps(isSpecial), [from(1, 2, 3, 10)]);
+    expect((await seen((address) => address >>> 24 === 10)).length).toBe(1);
+    expect(await seen((address) => (address & 0xff) === 10)).toEqual([]);
   });
 
   it('not where a map that a test filled decides', async () => {
@@ -554,6 +603,17 @@ describe('a number is held against a limit in the wrong byte order', () => {
     };
     const seen = await found(new OrderComparisons(FAKE_PROGRAM, false), counts, [plain]);
     expect(seen.map(({ breach }) => breach.invariant)).toEqual(['length/compared']);
+    const keeps =
+      (isSpecial: (packet: Uint8Array) => boolean): Behaviour =>
+      ({ packet }, state) => {
+        state.counts.set(0, word(packet, TOTAL));
+        if (isSpecial(packet)) state.counts.set(1, 1);
+        return { action: XDP_PASS };
+      };
+    const kept = (isSpecial: (packet: Uint8Array) => boolean): Promise<Seen[]> =>
+      found(new OrderComparisons(FAKE_PROGRAM, false), keeps(isSpecial), [plain]);
+    expect((await kept((one) => misread(one, TOTAL) > 1400)).length).toBe(1);
+    expect(await kept((one) => word(one, TOTAL) > 1400)).toEqual([]);
   });
 
   const PORT = put(plain, DESTINATION, 0x1234);

@@ -24,7 +24,7 @@ import {
   tellingNumbers,
 } from './misread-ranges.ts';
 import { misreadAt, type NumberField, type NumberKind, numberFields, sizeOf } from './number-domains.ts';
-import { CaseRunner, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { CaseRunner, lastPartingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives } from './relatives.ts';
 import { holdsNumber } from './swapped-numbers.ts';
 import { repaired } from './variants.ts';
@@ -123,7 +123,8 @@ export class OrderComparisons {
     const usual = await runner.outcome(world, outside);
     if (got === undefined || usual === undefined) return undefined;
     const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
-    const source = await partingLine(this.#program, world, inside, outside);
+    const others = beyondBoth(range, sizeOf(field.bits)).map((one) => withMisread(place, one));
+    const source = await lastPartingLine(this.#program, world, inside, [outside, ...others]);
     const text = rangeText(range, sizeOf(field.bits));
     const number = meantBy(inside.packet, field);
     // Whoever asks for the lower byte of lengths, to take one packet of many, does the same.
@@ -149,16 +150,16 @@ export class OrderComparisons {
 }
 
 async function rangeOf(runner: CaseRunner, place: Place, isSame: IsSame): Promise<Range | undefined> {
-  const { field, world, stimulus } = place;
+  const { field, stimulus } = place;
   const own = misreadAt(stimulus.packet, field);
-  const first = await fateOf(runner, world, withMisread(place, own));
+  const first = await fateWith(runner, place, own);
   if (first === undefined) return undefined;
   let other: Fate | undefined;
   // Beyond the range all come to one thing: more than two kinds are no matter of a range.
   const alike = async (misread: number): Promise<boolean | undefined> => {
     const verdicts = new Set<boolean>();
-    for (const stimulus of uncounted(place, misread)) {
-      const fate = await fateOf(runner, world, stimulus);
+    for (const one of uncounted(place, misread)) {
+      const fate = await fateWith(runner, place, one);
       if (fate === undefined) return undefined;
       const is = isSame(fate, first);
       if (!is) other ??= fate;
@@ -181,7 +182,7 @@ async function heldBy(
   const [within, beyond]: Fate[][] = [[], []];
   const place = { field, world, stimulus: { ...stimulus, packet } };
   for (const misread of tellingNumbers(range, sizeOf(field.bits))) {
-    const fate = await fateOf(runner, world, withMisread(place, misread));
+    const fate = await fateWith(runner, place, misread);
     if (fate === undefined) return 'otherwise';
     (isIn(range, misread) ? within : beyond)!.push(fate);
   }
@@ -204,6 +205,13 @@ function shownOf(range: Range, size: number): readonly [number, number] | [] {
   return inside === undefined || outside === undefined ? [] : [inside, outside];
 }
 
+/** Some that are in the range neither as they are meant nor misread: a comparison of the number as it is meant does not tell them apart. */
+function beyondBoth(range: Range, size: number): number[] {
+  return tellingNumbers(range, size).filter(
+    (one) => !isIn(range, one & (size - 1)) && !isIn(range, swapped(one) & (size - 1)),
+  );
+}
+
 function firstOf(holds: (number: number) => boolean): number | undefined {
   for (let number = 0; number <= 0xffff; number++) if (holds(number)) return number;
   return undefined;
@@ -213,10 +221,15 @@ function meantBy(packet: Uint8Array, { at, bits }: NumberField): number {
   return read16(packet, at) & (sizeOf(bits) - 1);
 }
 
-/** The packet with a number, once for each of some values of the bits that do not count in it. */
-function uncounted(place: Place, misread: number): Stimulus[] {
+/** A number, once for each of some values of the bits that do not count in it. */
+function uncounted(place: Place, misread: number): number[] {
   const rests = place.field.bits === 16 ? [0] : [0x0, 0x5, 0xf];
-  return rests.map((rest) => withMisread(place, misread | (rest << 12)));
+  return rests.map((rest) => misread | (rest << 12));
+}
+
+/** What the packet comes to with a number. */
+function fateWith(runner: CaseRunner, place: Place, misread: number): Promise<Fate | undefined> {
+  return fateOf(runner, place.world, withMisread(place, misread), [misread & 0xff, misread >> 8]);
 }
 
 /** The same packet with another number there, its checksums right. */

@@ -1,7 +1,7 @@
 /** What the parts of `check` have in common that look for something no comparison shows: they run single cases, and say what they saw. */
 import type { Case } from '../../corpus/cases/case.ts';
 import { simplerPackets } from '../../corpus/simplify/shrink.ts';
-import type { RunTrace } from '../../sim/ebpf/interpreter/trace.ts';
+import type { RunTrace, TraceStep } from '../../sim/ebpf/interpreter/trace.ts';
 import { templateOf } from '../../sim/ebpf/made-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import type { OutcomeBatch } from '../../sim/engines/outcome-batch.ts';
@@ -239,12 +239,40 @@ export async function partingLine(
   one: Stimulus,
   other: Stimulus,
 ): Promise<SourcePlaceWithText | undefined> {
-  const a = await traceOf(program, { world, stimuli: [one] });
-  const b = await traceOf(program, { world, stimuli: [other] });
-  if (a === undefined || b === undefined) return undefined;
-  const parted = a.steps.findIndex(
-    (step, at) => b.steps[at]?.instruction !== step.instruction || b.steps[at]?.program !== step.program,
-  );
-  const source = a.steps[parted < 0 ? a.steps.length - 1 : parted - 1]?.source;
+  return lastPartingLine(program, world, one, [other]);
+}
+
+/**
+ * Where a packet's way parts from that of whichever goes along with it the longest: others that come to the same may part from it
+ * earlier, where something is asked that does not decide.
+ */
+export async function lastPartingLine(
+  program: Program,
+  world: World,
+  one: Stimulus,
+  others: readonly Stimulus[],
+): Promise<SourcePlaceWithText | undefined> {
+  const own = await traceOf(program, { world, stimuli: [one] });
+  if (own === undefined) return undefined;
+  const traces: RunTrace['steps'][] = [];
+  for (const other of others) {
+    const trace = await traceOf(program, { world, stimuli: [other] });
+    if (trace !== undefined) traces.push(trace.steps);
+  }
+  const source = own.steps[lastShared(own.steps, traces)]?.source;
   return source === undefined || source.line === 0 ? undefined : sourceOf(source);
+}
+
+/** The last step that a run shares with whichever goes along with it the longest; -1 where it shares none. */
+export function lastShared<T extends Pick<TraceStep, 'instruction' | 'program'>>(
+  own: readonly T[],
+  others: readonly (readonly T[])[],
+): number {
+  const shared = others.map((other) => {
+    const parted = own.findIndex(
+      (step, at) => other[at]?.instruction !== step.instruction || other[at]?.program !== step.program,
+    );
+    return parted < 0 ? own.length : parted;
+  });
+  return Math.max(0, ...shared) - 1;
 }

@@ -22,7 +22,7 @@ import {
 import { FragmentKeys } from './fragment-keys.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { HeaderLengths } from './header-lengths.ts';
-import { CaseRunner } from './probe.ts';
+import { CaseRunner, lastShared } from './probe.ts';
 import { RewrittenWords } from './rewritten.ts';
 import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
@@ -783,5 +783,20 @@ describe('single cases', () => {
     expect((await runner.outcome({}, stimulus))?.action).toBe(XDP_PASS);
     await runner.close();
     expect(engine.log.closed).toBe(engine.log.opened);
+  });
+});
+
+describe('where the ways of packets part', () => {
+  const way = (...instructions: readonly number[]): { instruction: number; program: string }[] =>
+    instructions.map((instruction) => ({ instruction, program: 'p' }));
+
+  it('is where that one leaves it which goes along the longest', () => {
+    const own = way(0, 1, 2, 3, 4);
+    expect(lastShared(own, [way(0, 1, 9)])).toBe(1);
+    expect(lastShared(own, [way(0, 1, 9), way(0, 1, 2, 3, 8), way(0, 7)])).toBe(3);
+    expect(lastShared(own, [own])).toBe(4);
+    expect(lastShared(own, [way(5)])).toBe(-1);
+    expect(lastShared(own, [])).toBe(-1);
+    expect(lastShared(own, [way(0, 1).map((step) => ({ ...step, program: 'q' }))])).toBe(-1);
   });
 });

@@ -13,7 +13,7 @@ import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
 import { inPrefix, type KnownPrefix, knownPrefixOf } from './known-prefixes.ts';
-import { CaseRunner, hasValues, partingLine, type Seen, simplestWorld } from './probe.ts';
+import { CaseRunner, hasValues, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { networkAt, repaired } from './variants.ts';
 import { namesAddress } from './world-addresses.ts';
@@ -92,8 +92,14 @@ export class SwappedAddresses {
     const usual = await runner.outcome(simple, meant);
     if (got === undefined || usual === undefined) return undefined;
     const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
-    const source = await partingLine(this.#program, simple, stimulus, meant);
     const { at, field, prefix, word, version } = place;
+    const others = [mirrored(word), ...othersOf(version, word.length)];
+    const source = await lastPartingLine(
+      this.#program,
+      simple,
+      stimulus,
+      others.map((one) => withWord(stimulus, place, one)),
+    );
     const [here, there] = [word, mirrored(word)].map((one) => textOf(version, one));
     return {
       world: simple,
@@ -107,7 +113,7 @@ export class SwappedAddresses {
         size: 0,
         expected: prefix.name,
         got: here!,
-        sentence: `for ${field} ${here} the program ${insteadOf(hook, got, usual)}, and ${there} (${prefix.name}) is to it like any other: as it seems, what it compares the address with is in the machine’s byte order`,
+        sentence: `for ${field} ${here} the program ${insteadOf(hook, got, usual)}, and ${there} (${prefix.name}) comes to the same as any other: as it seems, what it compares the address with is in the machine’s byte order`,
       },
     };
   }
@@ -217,7 +223,7 @@ class Trial {
   }
 
   #fate(word: readonly number[]): Promise<Fate | undefined> {
-    return fateOf(this.#runner, this.#world, withWord(this.#stimulus, this.#place, word));
+    return fateOf(this.#runner, this.#world, withWord(this.#stimulus, this.#place, word), word);
   }
 }
 

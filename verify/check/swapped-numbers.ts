@@ -15,7 +15,7 @@ import { insteadOf } from '../instead.ts';
 import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
-import { CaseRunner, partingLine, type Seen, simplestWorld } from './probe.ts';
+import { CaseRunner, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { repaired, transportOf } from './variants.ts';
 
@@ -180,10 +180,9 @@ export class SwappedNumbers {
     if ((this.#hashed.get(hashed) ?? 0) >= MOST_HASHED) return undefined;
     // Others have their checksums right: a packet with a wrong one may be special for that.
     const stimulus = withNumber(came, place, place.value);
-    if (!(await isSpecial(runner, world, stimulus, place))) return undefined;
-    const simple = await simplestWorld({ world, stimulus }, this.#isGiven, (inside) =>
-      isSpecial(runner, inside, stimulus, place),
-    );
+    const holds = (inside: World): Promise<boolean> => new Trial(runner, inside, stimulus, place).isSpecial();
+    if (!(await holds(world))) return undefined;
+    const simple = await simplestWorld({ world, stimulus }, this.#isGiven, holds);
     // What user space states is in the order that it states it in.
     if (!this.#isGiven && (holdsNumber(simple, place.value) || isOpen(simple, place))) return undefined;
     if (!(await isByNumber(runner, simple, stimulus, place))) {
@@ -197,7 +196,13 @@ export class SwappedNumbers {
     const { kind, at, value } = place;
     const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
     const known = `${kind.write(swapped(value))} (${kind.nameOf(swapped(value))})`;
-    const source = await partingLine(this.#program, simple, stimulus, meant);
+    const others = [swapped(value), ...kind.others(value), ...neighboursOf(place)];
+    const source = await lastPartingLine(
+      this.#program,
+      simple,
+      stimulus,
+      others.map((other) => withNumber(stimulus, place, other)),
+    );
     return {
       world: simple,
       stimuli: [stimulus],
@@ -210,32 +215,81 @@ export class SwappedNumbers {
         size: 0,
         expected: known,
         got: kind.write(value),
-        sentence: `for ${kind.what} ${kind.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} is to it like any other: as it seems, the number is in the machine’s byte order`,
+        sentence: `for ${kind.what} ${kind.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} comes to the same as any other: as it seems, the number is in the machine’s byte order`,
       },
     };
   }
 }
 
-/** Is the wrong order something special to the program, and the right one is not? */
-async function isSpecial(
-  runner: CaseRunner,
-  world: World,
-  stimulus: Stimulus,
-  place: Place,
-): Promise<boolean> {
-  const special = await fateOf(runner, world, stimulus);
-  const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(place.value)));
-  if (special === undefined || meant === undefined || isSame(special, meant)) return false;
-  for (const other of place.kind.others(place.value)) {
-    const fate = await fateOf(runner, world, withNumber(stimulus, place, other));
-    if (fate === undefined) return false;
-    if (!isSame(fate, meant)) return false;
+/** What one packet comes to with one number, and with others. */
+class Trial {
+  readonly #runner: CaseRunner;
+  readonly #world: World;
+  readonly #stimulus: Stimulus;
+  readonly #place: Place;
+
+  constructor(runner: CaseRunner, world: World, stimulus: Stimulus, place: Place) {
+    this.#runner = runner;
+    this.#world = world;
+    this.#stimulus = stimulus;
+    this.#place = place;
   }
-  for (const other of neighboursOf(place)) {
-    const fate = await fateOf(runner, world, withNumber(stimulus, place, other));
-    if (fate === undefined || !isSame(fate, meant)) return false;
+
+  /** Is the wrong order something special to the program, and the right one is not? */
+  async isSpecial(): Promise<boolean> {
+    const { kind, value } = this.#place;
+    const isUsual = await this.usual();
+    if (isUsual === undefined || isUsual.own) return false;
+    for (const other of [...kind.others(value), ...neighboursOf(this.#place)])
+      if ((await isUsual.of(other)) !== true) return false;
+    return true;
   }
-  return true;
+
+  /** Is no other number like it, of very many? A hash of the number, or the rest of a division, has some. */
+  async isAlone(): Promise<boolean> {
+    const { kind, value } = this.#place;
+    const isUsual = await this.usual();
+    if (isUsual === undefined) return false;
+    for (const number of scattered(kind.least, MANY))
+      if (!isAsked(kind, value, number) && (await isUsual.of(number)) !== true) return false;
+    return true;
+  }
+
+  /** Those for which something else becomes of the packet than for the number that was meant. */
+  async specialNumbers(): Promise<string | undefined> {
+    const { kind, value } = this.#place;
+    const isUsual = await this.usual();
+    if (isUsual === undefined) return undefined;
+    const special: number[] = isUsual.own ? [] : [value];
+    for (const number of [...kind.others(value), ...scattered(kind.least, SCATTERED)]) {
+      const is = await isUsual.of(number);
+      if (is === undefined) return undefined;
+      if (!is) special.push(number);
+    }
+    return special.join();
+  }
+
+  /** Tells whether a number comes to what the one that was meant comes to: the own one, and others. */
+  async usual(): Promise<
+    { readonly own: boolean; readonly of: (number: number) => Promise<boolean | undefined> } | undefined
+  > {
+    const { value } = this.#place;
+    const own = await this.#fate(value);
+    const meant = await this.#fate(swapped(value));
+    if (own === undefined || meant === undefined) return undefined;
+    // Where the packets part, what maps hold does not count: much may be kept of each.
+    const isSame = isSameFate(own, meant) ? isSameWithMaps : isSameFate;
+    const of = async (number: number): Promise<boolean | undefined> => {
+      const fate = await this.#fate(number);
+      return fate === undefined ? undefined : isSame(fate, meant);
+    };
+    return { own: isSame(own, meant), of };
+  }
+
+  #fate(number: number): Promise<Fate | undefined> {
+    const tried = [number >> 8, number & 0xff];
+    return fateOf(this.#runner, this.#world, withNumber(this.#stimulus, this.#place, number), tried);
+  }
 }
 
 /**
@@ -256,19 +310,6 @@ function isAsked({ nameOf }: Kind, value: number, one: number): boolean {
   );
 }
 
-/** Is no other number like it, of very many? A hash of the number, or the rest of a division, has some. */
-async function isAlone(runner: CaseRunner, world: World, stimulus: Stimulus, place: Place): Promise<boolean> {
-  const { kind, value } = place;
-  const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(value)));
-  if (meant === undefined) return false;
-  for (const number of scattered(kind.least, MANY)) {
-    if (isAsked(kind, value, number)) continue;
-    const fate = await fateOf(runner, world, withNumber(stimulus, place, number));
-    if (fate === undefined || !isSame(fate, meant)) return false;
-  }
-  return true;
-}
-
 /** Is it the number that makes it special, and not what a hash of it and other fields comes to? */
 async function isByNumber(
   runner: CaseRunner,
@@ -276,37 +317,19 @@ async function isByNumber(
   stimulus: Stimulus,
   place: Place,
 ): Promise<boolean> {
-  const special = await specialNumbers(runner, world, stimulus, place);
+  const special = await new Trial(runner, world, stimulus, place).specialNumbers();
   if (special === undefined) return false;
   for (const around of withOtherHashes(world))
-    if (!(await isSpecial(runner, around, stimulus, place))) return false;
+    if (!(await new Trial(runner, around, stimulus, place).isSpecial())) return false;
   const look = async (packet: Uint8Array): Promise<Held> => {
-    const here = await specialNumbers(runner, world, { ...stimulus, packet }, place);
+    const here = await new Trial(runner, world, { ...stimulus, packet }, place).specialNumbers();
     return here === '' ? 'nothing' : here === special ? 'same' : 'otherwise';
   };
   if (!(await holdsOfRelatives(stimulus.packet, { at: place.at, size: 2 }, look))) return false;
-  return await isAlone(runner, world, stimulus, place);
+  return await new Trial(runner, world, stimulus, place).isAlone();
 }
 
-/** Those for which something else becomes of the packet than for the number that was meant. */
-async function specialNumbers(
-  runner: CaseRunner,
-  world: World,
-  stimulus: Stimulus,
-  place: Place,
-): Promise<string | undefined> {
-  const { kind, value } = place;
-  const meant = await fateOf(runner, world, withNumber(stimulus, place, swapped(value)));
-  const special: number[] = [];
-  for (const number of [value, ...kind.others(value), ...scattered(kind.least, SCATTERED)]) {
-    const fate = await fateOf(runner, world, withNumber(stimulus, place, number));
-    if (fate === undefined || meant === undefined) return undefined;
-    if (!isSame(fate, meant)) special.push(number);
-  }
-  return special.join();
-}
-
-function isSame(one: Fate, other: Fate): boolean {
+function isSameWithMaps(one: Fate, other: Fate): boolean {
   return isSameFate(one, other) && leavesSameMaps(one, other);
 }
 

@@ -106,13 +106,13 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/compared',
     'error',
     'The EtherType compared in the wrong byte order',
-    'The program does for a known EtherType in the wrong byte order, as 0x0008, what it was meant to do for the right one, 0x0800, and that is to it like any other number: what it compares the field with lacks `bpf_htons`.',
+    'The program does for a known EtherType in the wrong byte order, as 0x0008, what it was meant to do for the right one, 0x0800, which comes to the same as any other number: what it compares the field with lacks `bpf_htons`.',
   ),
   rule(
     'port/compared',
     'warning',
     'A port compared in the wrong byte order, as it seems',
-    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one is to it like any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port. So it is where it asks whether a port is larger or smaller than another number (`udp->dest < 1024`), which is asked of what `bpf_ntohs` makes of it: then ports decide that lie side by side only once their bytes are swapped. The lower byte of ports, by which a program takes a few flows of many, may look like 1,024 as a limit.',
+    'The program does something of its own for a port that is a known one in the other byte order (20480 is 80), and the known one comes to the same as any other number: what it compares the field with lacks `bpf_htons`. Right where a service of your own has that port. So it is where it asks whether a port is larger or smaller than another number (`udp->dest < 1024`), which is asked of what `bpf_ntohs` makes of it: then ports decide that lie side by side only once their bytes are swapped. The lower byte of ports, by which a program takes a few flows of many, may look like 1,024 as a limit.',
   ),
   rule(
     'length/compared',
@@ -130,7 +130,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'address/compared',
     'warning',
     'An address compared in the wrong byte order, as it seems',
-    'The program does something of its own for mirror images of addresses that everybody knows (those that end with 10, not those that begin with it), and the known ones are to it like any other: as it seems, what it compares the field, or masks it, with lacks `bpf_htonl`. Prefixes that count: 10/8, 172.16/12, 192.168/16, 127/8, 169.254/16, 224/4 and 240/4; fe80::/10, fc00::/7, ff00::/8 and 2001:db8::/32. Right where the last byte of an address is what is meant.',
+    'The program does something of its own for mirror images of addresses that everybody knows (those that end with 10, not those that begin with it), and the known ones come to the same as any other: as it seems, what it compares the field, or masks it, with lacks `bpf_htonl`. Prefixes that count: 10/8, 172.16/12, 192.168/16, 127/8, 169.254/16, 224/4 and 240/4; fe80::/10, fc00::/7, ff00::/8 and 2001:db8::/32. Right where the last byte of an address is what is meant.',
   ),
   rule(
     'encapsulation/room-flags',
