@@ -5,7 +5,7 @@ import { againstVerdict } from './against-json.ts';
 
 const program = (name: string, verdict: AgainstProgram['verdict'], reason: string): AgainstProgram => ({
   ...{ name, verdict, reason },
-  ...{ proof: undefined, report: undefined, confirmedBy: [], files: [], words: { old: [], new: [] } },
+  ...{ proof: undefined, report: undefined, confirmedBy: [], saved: [], words: { old: [], new: [] } },
 });
 const ALIKE = program('good', 'pass', 'identical instructions');
 const DIFFERS = program('bad', 'fail', 'packets are treated differently: action');
