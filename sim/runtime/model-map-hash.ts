@@ -1,14 +1,24 @@
 /** BPF_MAP_TYPE_HASH, PERCPU_HASH (kernel/bpf/hashtab.c) and DEVMAP_HASH (devmap.c). */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from './errno.ts';
-import { type MapSnapshot, type SnapshotEntry, snapshotOf } from './map-snapshot.ts';
+import { type MapSnapshot, snapshotOf } from './map-snapshot.ts';
 import { BaseModelMap, indexOf, nameOf } from './model-map-base.ts';
 
 const BPF_NOEXIST = 1;
 const BPF_EXIST = 2;
 
+/** Its value is another array after an update. */
+interface ModelEntry {
+  readonly key: Uint8Array;
+  value: Uint8Array;
+}
+
 export class HashModelMap extends BaseModelMap {
   /** In order of insertion. */
-  protected readonly entries: Map<string, SnapshotEntry> = new Map();
+  protected readonly entries: Map<string, ModelEntry> = new Map();
+  /** Does an update write into the value that is there, as per-CPU maps do? */
+  readonly #inPlace: boolean = this.definition.type.includes('PERCPU');
+  /** The value that the last update has put out of its place, which the next one takes (kernel/bpf/hashtab.c, `extra_elems`). */
+  #spare: Uint8Array | undefined;
 
   override lookup(key: Uint8Array): Uint8Array | undefined {
     return this.entries.get(nameOf(key, this.definition.keySize))?.value;
@@ -22,6 +32,7 @@ export class HashModelMap extends BaseModelMap {
     const present = this.entries.get(name);
     if (present !== undefined) {
       if (flags === BPF_NOEXIST) return -EEXIST;
+      if (!this.#inPlace) this.#replace(present);
       present.value.set(value);
       return 0;
     }
@@ -31,6 +42,13 @@ export class HashModelMap extends BaseModelMap {
     slot.set(value);
     this.entries.set(name, { key: key.slice(0, this.definition.keySize), value: slot });
     return 0;
+  }
+
+  /** Who holds the old value goes on seeing it. */
+  #replace(entry: ModelEntry): void {
+    const old = entry.value;
+    entry.value = this.#spare ?? new Uint8Array(this.definition.valueSize);
+    this.#spare = old;
   }
 
   /** The map is full. @returns whether there is room now */

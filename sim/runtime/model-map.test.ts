@@ -198,6 +198,25 @@ describe('updates and deletions', () => {
   });
 });
 
+describe('a value that is held across an update', () => {
+  it.each<[MapType, number]>([
+    ['HASH', 1],
+    ['LRU_HASH', 1],
+    ['LPM_TRIE', 1],
+    ['PERCPU_HASH', 2],
+    ['ARRAY', 2],
+  ])('of a map of type %s shows %i', (type, expected) => {
+    const map = mapOf(type, 4, type === 'LPM_TRIE' ? 8 : 4);
+    const key = type === 'LPM_TRIE' ? Uint8Array.of(32, 0, 0, 0, 10, 0, 0, 1) : indexKey(1);
+    expect(map.update(key, indexKey(1))).toBe(0);
+    const held = map.lookup(key)!;
+    expect(map.update(key, indexKey(2))).toBe(0);
+    expect([held[0], map.lookup(key)![0]]).toEqual([expected, 2]);
+    held[0] = 9;
+    expect(map.lookup(key)![0]).toBe(expected === 1 ? 2 : 9);
+  });
+});
+
 describe('an LRU hash', () => {
   const key = (index: number): Uint8Array => indexKey(index);
 

@@ -12,7 +12,10 @@ export const BPF_EXIST = 2;
  */
 export interface ModelMap {
   readonly definition: MapDefinition;
-  /** The value itself, to read and change in place as `bpf_map_lookup_elem` allows; undefined where there is none. */
+  /**
+   * The value itself, to read and change in place as `bpf_map_lookup_elem` allows; undefined where there is none. An update of a
+   * hash without per-CPU values, or of a trie, puts another array in its place.
+   */
   lookup(key: Uint8Array): Uint8Array | undefined;
   /** The same for maps keyed by u32. */
   lookupIndex(index: number): Uint8Array | undefined;

@@ -1,4 +1,5 @@
 /** What on a path follows from some bytes of the packet: terms of them, entries under keys of them, what helpers answer about them. */
+import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import { type Term, unknownsOf } from '../../sim/ebpf/symbolic/term.ts';
 import { unknownsIn } from './asking-anew.ts';
@@ -6,12 +7,24 @@ import { unknownsIn } from './asking-anew.ts';
 /** Looks for routes by addresses: no rule of a world asks for ports. */
 const NOT_ASKING: ReadonlySet<string> = new Set(['bpf_fib_lookup']);
 
+/** What original bytes of the path's entries are called, whatever block holds an entry's value by now. */
+function entryNames(inputs: Inputs, state: PathState): string[] {
+  const counts = new Map<number, number>();
+  return state.entries.map(({ map }) => {
+    const ordinal = counts.get(map) ?? 0;
+    counts.set(map, ordinal + 1);
+    return `${inputs.entryName(map, ordinal)}.`;
+  });
+}
+
 /** @returns whether a term depends on the bytes; undefined where no decision of the path, and nothing that it comes to, does */
 export function dependents(
+  inputs: Inputs,
   state: PathState,
   bytes: ReadonlySet<Term>,
 ): ((term: Term) => boolean) | undefined {
   const depending = new Set(bytes);
+  const names = entryNames(inputs, state);
   const entries: string[] = [];
   const depends = (term: Term): boolean => {
     for (const one of unknownsOf(term))
@@ -21,8 +34,8 @@ export function dependents(
   // An entry's value may be part of the next key.
   for (let grown = true; grown; ) {
     const before = depending.size + entries.length;
-    for (const { key, block } of state.entries) {
-      const name = `${state.blocks[block]?.name}.`;
+    for (const [position, { key }] of state.entries.entries()) {
+      const name = names[position]!;
       if (!entries.includes(name) && key.some(depends)) entries.push(name);
     }
     for (const answer of state.answers) {

@@ -98,7 +98,7 @@ export class FragmentPorts {
         : await this.#behind(state, place.length);
       behind.set(place.length, path);
       if (path === undefined) continue;
-      const depends = dependents(path, bytes);
+      const depends = dependents(this.#inputs, path, bytes);
       if (depends === undefined) continue;
       const row = rows.row(INVARIANT);
       if (!counted.has(place.header)) row.paths++;

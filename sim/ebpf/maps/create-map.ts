@@ -8,6 +8,7 @@ import { ArrayMap } from './array-map.ts';
 import { BloomFilterMap } from './bloom-filter-map.ts';
 import { DeviceHashMap } from './device-hash-map.ts';
 import { HashMap } from './hash-map.ts';
+import { entriesInPool } from './hash-table.ts';
 import { BPF_F_CLONE, BPF_F_NO_PREALLOC, DESCRIPTOR_SIZE, type LiveMap } from './live-map.ts';
 import { LpmTrieMap } from './lpm-trie-map.ts';
 import { LruHashMap } from './lru-hash-map.ts';
@@ -102,8 +103,10 @@ const VALUES = {
   room: ({ maxEntries, valueSize }: BpfMap): number => maxEntries * roundUp8(valueSize) * (1 + 1 / 4096),
 };
 const TABLE = {
-  room: ({ maxEntries, keySize, valueSize }: BpfMap): number =>
-    maxEntries * (TABLE_EXTRA + roundUp8(keySize) + roundUp8(valueSize)),
+  room: (source: BpfMap): number => {
+    const stride = TABLE_EXTRA + roundUp8(source.keySize) + roundUp8(source.valueSize);
+    return entriesInPool(source, stride) * stride;
+  },
 };
 /** `max_entries` of a ring are bytes. */
 const BYTES = { room: ({ maxEntries }: BpfMap): number => maxEntries };

@@ -1,22 +1,37 @@
 /**
  * BPF_MAP_TYPE_HASH and BPF_MAP_TYPE_PERCPU_HASH (kernel/bpf/hashtab.c) over the table of `hash-table.ts`.
  *
- * An update of a present key writes its value in place. (The kernel's plain HASH puts a new element in the old
- * one's place, so that a program which still holds a pointer to the old one goes on seeing the old value.)
+ * An update of a present key puts a new entry in the old one's place, as the kernel does: who still holds a pointer to the
+ * old one goes on seeing the old value, and what is written there is lost. Per-CPU values, and values under their lock
+ * (BPF_F_LOCK), are written in place.
  */
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
-import { ENTRY_KEY, HashTable } from './hash-table.ts';
-import { BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, LiveMap, type MapRow } from './live-map.ts';
+import { ENTRY_KEY, HashTable, type Reuse } from './hash-table.ts';
+import { BPF_EXIST, BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_NOEXIST, LiveMap, type MapRow } from './live-map.ts';
 
 export class HashMap extends LiveMap {
   readonly table: HashTable;
+  /** Does an update write into the value that is there? */
+  protected readonly inPlace: boolean;
   #restore: (() => void) | undefined;
 
-  constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number, extra: number = 0) {
+  /**
+   * @param extra bytes behind each value, for the kind's own use
+   * @param reuse of the memory of entries that are gone
+   */
+  constructor(
+    memory: LinearMemory,
+    source: BpfMap,
+    index: number,
+    typeNumber: number,
+    extra: number = 0,
+    reuse: Reuse = reuseOf(source),
+  ) {
     super(memory, source, index, typeNumber);
+    this.inPlace = source.type.includes('PERCPU');
     this.table = new HashTable(
       memory,
       this.address,
@@ -24,6 +39,7 @@ export class HashMap extends LiveMap {
       source.valueSize,
       source.maxEntries,
       extra,
+      reuse,
     );
   }
 
@@ -37,6 +53,7 @@ export class HashMap extends LiveMap {
     let entry = this.table.find(key);
     if (entry !== 0) {
       if ((flags & ~BPF_F_LOCK) === BPF_NOEXIST) return -EEXIST;
+      if (!this.inPlace && (flags & BPF_F_LOCK) === 0) entry = this.replace(entry);
     } else {
       if ((flags & ~BPF_F_LOCK) === BPF_EXIST) return -ENOENT;
       entry = this.table.insert(key);
@@ -44,6 +61,12 @@ export class HashMap extends LiveMap {
     }
     this.store(entry + this.table.valueOffset, value);
     return 0;
+  }
+
+  /** Puts an entry in the place of one that is there, whose timer goes with it. */
+  protected replace(old: number): number {
+    this.cancelTimer(old + this.table.valueOffset);
+    return this.table.replace(old);
   }
 
   override delete(key: number): number {
@@ -85,4 +108,9 @@ export class HashMap extends LiveMap {
       yield { key: entry + ENTRY_KEY, value: entry + this.table.valueOffset };
     }
   }
+}
+
+/** Tables that ask for memory with each entry get what they gave back last (kernel/bpf/memalloc.c). */
+function reuseOf({ mapFlags }: BpfMap): Reuse {
+  return (mapFlags & BPF_F_NO_PREALLOC) === 0 ? 'spare' : 'last';
 }

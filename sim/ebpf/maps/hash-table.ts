@@ -13,16 +13,45 @@
  * ```
  *
  * The bucket is the low bits of `hashBytes` of the key. The kernel's (jhash with a random seed) differs from boot to
- * boot; nothing but the order of iteration depends on it. The bytes between the end of a key and the multiple of 8 are zero in entries. A freed entry is chained by its
- * `next` from the descriptor's `free`; its other bytes stay, as they do in the kernel's preallocated tables.
+ * boot; nothing but the order of iteration depends on it. The bytes between the end of a key and the multiple of 8 are zero in entries.
+ *
+ * An entry that gives way to another of its key (`replace`), or that is removed, keeps its bytes for whoever holds a
+ * pointer to it, until its memory is used again. Freed entries are chained by their `next` from the descriptor's `free`;
+ * when they are used again, `Reuse` says.
  */
 import { hashBytes } from '../../runtime/chance.ts';
+import type { MapDefinition } from '../../runtime/maps.ts';
 import type { LinearMemory } from '../memory.ts';
 import { roundUp8 } from '../memory.ts';
 import { DESCRIPTOR, DESCRIPTOR_SIZE } from './live-map.ts';
 
 /** Up to here a copy of the entries is kept, where the world brings many of them. */
 const LARGEST_KEPT = 0x400_0000;
+
+/**
+ * How a kind of map uses the memory of entries that are gone:
+ * - `spare`: what an update of a present key puts out of its place waits apart, for the next such update (`extra_elems` of
+ *   the kernel's preallocated tables); what was deleted is the next one inserted;
+ * - `last`: what came free last is used first, by updates and insertions alike (lists of bpf_mem_alloc, of LRU tables);
+ * - `first`: what came free first, and only when `heldBack` others have come free since (the kernel waits until no program
+ *   runs any more that might hold a pointer).
+ */
+export type Reuse = 'spare' | 'last' | 'first';
+
+/** Entries that `first` holds back at the most, and bytes that it takes for them. */
+const MOST_HELD_BACK = 64;
+const HELD_BACK_BYTES = 0x10_0000;
+
+/** How many entries more than its capacity a table has memory for. */
+function entriesBeyond(reuse: Reuse, stride: number): number {
+  if (reuse !== 'first') return 1;
+  return Math.max(1, Math.min(MOST_HELD_BACK, Math.floor(HELD_BACK_BYTES / stride)));
+}
+
+/** How many entries a map's table has memory for. @param stride bytes from entry to entry */
+export function entriesInPool({ type, maxEntries }: MapDefinition, stride: number): number {
+  return maxEntries + entriesBeyond(type === 'LPM_TRIE' ? 'first' : 'last', stride);
+}
 
 /** Bytes before an entry's key. */
 export const ENTRY_KEY = 8;
@@ -38,6 +67,9 @@ export class HashTable {
   readonly #buckets: number;
   readonly #mask: number;
   readonly #pool: number;
+  readonly #reuse: Reuse;
+  /** Entries that there is memory for besides `capacity`. */
+  readonly #beyond: number;
 
   /**
    * @param descriptor address of the map's descriptor, where the table keeps its state
@@ -50,6 +82,7 @@ export class HashTable {
     valueSize: number,
     capacity: number,
     extra: number = 0,
+    reuse: Reuse = 'last',
   ) {
     this.#memory = memory;
     this.#descriptor = descriptor >> 2;
@@ -57,11 +90,13 @@ export class HashTable {
     this.capacity = capacity;
     this.valueOffset = ENTRY_KEY + roundUp8(keySize);
     this.stride = this.valueOffset + roundUp8(valueSize) + roundUp8(extra);
+    this.#reuse = reuse;
+    this.#beyond = entriesBeyond(reuse, this.stride);
     let buckets = 1;
     while (buckets < capacity) buckets *= 2;
     this.#mask = buckets - 1;
     this.#buckets = memory.allocate(buckets * 4);
-    this.#pool = memory.allocate(this.stride * capacity);
+    this.#pool = memory.allocate(this.stride * (capacity + this.#beyond));
     const words = memory.i32;
     words[this.#descriptor + DESCRIPTOR.storage] = this.#buckets;
     words[this.#descriptor + DESCRIPTOR.stride] = this.stride;
@@ -95,15 +130,8 @@ export class HashTable {
   /** Adds an entry for a key that is not there; its value is what it was before. Returns 0 when the table is full. */
   insert(key: number): number {
     const { i32, u8, view } = this.#memory;
-    let entry = i32[this.#descriptor + DESCRIPTOR.free]!;
-    if (entry !== 0) {
-      i32[this.#descriptor + DESCRIPTOR.free] = view.getInt32(entry, true);
-    } else {
-      const used = i32[this.#descriptor + DESCRIPTOR.highWater]!;
-      if (used === this.capacity) return 0;
-      i32[this.#descriptor + DESCRIPTOR.highWater] = used + 1;
-      entry = this.#pool + used * this.stride;
-    }
+    if (i32[this.#descriptor + DESCRIPTOR.count] === this.capacity) return 0;
+    const entry = this.#take();
     const hash = hashBytes(view, key, this.keySize);
     const head = this.#buckets + 4 * (hash & this.#mask);
     view.setInt32(entry, view.getInt32(head, true), true);
@@ -117,13 +145,72 @@ export class HashTable {
 
   /** Takes out an entry that is there. */
   remove(entry: number): void {
-    const { i32, view } = this.#memory;
-    let link = this.#buckets + 4 * (view.getUint32(entry + 4, true) & this.#mask);
-    while (view.getInt32(link, true) !== entry) link = view.getInt32(link, true);
-    view.setInt32(link, view.getInt32(entry, true), true);
-    view.setInt32(entry, i32[this.#descriptor + DESCRIPTOR.free]!, true);
-    i32[this.#descriptor + DESCRIPTOR.free] = entry;
-    i32[this.#descriptor + DESCRIPTOR.count]!--;
+    this.#unchain(entry);
+    this.#free(entry);
+    this.#memory.i32[this.#descriptor + DESCRIPTOR.count]!--;
+  }
+
+  /**
+   * Puts a new entry of the same key in the place of one that is there, which keeps its bytes as long as the kernel's does.
+   * @returns the new entry: its value is what its memory held before
+   */
+  replace(old: number): number {
+    const { i32 } = this.#memory;
+    const spare = this.#descriptor + DESCRIPTOR.spare;
+    const entry = this.#reuse === 'spare' ? i32[spare] || this.#takeUnused() : this.#take();
+    this.#unchain(old);
+    // Hash and key are the same; the kernel's chains, too, have what is new at their head.
+    const head = (this.#buckets >> 2) + (i32[(old >> 2) + 1]! & this.#mask);
+    for (let word = 1; word < this.valueOffset >> 2; word++)
+      i32[(entry >> 2) + word] = i32[(old >> 2) + word]!;
+    i32[entry >> 2] = i32[head]!;
+    i32[head] = entry;
+    if (this.#reuse === 'spare') i32[spare] = old;
+    else this.#free(old);
+    return entry;
+  }
+
+  /** The entry that came free last, and whose memory is used next where `last` says how; 0: none. */
+  get free(): number {
+    return this.#memory.i32[this.#descriptor + DESCRIPTOR.free]!;
+  }
+
+  /** Memory for an entry, of which there is enough. */
+  #take(): number {
+    const { i32 } = this.#memory;
+    const descriptor = this.#descriptor;
+    const free = i32[descriptor + DESCRIPTOR.free]!;
+    const used = i32[descriptor + DESCRIPTOR.highWater]!;
+    const waits = this.#reuse === 'first' && used - i32[descriptor + DESCRIPTOR.count]! < this.#beyond;
+    if (free === 0 || waits) return this.#takeUnused();
+    i32[descriptor + DESCRIPTOR.free] = i32[free >> 2]!;
+    return free;
+  }
+
+  /** Memory that no entry had before. A table without a spare entry has not used its last yet. */
+  #takeUnused(): number {
+    return this.#pool + this.#memory.i32[this.#descriptor + DESCRIPTOR.highWater]!++ * this.stride;
+  }
+
+  #free(entry: number): void {
+    const { i32 } = this.#memory;
+    const first = this.#descriptor + DESCRIPTOR.free;
+    if (this.#reuse === 'first' && i32[first] !== 0) {
+      i32[i32[this.#descriptor + DESCRIPTOR.spare]! >> 2] = entry;
+      i32[entry >> 2] = 0;
+    } else {
+      i32[entry >> 2] = i32[first]!;
+      i32[first] = entry;
+    }
+    if (this.#reuse === 'first') i32[this.#descriptor + DESCRIPTOR.spare] = entry;
+  }
+
+  /** Takes an entry out of its chain. It goes on leading to the next one, for walks that stand at it. */
+  #unchain(entry: number): void {
+    const { i32 } = this.#memory;
+    let link = (this.#buckets >> 2) + (i32[(entry >> 2) + 1]! & this.#mask);
+    while (i32[link] !== entry) link = i32[link]! >> 2;
+    i32[link] = i32[entry >> 2]!;
   }
 
   clear(): void {
@@ -139,6 +226,7 @@ export class HashTable {
     }
     u8.fill(0, this.#pool, this.#pool + used * this.stride);
     i32[this.#descriptor + DESCRIPTOR.free] = 0;
+    i32[this.#descriptor + DESCRIPTOR.spare] = 0;
     i32[this.#descriptor + DESCRIPTOR.highWater] = 0;
     i32[this.#descriptor + DESCRIPTOR.count] = 0;
   }
@@ -173,6 +261,7 @@ export class HashTable {
     for (let entry = i32[this.#descriptor + DESCRIPTOR.free]!; entry !== 0; entry = this.#memory.u32(entry)) {
       free.add(entry);
     }
+    free.add(i32[this.#descriptor + DESCRIPTOR.spare]!);
     for (let row = 0, entry = this.#pool; row < used; row++, entry += this.stride) {
       if (!free.has(entry)) yield entry;
     }

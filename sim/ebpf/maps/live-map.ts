@@ -60,6 +60,8 @@ export const DESCRIPTOR = {
   newest: 14,
   /** Large arrays: address of the table of touched blocks (`touched-blocks.ts`); 0: the map has none. */
   touched: 15,
+  /** Hash tables: the entry that waits apart from the free ones, or the last of those (`Reuse`); 0: none. */
+  spare: 15,
 } as const;
 
 /** Bytes of a descriptor. */

@@ -5,6 +5,9 @@
  * `hash-table.ts` over (prefixlen, data with the bits behind the prefix cleared), and a count of the entries of
  * each length; a lookup tries the lengths in use, longest first. Behind each value lies the key as the program
  * wrote it, since the kernel keeps the bits behind the prefix and shows them again.
+ *
+ * An update of a present prefix puts a new entry in the old one's place. The kernel frees the old one, and one that is
+ * deleted, when no program runs any more that might hold a pointer to it.
  */
 import { EEXIST, EINVAL, ENOENT, ENOSPC } from '../../runtime/errno.ts';
 import { type MapSnapshot, SnapshotBuilder } from '../../runtime/map-snapshot.ts';
@@ -27,7 +30,7 @@ export class LpmTrieMap extends LiveMap {
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
     super(memory, source, index, typeNumber);
     const { keySize, valueSize, maxEntries } = source;
-    this.#table = new HashTable(memory, this.address, keySize, valueSize, maxEntries, keySize);
+    this.#table = new HashTable(memory, this.address, keySize, valueSize, maxEntries, keySize, 'first');
     this.#lengths = new Uint32Array((keySize - PREFIX_LENGTH) * 8 + 1);
     this.#masked = memory.allocate(keySize);
     this.#keyCopy = this.#table.valueOffset + roundUp8(valueSize);
@@ -55,6 +58,7 @@ export class LpmTrieMap extends LiveMap {
     let entry = this.#find(key, length);
     if (entry !== 0) {
       if (flags === BPF_NOEXIST) return -EEXIST;
+      entry = this.#table.replace(entry);
     } else {
       if (flags === BPF_EXIST) return -ENOENT;
       entry = this.#table.insert(this.#masked);

@@ -16,6 +16,7 @@ import { entriesSurelyKept } from '../../runtime/maps.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import type { LinearMemory } from '../memory.ts';
 import { HashMap } from './hash-map.ts';
+import { ENTRY_KEY } from './hash-table.ts';
 import { BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, DESCRIPTOR } from './live-map.ts';
 
 const LINK_BYTES = 8;
@@ -32,7 +33,7 @@ export class LruHashMap extends HashMap {
   #keptCrowded = false;
 
   constructor(memory: LinearMemory, source: BpfMap, index: number, typeNumber: number) {
-    super(memory, source, index, typeNumber, LINK_BYTES);
+    super(memory, source, index, typeNumber, LINK_BYTES, 'last');
     this.#surelyKept = entriesSurelyKept(source.maxEntries, (source.mapFlags & BPF_F_NO_COMMON_LRU) !== 0);
     this.links = this.table.stride - LINK_BYTES;
   }
@@ -53,10 +54,11 @@ export class LruHashMap extends HashMap {
     }
     let entry = this.table.find(key);
     if (entry !== 0) {
-      if (flags === BPF_NOEXIST) return -EEXIST;
-      this.#touch(entry);
+      if (flags === BPF_NOEXIST) return this.#refuse(key, value, -EEXIST);
+      if (this.inPlace) this.#touch(entry);
+      else entry = this.replace(entry);
     } else {
-      if (flags === BPF_EXIST) return -ENOENT;
+      if (flags === BPF_EXIST) return this.#refuse(key, value, -ENOENT);
       if (this.table.count === this.table.capacity) this.#evict();
       entry = this.table.insert(key);
       if (entry === 0) return -ENOMEM;
@@ -64,6 +66,22 @@ export class LruHashMap extends HashMap {
     }
     this.store(entry + this.table.valueOffset, value);
     return 0;
+  }
+
+  protected override replace(old: number): number {
+    this.#unlink(old);
+    const entry = super.replace(old);
+    this.#append(entry);
+    return entry;
+  }
+
+  /** What is refused was written into a free entry before anything was looked at, and whoever has had that sees it. */
+  #refuse(key: number, value: number, error: number): number {
+    const { free, keySize, valueOffset } = this.table;
+    if (free === 0 || this.inPlace) return error;
+    this.memory.u8.copyWithin(free + ENTRY_KEY, key, key + keySize);
+    this.store(free + valueOffset, value);
+    return error;
   }
 
   override delete(key: number): number {

@@ -52,7 +52,7 @@ export function load(
       return joined(state, size, (index) => packetByte(inputs, state, at + index));
     }
     case 'block': {
-      const block = state.blocks[region.block]!;
+      const block = blockAt(state, region.block);
       const place = pool.addConst(address, -blockAddress(region.block));
       const { min, max } = state.knowledge.range(place);
       if (min !== max && max < BigInt(block.size) && max - min < MOST_CHOICES) {
@@ -121,7 +121,7 @@ export function store(state: PathState, pointer: Value, offset: number, size: nu
       return;
     }
     case 'block': {
-      const block = state.blocks[region.block]!;
+      const block = blockAt(state, region.block);
       if (!block.writable) throw new PathViolation('a store into read-only memory');
       if (block.mayBeAnother === true)
         throw new NotFollowed('a store into a value that other keys may be found to have, too');
@@ -219,6 +219,14 @@ function storeInMetadata(state: PathState, generation: number, address: Term, by
 /** A byte of the frame, of its metadata or of the room around it, by its address. */
 export function packetByte(inputs: Inputs, state: PathState, at: number): Term {
   return state.packet.bytes.byte(state.pool, at) ?? inputs.packetByte(at);
+}
+
+/** @throws {NotFollowed} where nobody knows what is there by now */
+function blockAt(state: PathState, index: number): Block {
+  const block = state.blocks[index]!;
+  if (block.isLost)
+    throw new NotFollowed('a pointer to an entry that is gone, whose memory the map may have used again');
+  return block;
 }
 
 function blockPlace(state: PathState, block: number, place: Term, size: number): number {

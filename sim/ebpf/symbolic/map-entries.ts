@@ -6,7 +6,7 @@ import { addBlock, blockByte } from './access.ts';
 import type { Inputs } from './inputs.ts';
 import { isFull, mayHaveHeldMore } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
-import { type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
+import { type GoneBlocks, type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
 import type { Term } from './term.ts';
 import {
   addressBits,
@@ -175,20 +175,94 @@ export function updateEntry(
     storeValue(state, live, entry.block, value);
     return 0;
   }
-  if (isThere && wanted === BigInt(BPF_NOEXIST)) return -EEXIST;
-  if (!isThere && wanted === BigInt(BPF_EXIST)) return -ENOENT;
-  if (isThere) {
+  if (isThere && wanted === BigInt(BPF_NOEXIST)) return refused(state, live, map, -EEXIST);
+  if (!isThere && wanted === BigInt(BPF_EXIST)) return refused(state, live, map, -ENOENT);
+  const isInPlace = isThere && (type.includes('PERCPU') || given !== wanted);
+  if (isInPlace) {
     storeValue(state, live, entry.block, value);
     return 0;
   }
+  if (isThere && isYetToBeVisited(state, entry))
+    throw new NotFollowed('an update of an entry that a walk through its map has yet to visit');
   if (isAllocated(live)) state.assume(`the kernel has memory for a new entry of map ${live.name}`);
+  if (isThere) {
+    const block = blockInPlace(state, live, entry);
+    storeValue(state, live, block, value);
+    replace(state, entry, { ...entry, block });
+    return 0;
+  }
   if (!LRU.has(type) && 256 ** live.definition.keySize > live.definition.maxEntries) {
     if (isFullNow(inputs, state, map)) return type === 'LPM_TRIE' ? -ENOSPC : -E2BIG;
   }
-  const block = addBlock(state, { ...state.blocks[entry.block]!, name: undefined, memory: new PathMemory() });
+  const block = blockForNew(state, live, entry);
   storeValue(state, live, block, value);
   replace(state, entry, { ...entry, isThere: state.pool.true, block });
   return 0;
+}
+
+/** The order of a walk is chance where two entries are in one bucket, and an update changes what it meets there. */
+function isYetToBeVisited(state: PathState, entry: MapEntryState): boolean {
+  const position = state.entries.indexOf(entry);
+  return state.frames.some(
+    ({ callback }) =>
+      callback?.kind === 'element' && callback.map === entry.map && callback.known.includes(position),
+  );
+}
+
+/**
+ * How a map uses the memory of entries that are gone (`maps/hash-table.ts`, `Reuse`): a trie does not while programs run. Of
+ * LRU tables, and where memory is allocated with each entry, other CPUs and interrupts have a say: not known.
+ */
+function reuseOf(live: LiveMap): 'exact' | 'never' | 'not known' {
+  if (live.definition.type === 'LPM_TRIE') return 'never';
+  return LRU.has(live.definition.type) || isAllocated(live) ? 'not known' : 'exact';
+}
+
+const NOTHING_GONE: GoneBlocks = { spare: undefined, free: [] };
+
+/** Memory that nobody has a pointer to. */
+function newBlock(state: PathState, { block }: MapEntryState): number {
+  return addBlock(state, { ...state.blocks[block]!, name: undefined, memory: new PathMemory() });
+}
+
+/** The block of what an update puts in the place of an entry, whose own block keeps its bytes. */
+function blockInPlace(state: PathState, live: LiveMap, entry: MapEntryState): number {
+  const { map, block } = entry;
+  const reuse = reuseOf(live);
+  if (reuse === 'never') return newBlock(state, entry);
+  if (reuse === 'not known') {
+    loseGone(state, map);
+    state.gone.set(map, { ...NOTHING_GONE, free: [block] });
+    return newBlock(state, entry);
+  }
+  const gone = state.gone.get(map) ?? NOTHING_GONE;
+  state.gone.set(map, { ...gone, spare: block });
+  return gone.spare ?? newBlock(state, entry);
+}
+
+/** The block of an entry that was not there. */
+function blockForNew(state: PathState, live: LiveMap, entry: MapEntryState): number {
+  const { map } = entry;
+  const [last, ...free] = state.gone.get(map)?.free ?? [];
+  if (last === undefined || reuseOf(live) !== 'exact') {
+    if (reuseOf(live) === 'not known') loseGone(state, map);
+    return newBlock(state, entry);
+  }
+  state.gone.set(map, { ...state.gone.get(map)!, free });
+  return last;
+}
+
+/** What an LRU table refuses it has written into a free element already (kernel/bpf/hashtab.c, `htab_lru_map_update_elem`). */
+function refused(state: PathState, { definition }: LiveMap, map: number, error: number): number {
+  if (LRU.has(definition.type)) loseGone(state, map);
+  return error;
+}
+
+/** The map may have used what is gone again: who still has a pointer there is not followed. */
+function loseGone(state: PathState, map: number): void {
+  for (const block of state.gone.get(map)?.free ?? [])
+    state.blocks[block] = { ...state.blocks[block]!, isLost: true };
+  state.gone.delete(map);
 }
 
 /** Is memory asked for with each new entry, and not when the map is made? */
@@ -262,6 +336,8 @@ export function deleteEntry(inputs: Inputs, state: PathState, map: number, key: 
   const found = findEntry(inputs, state, map, place, type === 'LPM_TRIE');
   if (found === undefined || !found.isThere) return -ENOENT;
   replace(state, found.entry, { ...found.entry, isThere: state.pool.false });
+  const gone = state.gone.get(map) ?? NOTHING_GONE;
+  if (reuseOf(live) !== 'never') state.gone.set(map, { ...gone, free: [found.entry.block, ...gone.free] });
   return 0;
 }
 

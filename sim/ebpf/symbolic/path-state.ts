@@ -95,6 +95,8 @@ export interface Block {
   /** Its unknown bytes are called so; undefined: it starts as zeros. */
   readonly name: string | undefined;
   readonly memory: PathMemory;
+  /** Nobody knows whether the map has used this memory again since its entry went. */
+  readonly isLost?: true;
 }
 
 /** An entry of a map that the path has asked for. */
@@ -108,8 +110,16 @@ export interface MapEntryState {
   readonly isThere: Term;
   /** Of a prefix: was it asked for by a change, which means just this one? Absent: by a lookup, which finds shorter ones, too. */
   readonly isExact?: boolean;
-  /** Of its value; its original bytes are those of the block's name. */
+  /** Of its value as it is now: an update may have put another in the place of the first. */
   readonly block: number;
+}
+
+/** Blocks of a map's entries that are gone, which the map uses again. */
+export interface GoneBlocks {
+  /** What the last update put out of its place: a preallocated hash takes it for the next one. */
+  readonly spare: number | undefined;
+  /** Of deleted entries, and those of other maps: the last one first. */
+  readonly free: readonly number[];
 }
 
 /** What a helper is asked: the same question gets the same answer. */
@@ -197,6 +207,8 @@ export class PathState {
   readonly context: PathMemory;
   readonly blocks: Block[];
   entries: readonly MapEntryState[];
+  /** By map. */
+  readonly gone: Map<number, GoneBlocks> = new Map();
   answers: readonly Answer[];
   /** What it did that nothing else here shows, in this order. */
   acts: readonly Act[];
@@ -298,6 +310,7 @@ export class PathState {
     this.context = from.context.copy();
     this.blocks = from.blocks.map((one) => ({ ...one, memory: one.memory.copy() }));
     this.entries = from.entries;
+    for (const [map, blocks] of from.gone) this.gone.set(map, blocks);
     this.answers = from.answers;
     this.acts = from.acts;
     this.foretold = from.foretold;

@@ -133,6 +133,14 @@ Supported: ${mapTypes
     .map((type) => `\`${type}\``)
     .join(', ')}.
 
+An update of an entry that exists puts a new element in its place (\`HASH\`, \`LRU_HASH\`, \`LPM_TRIE\`): a pointer that the program
+holds from before goes on showing the old value, and what is written there is lost. Per-CPU values, arrays, and values that are
+updated with \`BPF_F_LOCK\` are written in place. What the old memory, or that of a deleted entry, is used for next is followed as the
+kernel does it on one CPU: by the second update of a preallocated \`HASH\`, by the next update or insertion of the others. The kernel's
+\`LPM_TRIE\` does not use it again while the program runs, the machine's when 64 others have come free (fewer where values are
+larger than 16 KiB). Of an \`LRU_HASH\`, and with \`BPF_F_NO_PREALLOC\`, the kernel may take other memory: where an entry came from another
+CPU, or an interrupt comes in between.
+
 ${table(
   ['unsupported', 'why'],
   Object.entries(UNSUPPORTED_MAP_TYPES).map(([type, because]) => [`\`${type}\``, because]),

@@ -1,6 +1,6 @@
 /** The check of one access at run time: which memory may a program touch? */
 import type { PlacedVariable } from '../kernel-variables.ts';
-import { ENTRY_KEY } from '../maps/hash-table.ts';
+import { ENTRY_KEY, entriesInPool } from '../maps/hash-table.ts';
 import { DESCRIPTOR, type LiveMap } from '../maps/live-map.ts';
 import { STORAGE_ROWS, STORAGE_VALUE } from '../maps/storage-map.ts';
 import {
@@ -200,7 +200,7 @@ function checkValues(check: RegionCheck, map: LiveMap, writes: boolean): void {
     case 'DEVMAP_HASH': {
       const parts = [{ offset: map.word(DESCRIPTOR.valueOffset), size: valueSize }];
       if (!writes) parts.push({ offset: ENTRY_KEY, size: keySize });
-      check.rows(map.word(DESCRIPTOR.pool), maxEntries, stride, parts);
+      check.rows(map.word(DESCRIPTOR.pool), entriesInPool(map.definition, stride), stride, parts);
       return;
     }
     default:
