@@ -71,6 +71,18 @@ PROGRAM int type_swapped(CONTEXT *ctx)
 	return eth->h_proto == FAULTY_OR_RIGHT(ETH_P_IPV6, bpf_htons(ETH_P_IPV6)) ? DROP : PASS;
 }
 
+/* No UDP over IPv4. */
+PROGRAM int type_unchecked(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
+		return PASS;
+	IF_RIGHT(if (eth->h_proto != bpf_htons(ETH_P_IP)) return PASS;)
+	return ip->protocol == IPPROTO_UDP ? DROP : PASS;
+}
+
 /* No DNS. */
 PROGRAM int port_swapped(CONTEXT *ctx)
 {

@@ -183,6 +183,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['options_overlooked', 'lengths/misplaced'],
     ['authentication_length', 'lengths/misplaced'],
     ['type_swapped', 'ethertype/compared'],
+    ['type_unchecked', 'ethertype/unchecked', XDP],
     ['port_swapped', 'port/compared'],
     ['limit_swapped', 'length/compared'],
     ['vlan_swapped', 'vlan/compared', XDP],

@@ -188,7 +188,7 @@ export class FragmentReads {
 }
 
 /** Is a packet read where maps say? */
-async function isReadWhereTold(program: Program, world: World, stimulus: Stimulus): Promise<boolean> {
+export async function isReadWhereTold(program: Program, world: World, stimulus: Stimulus): Promise<boolean> {
   const trace = await traceOf(program, { world, stimuli: [stimulus] });
   return trace !== undefined && new MapContents(program, world, trace).isReadWhereTold();
 }

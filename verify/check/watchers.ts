@@ -14,6 +14,7 @@ import { HelperCalls } from './helper-calls.ts';
 import { hasLengths, LengthUnits } from './length-units.ts';
 import { MalformedOnly } from './malformed-only.ts';
 import { OrderComparisons } from './order-comparisons.ts';
+import { OtherTypes } from './other-types.ts';
 import { PagedPayload } from './paged-payload.ts';
 import { PayloadPlaces } from './payload-places.ts';
 import { hasContents, type Seen, type Sighting } from './probe.ts';
@@ -90,6 +91,7 @@ export class Watchers {
       inMachine(new SwappedAddresses(program, isGiven)),
       inMachine(new PagedPayload(program, isGiven, transports)),
       inMachine(new MalformedOnly(program)),
+      { find: () => new OtherTypes(program, isGiven, transports).find(machine, known()) },
       { observe: (...batch) => garbage.observe(...batch), find: () => garbage.find(machine, known()) },
       {
         observe: (...batch) => metadata.observe(...batch),

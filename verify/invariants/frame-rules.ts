@@ -109,6 +109,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'The program does for a known EtherType in the wrong byte order, as 0x0008, what it was meant to do for the right one, 0x0800, which comes to the same as any other number: what it compares the field with lacks `bpf_htons`.',
   ),
   rule(
+    'ethertype/unchecked',
+    'error',
+    'Any frame is taken for an IP packet',
+    'Nothing that the program asks tells IP packets from other frames: bytes of ARP, or of the other version of IP, decide as protocol, TTL or address. The second byte of the sender’s MAC address in an ARP packet lies where an IPv4 packet has its protocol: a program that drops UDP so drops the ARP of every host for which it is 0x11. Compare `eth->h_proto` with `bpf_htons(ETH_P_IP)` first (TC: `skb->protocol`). A warning for TC programs, which a filter can be attached with that gives them one protocol alone (`tc filter add ... protocol ip bpf ...`), and where it takes contents of maps that the test made up. Not looked at are programs that stand behind a tail call or in a map for redirects: what is in front of them may have looked. Right for XDP programs whose interface never gets anything else, and where a dispatcher looks at the EtherType first.',
+  ),
+  rule(
     'port/compared',
     'warning',
     'A port compared in the wrong byte order, as it seems',
