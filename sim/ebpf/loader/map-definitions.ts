@@ -91,7 +91,11 @@ interface PacketBuilder {
 export function readBtfMaps(section: ElfSection, btf: Btf | undefined): PlacedMap[] {
   const dataSection = btf?.find(section.name, BTF_KIND.DATASEC);
   if (btf === undefined || dataSection === undefined) {
-    throw new ObjectError(section.data.where, 'its variables in BTF', 'none (compile with -g)');
+    throw new ObjectError(
+      section.data.where,
+      'its variables in BTF',
+      'none (compile with -g, GCC with -gbtf)',
+    );
   }
   return btf.variables(dataSection).map((variable): PlacedMap => {
     const name = btf.name(variable.typeId);
