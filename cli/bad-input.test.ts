@@ -97,7 +97,7 @@ function each(
 const LONG = 'x'.repeat(300);
 const NOT_COUNTS = ['', '0', '-1', '1.5', 'abc', '1e3', ' 5', '0x10', '9007199254740993', '9'.repeat(30)];
 const NOT_TIMES = ['', '-1', '5x', 'abc', '1e3s', '1.5.5s', ' 5s'];
-const COUNT = /must be a positive integer \(20000, 20k, 10M\), not “.*”/;
+const COUNT = /must be a positive integer(?: \(20000, 20k, 10M\))?, not “.*”/;
 
 /** Files where a capture is expected. */
 const NOT_CAPTURES: readonly (readonly [string, RegExp])[] = [
@@ -466,6 +466,14 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
       ['verify', 'icmp_drop', '--time', '1h', option, 'nodir/x'],
       /nodir\/x: no such file or directory/,
     ]),
+    ...['verify', 'check', 'prove', 'diff'].map((command): [string[], RegExp] => [
+      [command, OBJECT, ...(command === 'diff' ? [OBJECT] : []), '--report', 'junk'],
+      /--report junk: expected the name of a directory, found a file/,
+    ]),
+    [['verify', 'icmp_echo', '--seed', ''], /--seed is empty/],
+    [['verify', OBJECT, '--object', OBJECT], /--object replaces .* is an object itself/],
+    [['verify', 'icmp_echo', '--workers', 'x'], /must be a positive integer, not “x”/],
+    [['verify', 'icmp_echo', '--runs', 'x'], /must be a positive integer \(20000, 20k, 10M\), not “x”/],
     ...['--runs', '--workers', '--max-divergences'].flatMap((option) =>
       each(NOT_COUNTS, (text) => ['verify', 'icmp_echo', option, text], COUNT),
     ),

@@ -9,6 +9,9 @@ import { requireApart } from './input/distinct-files.ts';
 import { printText, reportLine, reportText } from './output.ts';
 import { version } from './version.ts';
 
+/** Columns in which the description of a command with a long usage (`corpus`) is still wrapped. */
+const LEAST_WIDTH = 30;
+
 /**
  * Runs what the arguments ask for.
  * @throws whatever ends the command early: `reportError` knows the exit code
@@ -22,7 +25,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .version(version(), '-V, --version')
     .helpCommand(true)
     // Subcommands inherit what is configured.
-    .configureHelp({ optionDescription: describeOption })
+    .configureHelp({ optionDescription: describeOption, minWidthToWrap: LEAST_WIDTH })
     .configureOutput({
       writeOut: printText,
       writeErr: reportText,

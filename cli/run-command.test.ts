@@ -66,3 +66,12 @@ it('says how to run saved cases by themselves: those of several files, and those
   expect(single.code).toBe(2);
   expect(single.err).toContain(`npx xdpsim corpus merge ${both} --out DIR\n`);
 });
+
+it('counts one of a thing as one', async () => {
+  const file = join(scratch, 'one.pcapng');
+  const made = await runInProcess('corpus', 'generate', 'icmp_echo', '--out', file, '--runs', '1');
+  expect(`${made.out}${made.err}`).toContain(': 1 packet, seed');
+  const verified = await runInProcess('verify', 'xdp_pass', '--engines', 'wasm', '--runs', '1', '--no-guide');
+  expect(verified.out).not.toMatch(/\b1 packets/);
+  expect((await runInProcess('run', 'xdp_pass', GOOD)).out).toMatch(/, \d\d bytes$/m);
+});

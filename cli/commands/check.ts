@@ -29,7 +29,7 @@ import { EXIT, inputFailure, reportError, toFailure } from '../failure.ts';
 import { parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
-import { freshSeed, parseOutput, parsePercent, repeated } from '../input/options.ts';
+import { freshSeed, parseDirectory, parseOutput, parsePercent, repeated } from '../input/options.ts';
 import {
   ENTERED,
   isFileName,
@@ -119,7 +119,11 @@ export function registerCheck(program: Command): void {
     )
     .addOption(cflagsOption())
     .addOption(clangOption())
-    .option('--report <dir>', 'where cases are saved (default: corpus/regressions)', parseOutput('--report'))
+    .option(
+      '--report <dir>',
+      'where cases are saved (default: corpus/regressions)',
+      parseDirectory('--report'),
+    )
     .option('--no-color', 'no colours')
     .action(run);
 }

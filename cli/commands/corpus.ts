@@ -29,7 +29,7 @@ import { inputFailure } from '../failure.ts';
 import { parseFilterOption } from '../input/filter-option.ts';
 import { guidanceOf } from '../input/guided.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
-import { FILTER_HELP, freshSeed, parseCount, parseDuration, parseName } from '../input/options.ts';
+import { FILTER_HELP, freshSeed, MANY, parseCount, parseDuration, parseName } from '../input/options.ts';
 import { parsePacketFormat } from '../input/packets.ts';
 import { resolvePrograms } from '../input/program-source.ts';
 import { seedOption } from '../input/run-options.ts';
@@ -64,7 +64,7 @@ export function registerCorpus(program: Command): void {
       '--out <file>',
       'its ending says the format: .pcapng, .pcap, .hex, .json, …; - for standard output',
     )
-    .option('--runs <n>', 'how many packets', parseCount('--runs'), 10_000)
+    .option('--runs <n>', 'how many packets', parseCount('--runs', MANY), 10_000)
     .addOption(seedOption())
     .option('--any-length', 'include frames that no kernel accepts: below 14 bytes, above a page')
     .option('--no-guide', 'generate without looking for uncovered branches first')
@@ -199,7 +199,7 @@ async function generate(
     ? await writeList(options.out, format, batches(), name ?? 'PROGRAM')
     : await writeCapture(options.out, batches(), { comment, format });
   const where = options.out === '-' ? 'standard output' : options.out;
-  reportLine(`${where}: ${count(written)} packets, seed ${text}`);
+  reportLine(`${where}: ${count(written)} ${written === 1 ? 'packet' : 'packets'}, seed ${text}`);
 }
 
 /** A file holds frames as they are on the wire: whoever reads it, for whatever entry, gets them from there. */

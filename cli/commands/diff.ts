@@ -29,7 +29,7 @@ import { EXIT } from '../failure.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
-import { freshSeed, parseCount, parseOutput, repeated } from '../input/options.ts';
+import { freshSeed, parseCount, parseDirectory, repeated } from '../input/options.ts';
 import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
 import {
   aimOption,
@@ -106,7 +106,7 @@ export function registerDiff(program: Command): void {
       20,
     )
     .addOption(shrinkTimeOption('an example', 10))
-    .option('--report <dir>', 'save each class’s example there', parseOutput('--report'))
+    .option('--report <dir>', 'save each class’s example there', parseDirectory('--report'))
     .addOption(new Option('--json', 'print one JSON document'))
     .option('--no-color', 'no colours')
     .action(run);

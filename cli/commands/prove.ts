@@ -18,7 +18,7 @@ import { EXIT, inputFailure } from '../failure.ts';
 import { requireOnly } from '../input/given-options.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { withMaxEntries } from '../input/max-entries.ts';
-import { parseCount, parseDuration, parseOutput, repeated } from '../input/options.ts';
+import { MANY, parseCount, parseDirectory, parseDuration, repeated } from '../input/options.ts';
 import { ENTERED, notTested, resolvePrograms } from '../input/program-source.ts';
 import { toldApart } from '../input/told-apart.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -71,7 +71,7 @@ export function registerProve(program: Command): void {
       parseDuration('--time'),
       PROOF_TIME / 1000,
     )
-    .option('--paths <n>', 'paths to follow at the most', parseCount('--paths'), 20_000)
+    .option('--paths <n>', 'paths to follow at the most', parseCount('--paths', MANY), 20_000)
     .option('--max-length <n>', 'frames have at most this many bytes', parseCount('--max-length'), 128)
     .option(
       '--solver-time <time>',
@@ -94,7 +94,7 @@ export function registerProve(program: Command): void {
     .option(
       '--report <dir>',
       'where packets that refute something are saved (default: corpus/regressions)',
-      parseOutput('--report'),
+      parseDirectory('--report'),
     )
     .option('--no-color', 'no colours')
     .action(run);

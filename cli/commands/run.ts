@@ -433,7 +433,7 @@ function printOutcome(program: Program, ran: Ran, index: number, options: Option
   const hook = program.entries[input.entry[index]!]!.hook;
   const target = output.redirect[index]! === 0 ? '' : ` to ifindex ${output.redirect[index]}`;
   terminal.print(
-    `${terminal.style('bold', `${head}: ${actionName(hook, output.action[index]!)}`)}${target}, ${after.length} bytes`,
+    `${terminal.style('bold', `${head}: ${actionName(hook, output.action[index]!)}`)}${target}, ${after.length} ${after.length === 1 ? 'byte' : 'bytes'}`,
   );
   const metadata = output.metadata(index);
   if (metadata.length > 0) terminal.print(`  metadata ${Buffer.from(metadata).toString('hex')}`);

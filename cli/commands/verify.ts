@@ -21,6 +21,7 @@ import { announceMemory } from '../input/memory.ts';
 import {
   freshSeed,
   parseCount,
+  parseDirectory,
   parseDuration,
   parseOutput,
   parsePercent,
@@ -145,7 +146,7 @@ export function registerVerify(program: Command): void {
     .option(
       '--report <dir>',
       'where divergences are saved (default: corpus/regressions)',
-      parseOutput('--report'),
+      parseDirectory('--report'),
     )
     .option(
       '--packets <file>',

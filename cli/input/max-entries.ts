@@ -5,7 +5,7 @@ import { leavesSizeToLoader, maxEntriesOf } from '../../sim/runtime/map-sizes.ts
 import type { Program } from '../../sim/runtime/program.ts';
 import { inputFailure } from '../failure.ts';
 import { count } from '../terminal.ts';
-import { parseCount } from './options.ts';
+import { MANY, parseCount } from './options.ts';
 
 /**
  * The programs with the sizes that the user states.
@@ -38,7 +38,7 @@ function parse(option: string): [name: string, entries: number] {
   const equals = option.indexOf('=');
   if (equals <= 0) throw inputFailure(`--max-entries takes NAME=N, not “${option}”`);
   const name = option.slice(0, equals);
-  const entries = parseCount(`--max-entries ${name}`)(option.slice(equals + 1));
+  const entries = parseCount(`--max-entries ${name}`, MANY)(option.slice(equals + 1));
   if (entries > 0xffff_ffff) throw inputFailure(`--max-entries ${name}: at most ${0xffff_ffff} entries`);
   return [name, entries];
 }

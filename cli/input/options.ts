@@ -1,20 +1,27 @@
 /** Values of options: read strictly, refused with what was expected. */
 import { anyHex } from '../../corpus/files/random-hex.ts';
 import { inputFailure } from '../failure.ts';
+import { isFile } from './read-file.ts';
 
 /** Of `--filter`. */
 export const FILTER_HELP =
   'only packets that match, as in Wireshark: tcp.dport == 80 && ip.ttl < 2 (docs/filters.md)';
 
-/** A whole number with optional `_`, `k` or `M`: `20000`, `20k`, `10M`. */
-export function parseCount(option: string): (text: string) => number {
+/** For counts of what there are usually thousands of. */
+export const MANY = ' (20000, 20k, 10M)';
+
+/**
+ * A whole number with optional `_`, `k` or `M`: `20000`, `20k`, `10M`.
+ * @param examples for the message: `MANY`, or none
+ */
+export function parseCount(option: string, examples: string = ''): (text: string) => number {
   return (text) => {
     const match = /^(\d[\d_]*)([kKmM]?)$/.exec(text);
     const number = match === null ? Number.NaN : Number(match[1]!.replaceAll('_', ''));
     const factor = { '': 1, k: 1e3, m: 1e6 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
     const value = number * factor;
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw inputFailure(`${option} must be a positive integer (20000, 20k, 10M), not “${text}”`);
+      throw inputFailure(`${option} must be a positive integer${examples}, not “${text}”`);
     }
     return value;
   };
@@ -65,6 +72,24 @@ export function parseName(option: string): (text: string) => string {
 export function parseOutput(option: string): (text: string) => string {
   return (text) => {
     if (text === '') throw inputFailure(`${option} is empty: expected the name of a file or directory`);
+    return text;
+  };
+}
+
+/** The name of a directory to write to, which may not be there yet. */
+export function parseDirectory(option: string): (text: string) => string {
+  const parse = parseOutput(option);
+  return (text) => {
+    if (isFile(parse(text)))
+      throw inputFailure(`${option} ${text}: expected the name of a directory, found a file`);
+    return text;
+  };
+}
+
+/** Any text, but not none. */
+export function parseText(option: string): (text: string) => string {
+  return (text) => {
+    if (text === '') throw inputFailure(`${option} is empty: expected any text`);
     return text;
   };
 }

@@ -94,6 +94,12 @@ export async function resolvePrograms(
   if (only === undefined || others.length > 0 || names.length === 0) {
     throw inputFailure('--object replaces the object of one program: name that program');
   }
+  if (only.definition === undefined) {
+    throw inputFailure(
+      `--object replaces the object of a program with a model: ${names[0]} is an object itself`,
+      `name one of the two, as in: ${object}`,
+    );
+  }
   const replaced = withObject(only, parseObjectName(object));
   requireWorlds(replaced);
   const words = ['--object', object, ...compilerWords(parseObjectName(object).path)];

@@ -98,6 +98,14 @@ export function isThere(path: string): boolean {
 }
 
 /** False, too, where nobody can tell: what is wrong there is said when it is opened. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
 export function isDirectory(path: string): boolean {
   try {
     return statSync(path).isDirectory();

@@ -1,11 +1,11 @@
 /** Options of every command that generates packets: how many, for how long, from which seed, and how small examples are made. */
 import { Option } from 'commander';
-import { parseCount, parseDuration, parseDurationOrOff } from './options.ts';
+import { MANY, parseCount, parseDuration, parseDurationOrOff, parseText } from './options.ts';
 
 /** `--runs` */
 export function runsOption(usual: number): Option {
   return new Option('--runs <n>', `packets to generate for each program (default: ${usual})`).argParser(
-    parseCount('--runs'),
+    parseCount('--runs', MANY),
   );
 }
 
@@ -18,7 +18,9 @@ export function timeOption(): Option {
 
 /** `--seed` */
 export function seedOption(): Option {
-  return new Option('--seed <seed>', 'any text; the same seed gives the same packets');
+  return new Option('--seed <seed>', 'any text; the same seed gives the same packets').argParser(
+    parseText('--seed'),
+  );
 }
 
 /** `--shrink-time` @param what "a packet" @param seconds the default */

@@ -22,7 +22,7 @@ export function proveLines(report: ProveReport, options: ProveTextOptions, termi
   const { branches, counts, seconds } = proof;
   const lines = [
     terminal.style('bold', program),
-    `  ${number(paths.length, 'path')}, ${packetsText(paths.length, paths.filter((one) => one.confirmed).length)}`,
+    `  ${number(paths.length, 'path')}${packetsText(paths.length, paths.filter((one) => one.confirmed).length)}`,
     `  ${number(branches.length, 'branch', 'branches')}: ${count(branches, 'reached')} reached, ${count(branches, 'unreachable')} unreachable, ${count(branches, 'undecided')} undecided`,
     `  ${seconds.toFixed(1)} s, ${number(counts.queries, 'solver query', 'solver queries')} (${(counts.solverTime / 1000).toFixed(1)} s)`,
   ];
@@ -73,9 +73,10 @@ function refutationLines(
 }
 
 function packetsText(paths: number, confirmed: number): string {
-  if (paths === 1 && confirmed === 1) return 'with a packet that takes it, confirmed in the machine';
-  if (confirmed === paths) return `each with a packet that takes it: ${confirmed} confirmed in the machine`;
-  return `${confirmed} of them with a packet that takes it, confirmed in the machine`;
+  if (paths === 0) return '';
+  if (paths === 1 && confirmed === 1) return ', with a packet that takes it, confirmed in the machine';
+  if (confirmed === paths) return `, each with a packet that takes it: ${confirmed} confirmed in the machine`;
+  return `, ${confirmed} of them with a packet that takes it, confirmed in the machine`;
 }
 
 function number(value: number, one: string, many: string = `${one}s`): string {

@@ -25,7 +25,7 @@ const MAX_PLACES = 4;
 /** One line for a program as soon as it is done. */
 export function programLine({ report, verdict }: Tested, width: number, terminal: Terminal): string {
   const [style, mark] = MARKS[verdict.mark];
-  const packets = `${count(report.packets)} packets`.padStart(18);
+  const packets = `${count(report.packets)} ${report.packets === 1 ? 'packet' : 'packets'}`.padStart(18);
   const line = `${report.name.padEnd(width)} ${packets}   ${reached(report.coverage).padEnd(13)}   ${actions(report)}`;
   return `${terminal.style(style, mark.padEnd(MARK_WIDTH))} ${line}`;
 }

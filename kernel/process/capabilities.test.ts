@@ -17,12 +17,13 @@ it('names what is missing, and how root in a container and others get it', () =>
   expect(lackOf(LOADING, 0n, true)).toEqual({
     available: false,
     reason: 'CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are missing',
-    remedy: 'start the container with --cap-add=BPF --cap-add=PERFMON --cap-add=NET_ADMIN (or --privileged)',
+    remedy:
+      'start the container with --cap-add=BPF --cap-add=PERFMON --cap-add=NET_ADMIN, or with --privileged',
   });
   expect(lackOf(LOADING, BPF_AND_NET_ADMIN, false)).toEqual({
     available: false,
     reason: 'not running as root, and CAP_PERFMON is missing',
-    remedy: 'run it with sudo (or give it CAP_PERFMON)',
+    remedy: 'run it with sudo, or give it CAP_PERFMON',
   });
   expect(lackOf(LOADING, 2n ** 41n - 1n, true)).toBeUndefined();
 });

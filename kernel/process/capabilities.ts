@@ -78,9 +78,9 @@ export function remedyFor(
   missing: readonly Capability[],
   isRoot: boolean = process.geteuid?.() === 0,
 ): string {
-  if (!isRoot) return `run it with sudo (or give it ${inWords(missing)})`;
+  if (!isRoot) return `run it with sudo, or give it ${inWords(missing)}`;
   const options = missing.map((one) => `--cap-add=${one.slice('CAP_'.length)}`);
-  return `start the container with ${options.join(' ')} (or --privileged)`;
+  return `start the container with ${options.join(' ')}, or with --privileged`;
 }
 
 function inWords(names: readonly string[]): string {
