@@ -14,9 +14,14 @@ import {
 } from '../../sim/ebpf/instruction.ts';
 import { type Cut, jumpKey } from '../../sim/ebpf/symbolic/explore.ts';
 
+/** An instruction of one of the object's programs. */
+export interface Place {
+  readonly program: number;
+  readonly slot: number;
+}
+
 /** @returns the instructions, by `jumpKey` */
 export function behind(object: BpfObject, cuts: readonly Cut[]): ReadonlySet<string> {
-  const found = new Set<string>();
   const waiting: Place[] = [];
   for (const { program, slot, holds } of cuts) {
     const { instructions } = object.programs[program]!;
@@ -24,6 +29,13 @@ export function behind(object: BpfObject, cuts: readonly Cut[]): ReadonlySet<str
     if (isJump) waiting.push({ program, slot: nextSlots(instructions, slot)[holds ? 0 : 1]! });
     else waiting.push(...after(object, program, slot));
   }
+  return reachedFrom(object, waiting);
+}
+
+/** @returns the instructions that the program may come to from these, which are among them, by `jumpKey` */
+export function reachedFrom(object: BpfObject, places: readonly Place[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  const waiting = [...places];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const key = jumpKey(next.program, next.slot);
     if (found.has(key) || next.slot >= object.programs[next.program]!.instructions.count) continue;
@@ -33,8 +45,6 @@ export function behind(object: BpfObject, cuts: readonly Cut[]): ReadonlySet<str
   return found;
 }
 
-type Place = { readonly program: number; readonly slot: number };
-
 /** Where the program may be after an instruction. */
 function after(object: BpfObject, program: number, slot: number): Place[] {
   const own = object.programs[program]!;
@@ -42,9 +52,23 @@ function after(object: BpfObject, program: number, slot: number): Place[] {
   const opcode = instructions.opcode[slot]!;
   const slots = opcode === EXIT ? returnsOf(own, slot) : nextSlots(instructions, slot);
   const places = slots.map((one) => ({ program, slot: one }));
+  const helper = opcode === CALL ? helperAt(object, own, slot) : undefined;
+  if (helper?.arguments.includes('function') === true)
+    places.push(...callbacks(own).map((one) => ({ program, slot: one })));
   // Any program may stand in the map of a tail call.
-  if (opcode !== CALL || helperAt(object, own, slot)?.effects.leavesProgram !== true) return places;
+  if (helper?.effects.leavesProgram !== true) return places;
   return [...places, ...object.programs.map((_, index) => ({ program: index, slot: 0 }))];
+}
+
+/** Where the functions begin that are given to helpers. */
+function callbacks({ instructions }: BpfProgram): number[] {
+  const found: number[] = [];
+  for (let at = 0; at < instructions.count; at++) {
+    if (instructions.opcode[at] !== LDDW) continue;
+    if (instructions.src[at] === BPF_PSEUDO_FUNC) found.push(callTarget(instructions, at));
+    at++;
+  }
+  return found;
 }
 
 /** Where a function that ends here goes on: behind the calls of it, and behind what gives it to a helper. */

@@ -1,6 +1,6 @@
 /** What is known of each way of each jump: a packet takes it, no input does, or nobody found out. */
 import { type Reach, reachOf, WAY } from '../../sim/ebpf/analysis/reach.ts';
-import type { BpfProgram } from '../../sim/ebpf/bpf-object.ts';
+import type { BpfObject, BpfProgram } from '../../sim/ebpf/bpf-object.ts';
 import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
 import { BPF_JCOND, CALL, isConditionalJump, LDDW, OPERATION_MASK } from '../../sim/ebpf/instruction.ts';
 import { sourceAt } from '../../sim/ebpf/object.ts';
@@ -12,7 +12,7 @@ import { connected } from '../../sim/ebpf/symbolic/repair.ts';
 import { jumpCondition } from '../../sim/ebpf/symbolic/step.ts';
 import { isConst, type Term } from '../../sim/ebpf/symbolic/term.ts';
 import { hookOf, type MachineProgram } from '../../sim/engines/machine-program.ts';
-import { behind } from './behind.ts';
+import { behind, type Place, reachedFrom } from './behind.ts';
 
 export interface SourcePlace {
   readonly file: string;
@@ -44,20 +44,25 @@ export interface Seen {
   readonly unconfirmed: ReadonlyMap<string, string>;
   /** Of these the ways that none but paths take which no engine here can go, and who goes them. */
   readonly elsewhere: ReadonlyMap<string, string>;
-  /** Why the paths are not all that there are; undefined: they are. */
-  readonly doubt: string | undefined;
+  /** Why the paths are not all that there are, or cannot be relied on, and from which instructions on; nobody knows more of what is behind. */
+  readonly doubts: readonly Doubt[];
   /** Bytes of the longest frames of which all paths were followed. */
   readonly longest: number;
   /** Were constants taken to be anything? Then the object's own say nothing of what is impossible. */
   readonly anyConstants: boolean;
 }
 
-/** What longer frames may come to that nobody followed. */
-interface CutWays {
-  readonly ways: ReadonlySet<string>;
-  /** Instructions, by `jumpKey`. */
-  readonly behind: ReadonlySet<string>;
+/** Why not all is known of what lies behind some instructions, these included. */
+export interface Doubt {
   readonly reason: string;
+  /** Undefined: of the whole program. */
+  readonly from: readonly Place[] | undefined;
+}
+
+/** Ways that may be gone though no path shows it. */
+interface OpenWays {
+  readonly reason: string;
+  isOpen(program: number, slot: number, taken: boolean): boolean;
 }
 
 /** Questions to the solver for one explanation. */
@@ -76,24 +81,48 @@ export async function judgeBranches(
 ): Promise<BranchWay[]> {
   const { machine } = opened;
   const ways: BranchWay[] = [];
-  const { longer } = exploration;
-  const cut: CutWays = {
-    ways: new Set(longer.map(({ program, slot, holds }) => wayKey(program, slot, holds))),
-    behind: behind(machine.object, longer),
-    reason: `frames of more than ${seen.longest} bytes may go this way`,
-  };
+  const open = openWays(machine.object, exploration, seen);
   for (const index of [...opened.wanted].sort((a, b) => a - b)) {
     const program = machine.object.programs[index]!;
     const reach = reachOf(machine, program, hookOf(opened, index));
     for (const { slot, isTailCall } of jumpsOf(opened, program)) {
       for (const taken of isTailCall ? [true] : [true, false]) {
-        const judged = await judgeWay(opened, index, slot, taken, exploration, seen, cut, feasibility, reach);
+        const judged = await judgeWay(
+          opened,
+          index,
+          slot,
+          taken,
+          exploration,
+          seen,
+          open,
+          feasibility,
+          reach,
+        );
         const name = functionAt(program, slot);
         ways.push({ program: index, function: name, slot, taken, source: placeOf(program, slot), ...judged });
       }
     }
   }
   return ways;
+}
+
+function openWays(object: BpfObject, { longer }: Exploration, { doubts, longest }: Seen): OpenWays[] {
+  const cut = new Set(longer.map(({ program, slot, holds }) => wayKey(program, slot, holds)));
+  const behindCut = behind(object, longer);
+  return [
+    ...doubts.map(({ reason, from }) => {
+      const places = from === undefined ? undefined : reachedFrom(object, from);
+      return {
+        reason,
+        isOpen: (program: number, slot: number) => places?.has(jumpKey(program, slot)) ?? true,
+      };
+    }),
+    {
+      reason: `frames of more than ${longest} bytes may go this way`,
+      isOpen: (program, slot, taken) =>
+        cut.has(wayKey(program, slot, taken)) || behindCut.has(jumpKey(program, slot)),
+    },
+  ];
 }
 
 function functionAt(program: BpfProgram, slot: number): string {
@@ -124,15 +153,14 @@ async function judgeWay(
   taken: boolean,
   exploration: Exploration,
   seen: Seen,
-  cut: CutWays,
+  opens: readonly OpenWays[],
   feasibility: Feasibility,
   reach: Reach,
 ): Promise<Judged> {
   const key = wayKey(index, slot, taken);
   if (seen.confirmed.has(key)) return { status: 'reached', reason: undefined, because: [] };
   const undecided = (reason: string): Judged => ({ status: 'undecided', reason, because: [] });
-  const isCut = cut.ways.has(key) || cut.behind.has(jumpKey(index, slot));
-  const open = seen.doubt ?? (isCut ? cut.reason : undefined);
+  const open = opens.find((one) => one.isOpen(index, slot, taken))?.reason;
   const unconfirmed = seen.unconfirmed.get(key);
   const doubt = exploration.doubts.get(key);
   const elsewhere = (open ?? doubt) === undefined ? seen.elsewhere.get(key) : undefined;

@@ -19,6 +19,7 @@ import { askedAnew } from './asking-anew.ts';
 import { type BranchWay, judgeBranches } from './branches.ts';
 import { type Confirmation, Confirmer } from './confirm.ts';
 import { readConstants } from './constants.ts';
+import { doubtsOf } from './doubts.ts';
 import { wellFormed } from './well-formed.ts';
 import { isInPieces, isWitness, type Witness, witnessFor, witnessOf } from './witness.ts';
 import { worldOfPaths } from './world-of-paths.ts';
@@ -141,7 +142,7 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     onPath: (state) => void paths.push(enter(state)),
     onLongerPath: (state) => void longer.push(enter(state)),
   });
-  const doubt = doubtAbout(exploration.cut, paths);
+  const doubts = doubtsOf(inputs, exploration.cut, paths, exploration.arrivals.values());
   return {
     inputs,
     feasibility,
@@ -150,37 +151,20 @@ export async function followPaths(program: Program, options: ProveOptions): Prom
     longer,
     reached: confirmed.size,
     cut: exploration.cut,
-    doubt,
+    doubt: doubts[0]?.reason,
     branches: (until) => {
       feasibility.deadline = until ?? now() + time * BRANCH_SHARE;
       return judgeBranches(
         opened,
         exploration,
         {
-          ...{ confirmed, unconfirmed, elsewhere, doubt, longest: inputs.limits.longest },
+          ...{ confirmed, unconfirmed, elsewhere, doubts, longest: inputs.limits.longest },
           anyConstants: readConstants([inputs]).any.length > 0,
         },
         feasibility,
       );
     },
   };
-}
-
-function doubtAbout(cut: string | undefined, paths: readonly ProvedPath[]): string | undefined {
-  if (cut !== undefined) return `not every path was followed: ${cut}`;
-  for (const { state } of paths) {
-    if (state.end?.kind === 'not followed') return `a path ends before the program does: ${state.end.reason}`;
-  }
-  // Where machine and terms part, nothing that was proved over the terms can be relied on.
-  const parted = paths.find(
-    ({ witness, confirmed, stopped, gap, missed }) =>
-      witness !== undefined &&
-      !confirmed &&
-      stopped === undefined &&
-      gap === undefined &&
-      missed === undefined,
-  );
-  return parted === undefined ? undefined : `a packet went another way than was predicted: ${parted.reason}`;
 }
 
 /**

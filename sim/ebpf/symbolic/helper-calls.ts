@@ -63,6 +63,7 @@ export function isStated(name: string): boolean {
 
 export function callHelper(inputs: Inputs, state: PathState, number: number): void {
   const helper = HELPERS.get(number);
+  state.firstCall ??= state.origin;
   if (number === POISONED_RELOCATION) throw new NotFollowed('a CO-RE relocation that failed');
   if (helper === undefined) throw new NotFollowed(`helper ${number}, which the machine does not have`);
   if (helper.name === 'bpf_tail_call') callTailCall(inputs, state);
@@ -74,6 +75,7 @@ export function callHelper(inputs: Inputs, state: PathState, number: number): vo
 export function callKernelFunction(inputs: Inputs, state: PathState, index: number): void {
   const name = inputs.machine.object.kfuncs[index] ?? `#${index}`;
   const helper = KERNEL_FUNCTIONS.get(name);
+  state.firstCall ??= state.origin;
   if (helper === undefined) throw new NotFollowed(`kernel function ${name}, which the machine does not have`);
   run(inputs, state, helper);
 }

@@ -217,6 +217,8 @@ export class PathState {
   /** Bytes that were read where the path does not know the place. */
   open: readonly OpenByte[] = [];
   decisions: Decision | undefined;
+  /** Of a helper or kernel function; undefined: there was none yet. */
+  firstCall: Origin | undefined;
   /** Instructions so far. */
   steps = 0;
   /** Conditions that nobody knew the answer to, so that the path was split. */
@@ -316,6 +318,7 @@ export class PathState {
     this.foretold = from.foretold;
     this.open = from.open;
     this.decisions = from.decisions;
+    this.firstCall = from.firstCall;
     this.steps = from.steps;
     this.splits = from.splits;
     this.terms = from.terms;
