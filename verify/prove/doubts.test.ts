@@ -7,11 +7,9 @@ import type { Solver } from '../../sim/ebpf/symbolic/solver.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { testMap, testObject } from '../../sim/ebpf/test-support/assemble.ts';
 import { reachedFrom } from './behind.ts';
-import { doubtsOf } from './doubts.ts';
-import type { ProvedPath } from './paths.ts';
+import { doubtsOf, type TriedPath } from './doubts.ts';
 import { proveProgram } from './prove.ts';
 import { END, frame, programOf } from './test-support/asking-programs.ts';
-import type { Witness } from './witness.ts';
 import { createZ3Solver, endZ3 } from './z3-solver.ts';
 
 const LIMITS = { shortest: 0, longest: 40, mostMetadata: 0 };
@@ -77,10 +75,10 @@ describe('a path that the machine leaves', () => {
       state.registers[1] = { term: inputs.pool.constant(64, 0), region: { kind: 'map', map } };
     return state;
   });
-  const parted = (edit: (state: PathState) => void): ProvedPath => {
+  const parted = (edit: (state: PathState) => void): TriedPath => {
     const state = inputs.start(0);
     edit(state);
-    return { state, witness: {} as Witness, confirmed: false, reason: 'elsewhere' };
+    return { state, witness: {}, confirmed: false, reason: 'elsewhere' };
   };
   const from = (edit: (state: PathState) => void) => {
     const [doubt] = doubtsOf(inputs, undefined, [parted(edit)], arrivals);

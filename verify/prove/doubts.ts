@@ -5,7 +5,19 @@ import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Place } from './behind.ts';
 import type { Doubt } from './branches.ts';
-import type { ProvedPath } from './paths.ts';
+
+/** A path that was followed, and what became of the packet that was made for it. */
+export interface TriedPath {
+  readonly state: PathState;
+  /** Undefined: none could be made. */
+  readonly witness: object | undefined;
+  readonly confirmed: boolean;
+  readonly reason: string | undefined;
+  /** With any of these, the machine did not part from the path: it stopped, lacks something, or answered otherwise. */
+  readonly stopped?: string | undefined;
+  readonly gap?: string | undefined;
+  readonly missed?: readonly object[] | undefined;
+}
 
 /**
  * @param cut why not every path was followed
@@ -14,7 +26,7 @@ import type { ProvedPath } from './paths.ts';
 export function doubtsOf(
   inputs: Inputs,
   cut: string | undefined,
-  paths: readonly ProvedPath[],
+  paths: readonly TriedPath[],
   arrivals: Iterable<PathState>,
 ): Doubt[] {
   if (cut !== undefined) return [{ reason: `not every path was followed: ${cut}`, from: undefined }];
@@ -22,7 +34,7 @@ export function doubtsOf(
 }
 
 /** What a path would have come to lies behind the instruction that it ends at. */
-function cutPaths(paths: readonly ProvedPath[]): Doubt[] {
+function cutPaths(paths: readonly TriedPath[]): Doubt[] {
   const found = new Map<string, Place[]>();
   for (const { state } of paths) {
     if (state.end?.kind !== 'not followed') continue;
@@ -36,7 +48,7 @@ function cutPaths(paths: readonly ProvedPath[]): Doubt[] {
  * Where machine and terms part, nothing can be relied on that hangs on the same: what lies behind the first call of the path, as
  * instructions alone are the same to both, and behind every call that asks the same helper for an answer, or one of the same maps.
  */
-function partedPaths(inputs: Inputs, paths: readonly ProvedPath[], arrivals: Iterable<PathState>): Doubt[] {
+function partedPaths(inputs: Inputs, paths: readonly TriedPath[], arrivals: Iterable<PathState>): Doubt[] {
   const all = [...arrivals];
   return paths.filter(isParted).map((path) => ({
     reason: `a packet went another way than was predicted: ${path.reason}`,
@@ -47,7 +59,7 @@ function partedPaths(inputs: Inputs, paths: readonly ProvedPath[], arrivals: Ite
   }));
 }
 
-function isParted({ witness, confirmed, stopped, gap, missed }: ProvedPath): boolean {
+function isParted({ witness, confirmed, stopped, gap, missed }: TriedPath): boolean {
   return (
     witness !== undefined && !confirmed && stopped === undefined && gap === undefined && missed === undefined
   );
