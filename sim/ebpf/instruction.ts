@@ -97,6 +97,10 @@ export const BPF_JSLE = 0xd0;
 /** `may_goto`: jumps when the loop's budget is used up (Linux 6.9); not in RFC 9669. */
 export const BPF_JCOND = 0xe0;
 
+export function isMayGoto(opcode: number): boolean {
+  return opcode === (BPF_JMP | BPF_JCOND);
+}
+
 // Atomic operations: the imm of `BPF_STX | BPF_ATOMIC`. The four arithmetic codes also come without BPF_FETCH.
 export const BPF_FETCH = 0x01;
 export const BPF_ATOMIC_ADD: number = BPF_ADD;

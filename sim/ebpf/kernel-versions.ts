@@ -13,8 +13,6 @@ import {
   BPF_ATOMIC_ADD,
   BPF_DIV,
   BPF_END,
-  BPF_JCOND,
-  BPF_JMP,
   BPF_LDX,
   BPF_LOAD_ACQ,
   BPF_MEMSX,
@@ -25,6 +23,7 @@ import {
   CLASS_MASK,
   type Instructions,
   isAtomic,
+  isMayGoto,
   JA32,
   LDDW,
   MODE_MASK,
@@ -57,12 +56,14 @@ export interface Since {
   readonly source: string;
 }
 
-/** Of one helper. */
+/** Of one helper, or of an instruction. */
 export interface HelperBehaviour extends Since {
   readonly helper: string;
+  /** What it is in docs/kernels.md; default: a helper. */
+  readonly what?: 'instruction';
 }
 
-/** What helpers do otherwise. */
+/** What helpers and instructions do otherwise. */
 export const BEHAVIOURS = {
   checksumDifferenceFolds: {
     helper: 'bpf_csum_diff',
@@ -130,6 +131,15 @@ export const BEHAVIOURS = {
     since: '6.10',
     before: '`bpf_fib_lookup()` knows no BPF_FIB_LOOKUP_MARK: -EINVAL.',
     source: 'bpf: Add support for passing mark with bpf_fib_lookup',
+  },
+  /** On x86-64, which the machine is: elsewhere it came later, or has not come. */
+  mayGotoLooksAtClock: {
+    helper: 'may_goto',
+    what: 'instruction',
+    since: '6.15',
+    before:
+      '`may_goto` ends a loop after 8,388,608 rounds; later (x86-64), when it has taken a quarter of a second.',
+    source: 'bpf, x86: Add x86 JIT support for timed may_goto',
   },
 } as const satisfies Readonly<Record<string, HelperBehaviour>>;
 
@@ -278,7 +288,7 @@ export const NEW_INSTRUCTIONS: readonly NewInstruction[] = [
     since: '6.9',
     before: 'No `may_goto`.',
     source: 'bpf: Introduce may_goto instruction',
-    is: ({ opcode }, slot) => opcode[slot] === (BPF_JMP | BPF_JCOND),
+    is: ({ opcode }, slot) => isMayGoto(opcode[slot]!),
   },
 ];
 

@@ -6,6 +6,7 @@
  * numbers become a jump table, and the compiler sees to it that they are the right ones.
  */
 import { CALL_COST } from '../limits.ts';
+import { requireRounds } from '../may-goto.ts';
 import { checkLoad, checkStore } from './access.ts';
 import { runAtomic } from './atomic.ts';
 import { callHelper, callKernelFunction } from './calls.ts';
@@ -430,6 +431,10 @@ function makeExecute(): (state: Execution, start: number) => boolean {
         case 74 satisfies typeof OP.MAY_GOTO:
           // Leaves the loop when its rounds are used up
           jump = --state.mayGoto < 0;
+          if (jump) {
+            state.pc = pc;
+            requireRounds(state.machine.kernel);
+          }
           break;
         case 69 satisfies typeof OP.ATOMIC: {
           state.pc = pc;

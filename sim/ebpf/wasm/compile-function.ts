@@ -30,7 +30,6 @@ import {
   BPF_ALU,
   BPF_ALU64,
   BPF_IMM,
-  BPF_JCOND,
   BPF_JMP,
   BPF_JMP32,
   BPF_LD,
@@ -48,9 +47,9 @@ import {
   EXIT,
   type Instructions,
   isConditionalJump,
+  isMayGoto,
   LDDW,
   MODE_MASK,
-  OPERATION_MASK,
 } from '../instruction.ts';
 import { CALL_COST } from '../limits.ts';
 import { KERNEL_VARIABLE_BASE, STACK_LIMIT, STACK_SIZE } from '../memory.ts';
@@ -78,6 +77,8 @@ export interface FunctionContext {
   /** Globals: instructions that the run may still execute, rounds that `may_goto` still allows. */
   readonly budget: number;
   readonly mayGoto: number;
+  /** Is it not known where they end (`may-goto.ts`)? Then a run stops there. */
+  readonly stopsAtMayGoto: boolean;
   /** What bytes of the stack hold that were never written. */
   readonly stackFill: StackFill;
   /** Compiles a call of a helper or of a kernel function. */
@@ -183,6 +184,10 @@ class FunctionCompiler {
     }
     if (this.#stopsUnset(last)) return;
     this.#condition(last);
+    if (isMayGoto(opcode) && this.#context.stopsAtMayGoto) {
+      this.#writer.refuse(last);
+      return;
+    }
     this.#code.if();
     this.#jump(last, block, index);
     this.#code.end();
@@ -190,7 +195,7 @@ class FunctionCompiler {
 
   #condition(slot: number): void {
     const { instructions, mayGoto } = this.#context;
-    if ((instructions.opcode[slot]! & OPERATION_MASK) !== BPF_JCOND) {
+    if (!isMayGoto(instructions.opcode[slot]!)) {
       compileComparison(this.#writer, instructions, slot);
       return;
     }

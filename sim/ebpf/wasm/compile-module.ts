@@ -14,13 +14,12 @@ import { TWINS } from '../helpers/twins.ts';
 import {
   BPF_ABS,
   BPF_IND,
-  BPF_JCOND,
-  BPF_JMP,
   BPF_LD,
   BPF_PSEUDO_CALL,
   CALL,
   CLASS_MASK,
   callTarget,
+  isMayGoto,
   LDDW,
   MODE_MASK,
 } from '../instruction.ts';
@@ -317,6 +316,7 @@ class ModuleCompiler {
           enteredCounter: (start) => unit.entered + 8 * start,
           budget: this.#budget,
           mayGoto: this.#mayGoto,
+          stopsAtMayGoto: this.#input.machine.kernel.mayGotoLooksAtClock,
           stackFill: this.#input.machine.world.stackFill ?? 0,
           compileHelper: (into, slot) => compileHelperCall(into, slot, helperContext),
         },
@@ -402,7 +402,7 @@ class ModuleCompiler {
         const opcode = instructions.opcode[slot]!;
         const mode = opcode & MODE_MASK;
         if ((opcode & CLASS_MASK) === BPF_LD && (mode === BPF_ABS || mode === BPF_IND)) packetLoads = true;
-        if (opcode === (BPF_JMP | BPF_JCOND)) mayGoto = true;
+        if (isMayGoto(opcode)) mayGoto = true;
         if (opcode === CALL && instructions.src[slot] === BPF_PSEUDO_CALL) loops = true;
         if (opcode === LDDW) slot++;
       }

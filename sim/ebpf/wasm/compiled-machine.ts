@@ -15,9 +15,11 @@ import {
 import { isKernelForm, isSocketFormReadable, NO_KERNEL_STRUCTS } from '../context/socket.ts';
 import { readDynptr } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
+import { isMayGoto } from '../instruction.ts';
 import { coverageOf } from '../interpreter/coverage.ts';
 import { Forbidden, type Machine, Unsupported } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
+import { ENDS_BY_CLOCK } from '../may-goto.ts';
 import {
   CONTEXT_BASE,
   type LinearMemory,
@@ -455,6 +457,7 @@ export class CompiledMachine {
     const unit = this.module.units[memory.u32(WASM_WORD.violationProgram)]!;
     const slot = memory.u32(WASM_WORD.violationSlot);
     this.#left(unit, slot);
+    if (isMayGoto(unit.source.instructions.opcode[slot]!)) return { unit, slot, unsupported: ENDS_BY_CLOCK };
     return { unit, slot, unsupported };
   }
 

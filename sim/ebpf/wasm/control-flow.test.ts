@@ -118,6 +118,12 @@ describe('control flow in WebAssembly', () => {
     ).toBe(5000);
   });
 
+  it('stops loops that may_goto would end by the clock, and ends them in older kernels', () => {
+    const text = 'r0 = 0\nagain:\nmay_goto out\nr0 += 1\ngoto again\nout:\nexit';
+    expect(violation(text)).toContain('by its clock');
+    expect(action(text, { asKernel: '6.14' })).toBe(8_388_608);
+  });
+
   it('stops endless loops and endless callbacks when the budget is used up', () => {
     expect(violation('again:\nr0 = 1\ngoto again', { budget: 10_000 })).toContain('10000 instructions');
     expect(violation('r0 = 0\nagain:\nif r0 == 0 goto again\nexit', { budget: 10_000 })).toContain('10000');
