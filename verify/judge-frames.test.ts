@@ -4,6 +4,7 @@ import { PacketBatch } from '../sim/packet/packet-batch.ts';
 import { XDP_DROP, XDP_PASS } from '../sim/runtime/actions.ts';
 import type { BatchReport } from './batch-report.ts';
 import type { Finding } from './finding.ts';
+import { mpls } from './invariants/mpls.ts';
 import { JudgingAccount, judgeFrames } from './judge-frames.ts';
 import { type Judging, judgingOf } from './judging.ts';
 import { fakeEngine } from './test-support/engines.ts';
@@ -64,6 +65,26 @@ describe('judgeFrames', () => {
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({ part: 'checksum', field: 'udp.checksum', packet: 1 });
     expect(findings[0]!.others).toHaveLength(2);
+  });
+
+  it('says nothing else of a frame in which headers are taken for something that they are not', () => {
+    const pushed = (last: number): Frame => ({
+      came: datagram,
+      left: bytes(
+        datagram.subarray(0, 12),
+        u16(0x8847),
+        0,
+        1,
+        0x40 | last,
+        64,
+        edit(datagram, [L4 + 2, 9, 9]).subarray(14),
+      ),
+    });
+    const { checksums, frames, ...others } = judgingOf('all');
+    const judging = { ...others, checksums, frames: [mpls, ...frames] };
+    const fields = (frame: Frame): string[] => judged([frame], judging).findings.map(({ field }) => field);
+    expect(fields(pushed(1))).toEqual(['udp.checksum']);
+    expect(fields(pushed(0))).toEqual(['mpls/bottom']);
   });
 
   it('tells packets apart that are special in other ways, where it is asked to, and not otherwise', () => {

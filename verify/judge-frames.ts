@@ -118,12 +118,15 @@ function judgeEach(
     if (pair.isOutgrown) judgement.enterUnjudged(OUTGROWN);
     if (!isChanged && !pair.isHeaderless) continue;
     if (isChanged && pair.cameBroken && frames.length > 0) judgement.enterUnjudged(CAME_BROKEN);
-    for (let at = 0; at < frames.length; at++) {
+    let isMisread = false;
+    for (let at = 0; at < frames.length && !isMisread; at++) {
       if (!isChanged && frames[at]!.isOfAnyFrame !== true) continue;
       const breach = frames[at]!.judge(pair, passage);
-      if (breach !== undefined) judgement.enterBreach(breach, packet);
+      if (breach === undefined) continue;
+      judgement.enterBreach(breach, packet);
+      isMisread = breach.isMisread === true;
     }
-    if (!isChanged) continue;
+    if (!isChanged || isMisread) continue;
     const fault = judge.judgePair(pair);
     if (judge.removed) judgement.removals++;
     if (judge.unjudged !== undefined) judgement.enterUnjudged(judge.unjudged);

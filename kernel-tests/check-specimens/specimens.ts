@@ -225,6 +225,15 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['trailer', 'lengths/total'],
   ),
   ...of(
+    'labels',
+    ['label_pushed', 'mpls/bottom', XDP],
+    ['label_order', 'mpls/byte-order', XDP],
+    ['label_unaged', 'mpls/zero-ttl', XDP],
+    ['label_expired', 'mpls/expired', XDP],
+    ['label_wrapped', 'mpls/wrapped', XDP],
+    ['label_kept', 'mpls/not-lowered', XDP],
+  ),
+  ...of(
     'translators',
     ['udp_translated', 'checksum/udp-none-updated'],
     ['backend_tunnel', 'checksum/folded-once', XDP],

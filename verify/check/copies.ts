@@ -13,6 +13,7 @@ import type { CheckFinding } from './finding.ts';
 import { findingOf } from './findings.ts';
 import type { GuidedRun } from './guided-run.ts';
 import { callsAny, type IsOn } from './judging.ts';
+import { LabelTtls } from './label-ttls.ts';
 import { mapWordCases } from './map-words.ts';
 import { placedFinding } from './placed-finding.ts';
 import { divergenceOf } from './probe.ts';
@@ -69,6 +70,7 @@ class Copy {
   readonly #runs: CheckRuns;
   readonly #ttl: TtlSteps;
   readonly #wraps: TtlWraps;
+  readonly #labels: LabelTtls;
   readonly #rewritten: RewrittenWords;
   /** Was any packet sent so? */
   isSent = false;
@@ -82,6 +84,7 @@ class Copy {
     const isGiven = options.worlds !== undefined;
     this.#ttl = new TtlSteps(this.#program, isGiven);
     this.#wraps = new TtlWraps(this.#program, isGiven);
+    this.#labels = new LabelTtls(this.#program, isGiven);
     this.#rewritten = new RewrittenWords(
       this.#program.entries.map(({ hook }) => hook),
       (...changed) => {
@@ -128,6 +131,7 @@ class Copy {
     for (let packet = 0; packet < count && !this.isSent; packet++)
       this.isSent = status[packet] === STATUS.ran && action[packet] === TC_ACT_REDIRECT;
     this.#rewritten.observe(world, input, report);
+    this.#labels.observe(world, input, report);
   };
 
   /** What judging the frames found; where the program is stopped, the check itself says. */
@@ -144,7 +148,11 @@ class Copy {
 
   async #probed(): Promise<CheckFinding[]> {
     const { witness, seed } = this.#options;
-    const seen = [...(await this.#ttl.find(witness)), await this.#wraps.find(witness, [])];
+    const seen = [
+      ...(await this.#ttl.find(witness)),
+      await this.#wraps.find(witness, []),
+      ...(await this.#labels.find(witness)),
+    ];
     const found: CheckFinding[] = [];
     for (const one of seen) {
       if (one === undefined || !this.#isOn(one.breach.invariant)) continue;

@@ -13,6 +13,7 @@ import { icmpError } from '../invariants/icmp-error.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
 import { laterFragments } from '../invariants/later-fragments.ts';
+import { mpls } from '../invariants/mpls.ts';
 import { neighbourDiscovery } from '../invariants/neighbour-discovery.ts';
 import { options } from '../invariants/options.ts';
 import { pppoe } from '../invariants/pppoe.ts';
@@ -33,6 +34,8 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
   const on = (breach: Breach | undefined): Breach | undefined =>
     breach !== undefined && isOn(breach.invariant) ? breach : undefined;
   const all = [
+    // Behind labels that end nowhere, nothing else is what it seems.
+    mpls,
     ...INVARIANTS,
     laterFragments,
     transports,

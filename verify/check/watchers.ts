@@ -11,6 +11,7 @@ import { FragmentKeys } from './fragment-keys.ts';
 import { FragmentReads } from './fragment-reads.ts';
 import { HeaderLengths } from './header-lengths.ts';
 import { HelperCalls } from './helper-calls.ts';
+import { LabelTtls } from './label-ttls.ts';
 import { hasLengths, LengthUnits } from './length-units.ts';
 import { MalformedOnly } from './malformed-only.ts';
 import { OrderComparisons } from './order-comparisons.ts';
@@ -75,6 +76,7 @@ export class Watchers {
     return [
       inMachine(ttl),
       { find: async () => present(await wraps.find(machine, [witness, ...present(kernel)])) },
+      inMachine(new LabelTtls(program, isGiven)),
       { find: () => portsRead(options, transports) },
       { find: () => lengths.find(program, machine) },
       {

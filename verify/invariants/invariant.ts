@@ -32,6 +32,8 @@ export interface Breach {
   readonly sentence: string;
   /** The same without the packet's own figures, for counts. */
   readonly summary: string;
+  /** Is what stands behind taken for something else? Then no other invariant, and no checksum, is judged in this frame. */
+  readonly isMisread?: true;
 }
 
 /** How a packet left the program. Reused from packet to packet. */

@@ -6,6 +6,7 @@ import { FRAME_RULES } from './frame-rules.ts';
 import { HELPER_RULES } from './helper-rules.ts';
 import { ICMP_ERROR_RULES } from './icmp-error.ts';
 import { LOOKUP_RULES } from './lookup-rules.ts';
+import { MPLS_RULES } from './mpls.ts';
 import { NEIGHBOUR_RULES } from './neighbour-discovery.ts';
 import { PPPOE_RULES } from './pppoe.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
@@ -28,6 +29,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...PPPOE_RULES,
   ...PROTOCOL_RULES,
   ...TTL_RULES,
+  ...MPLS_RULES,
   ...REPLY_RULES,
   ...REPLY_TARGET_RULES,
   ...UNANSWERABLE_RULES,
