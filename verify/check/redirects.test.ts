@@ -188,7 +188,7 @@ describe('a helper refuses', () => {
     expect(others).toEqual([]);
     expect(seen?.breach.invariant).toBe('redirect/refused');
     expect(seen?.breach.sentence).toBe(
-      `bpf_redirect_map refused the flags 0x${flags.toString(16)}, which only maps of devices know: ${map} is a ${type}`,
+      `bpf_redirect_map refused the flags 0x${flags.toString(16)}, which only maps of devices know: ${map} is of type ${type}`,
     );
   });
 

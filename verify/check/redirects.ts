@@ -196,7 +196,7 @@ function refusedFlags(call: TracedCall): Pick<Judged, 'id' | 'text' | 'sentence'
   if (unknown === 0n || (isBroadcast && isOfDevices)) return undefined;
   const number = `0x${flags.toString(16)}`;
   const why = isBroadcast
-    ? `, which only maps of devices know: ${call.map?.name} is a ${call.map?.type}`
+    ? `, which only maps of devices know: ${call.map?.name} is of type ${call.map?.type}`
     : '';
   return {
     id: 'redirect/refused',
