@@ -94,7 +94,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/stale',
     'error',
     'The EtherType does not name what follows',
-    'A tag, a label or a header was taken off or put on, or a part of it, and the EtherType does not say what lies behind it now: receivers take the packet for something else.',
+    'A tag, a label or a header was taken off or put on, or a part of it, and the EtherType does not say what lies behind it now: receivers take the packet for something else. A warning where the program took off one MPLS label alone, which may stand for one version of IP (RFC 3032 §2.2).',
   ),
   rule(
     'ethertype/byte-order',
