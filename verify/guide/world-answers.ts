@@ -77,6 +77,7 @@ export function answerCall(
   const draft: Draft = { world, stimuli: stimuli.slice(), machine, choosable };
   if (call.helper === 'bpf_fib_lookup') return ofRoute(draft, call, Number(BigInt.asIntN(32, value)));
   if (call.helper === 'bpf_check_mtu') return ofMtu(draft, call, value);
+  if (checksCookie(call)) return value === 0n ? ofCookie(draft, call) : undefined;
   if (asksTunnel(call)) return ofTunnel(world, stimuli, call, Number(BigInt.asIntN(32, value)));
   if (isSocketLookup(call.helper)) return value === 0n ? undefined : ofSocket(draft, call);
   if (call.map < 0) return undefined;
@@ -101,12 +102,16 @@ const LENGTH_ANSWERS: readonly bigint[] = [0n, BigInt(-EFAULT)];
 /** Of what takes something out of a queue or stack, or asks a Bloom filter for it. */
 const TAKING_ANSWERS: readonly bigint[] = [0n, BigInt(-ENOENT)];
 
+/** Of a check of a SYN cookie: that it is none needs no looking for. */
+const COOKIE_ANSWERS: readonly bigint[] = [0n];
+
 /** All that a call may answer, where that is few numbers; undefined: a pointer, or anything. */
 export function answersOf(call: FlowCall): readonly bigint[] | undefined {
   const { helper, needs } = call;
   if (needs > 0) return LENGTH_ANSWERS;
   if (isTaking(call)) return TAKING_ANSWERS;
   if (helper === 'bpf_check_mtu') return MTU_ANSWERS;
+  if (checksCookie(call)) return COOKIE_ANSWERS;
   if (asksTunnel(call)) return tunnelAnswers(call);
   return helper === 'bpf_fib_lookup' ? ROUTE_ANSWERS : undefined;
 }
@@ -123,6 +128,11 @@ export function answersFor(call: FlowCall, areDevicesStated: boolean): readonly 
 /** Helpers that return a number, and 0 where they found something. */
 function isTaking({ helper }: FlowCall): boolean {
   return helper === 'bpf_map_pop_elem' || helper === 'bpf_map_peek_elem';
+}
+
+/** Helpers that take the acknowledged number for a cookie. */
+function checksCookie({ helper }: FlowCall): boolean {
+  return helper.startsWith('bpf_tcp_raw_check_syncookie');
 }
 
 /** Worlds in which the map holds something under the key that was asked for; of programs, one for each. */
@@ -248,6 +258,12 @@ function ofMtu(draft: Draft, call: FlowCall, value: bigint): Answer | undefined 
   const length = answer === undefined ? lengthInstead(call, value) : undefined;
   if (length === undefined || !giveBytes(draft, call.packet, call.keyParts, length)) return answer;
   return mtuAnswer(draft.world, stimuli, askingAbout(call, length), value, machine);
+}
+
+/** The segment acknowledges the cookie that would have gone out for it. */
+function ofCookie(draft: Draft, call: FlowCall): Answer | undefined {
+  if (!giveBytes(draft, call.packet, call.keyParts, call.parameters)) return undefined;
+  return { world: draft.world, stimuli: draft.stimuli };
 }
 
 /** The frame out of another tunnel, or out of none. */

@@ -3,6 +3,7 @@ import { indexKey } from '../../runtime/map-snapshot.ts';
 import { ARGUMENT_TYPES } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { helperAt } from '../helpers/helper-at.ts';
+import { ACKNOWLEDGED, acknowledgedCookie } from '../helpers/syncookie-helpers.ts';
 import { TUNNEL_KEY_FLAG } from '../helpers/tunnel-helpers.ts';
 import type { Instructions } from '../instruction.ts';
 import type { State } from '../interpreter/state.ts';
@@ -423,6 +424,19 @@ const followMtu: Follower = (state, view, helper) => {
   };
 };
 
+/** `bpf_tcp_raw_check_syncookie_*`: which number the segment acknowledges, and which one would be a cookie's. */
+const followCookie: Follower = ({ machine, lo }, view, { name }) => {
+  const [network, tcp] = [lo[1]!, lo[2]!];
+  const keyParts = view.memory.parts(tcp + ACKNOWLEDGED, 4);
+  const parameters = new Uint8Array(4);
+  const cookie = acknowledgedCookie(machine, network, tcp, name.endsWith('ipv6'));
+  new DataView(parameters.buffer).setUint32(0, cookie);
+  return (after) => {
+    const result = r0(after);
+    return input(noteCall(view, name, after.lo[0] === 0, result, { parameters, keyParts }), result);
+  };
+};
+
 const SOCKET_TUPLE: Follower = asking((state) => Math.min(36, Math.max(0, state.lo[3]!)));
 
 const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
@@ -446,6 +460,8 @@ const FOLLOWERS: ReadonlyMap<string, Follower> = new Map([
   ['bpf_skb_store_bytes', followStoreBytes],
   ['bpf_xdp_store_bytes', followStoreBytes],
   ['bpf_check_mtu', followMtu],
+  ['bpf_tcp_raw_check_syncookie_ipv4', followCookie],
+  ['bpf_tcp_raw_check_syncookie_ipv6', followCookie],
   ['bpf_csum_diff', followChecksum],
   ['bpf_skb_get_tunnel_key', askTunnel('key')],
   ['bpf_skb_get_tunnel_opt', askTunnel('options')],

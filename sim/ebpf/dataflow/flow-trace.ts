@@ -43,7 +43,7 @@ export interface FlowCall extends Place {
   /**
    * The key, or the index as four bytes, the lowest first: as they were, and where they come from. Of a Bloom filter it is the
    * value; of a queue or stack the number of the world's element, in the order in which they come out, or nothing if it is the
-   * program's own. Of `bpf_check_mtu` the length that it was asked about has parts.
+   * program's own. Of `bpf_check_mtu` the length that it was asked about has parts, of a check of a SYN cookie the acknowledged number.
    */
   readonly key: Uint8Array;
   readonly keyParts: readonly Operand[];
@@ -51,7 +51,7 @@ export interface FlowCall extends Place {
   readonly result: bigint;
   /** Did it find something? */
   readonly found: boolean;
-  /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket; of `bpf_check_mtu` device, length and difference. */
+  /** What it was passed in memory: the parameters of a lookup in the routing table, the tuple of a socket; of `bpf_check_mtu` device, length and difference; of a check of a SYN cookie the number that would be one. */
   readonly parameters: Uint8Array;
   /** BPF_FIB_LOOKUP_*, of a lookup in the routing table; BPF_F_TUNINFO_*, of a question for the frame's tunnel. */
   readonly flags?: number;

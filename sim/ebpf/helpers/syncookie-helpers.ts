@@ -20,6 +20,9 @@ import { socketAt } from './socket-helpers.ts';
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
 const TCP_HEADER = 20;
+/** Where TCP's numbers lie. */
+const SEQUENCE = 4;
+export const ACKNOWLEDGED = 8;
 /** Where the source address lies; the destination's follows. */
 const IPV4_ADDRESSES = 12;
 const IPV6_ADDRESSES = 8;
@@ -111,16 +114,29 @@ function generateRaw(machine: Machine, network: number, tcp: number, tcpSize: nu
   const sizes = ipv6 ? MSS_OF_IPV6 : MSS_OF_IPV4;
   const index = mssIndex(sizes, mssOption(u8, tcp) || (ipv6 ? DEFAULT_MSS_IPV6 : DEFAULT_MSS));
   const flow = flowOf(machine, network, ipv6, tcp);
-  const cookie = synCookie(flow, machine.world.hashSeed ?? 0, machine.time, view.getUint32(tcp + 4), index);
+  const cookie = synCookie(
+    flow,
+    machine.world.hashSeed ?? 0,
+    machine.time,
+    view.getUint32(tcp + SEQUENCE),
+    index,
+  );
   return machine.result64((BigInt(sizes[index]!) << 32n) | BigInt(cookie));
 }
 
 function checkRaw(machine: Machine, network: number, tcp: number, ipv6: boolean): number {
   const { view } = machine.memory;
-  const cookie = (view.getUint32(tcp + 8) - 1) >>> 0;
-  const sequence = (view.getUint32(tcp + 4) - 1) >>> 0;
+  const cookie = (view.getUint32(tcp + ACKNOWLEDGED) - 1) >>> 0;
+  const sequence = (view.getUint32(tcp + SEQUENCE) - 1) >>> 0;
   const flow = flowOf(machine, network, ipv6, tcp);
   return isSynCookie(flow, machine.world.hashSeed ?? 0, machine.time, sequence, cookie) ? 0 : -EACCES;
+}
+
+/** What a segment would have to acknowledge to be the answer to a cookie that goes out now, for the smallest MSS. */
+export function acknowledgedCookie(machine: Machine, network: number, tcp: number, ipv6: boolean): number {
+  const sequence = (machine.memory.view.getUint32(tcp + SEQUENCE) - 1) >>> 0;
+  const flow = flowOf(machine, network, ipv6, tcp);
+  return (synCookie(flow, machine.world.hashSeed ?? 0, machine.time, sequence, 0) + 1) >>> 0;
 }
 
 const COOKIES = "cookies follow from the world's seed and clock, in the kernel engines too";
