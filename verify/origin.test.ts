@@ -1,7 +1,18 @@
 /** Which write is to blame for a wrong checksum, whatever has it. */
 import { describe, expect, it } from 'vitest';
 import { type Writers, writeToBlame } from './origin.ts';
-import { bytes, data, ethernet, ipv4, ipv6, pseudo, tcp, u16, withChecksum } from './test-support/packets.ts';
+import {
+  bytes,
+  data,
+  ethernet,
+  ipv4,
+  ipv6,
+  pseudo,
+  tcp,
+  u16,
+  udp,
+  withChecksum,
+} from './test-support/packets.ts';
 
 /** The instructions that wrote these bytes last, the later ones of later steps. */
 function writers(...written: readonly (readonly [from: number, to: number])[]): Writers {
@@ -65,5 +76,32 @@ describe('a checksum is blamed', () => {
   it('on who wrote the field itself before all others', () => {
     const packet = ethernet(0x86dd, ipv6(112, whole(112)));
     expect(blamed('vrrp.checksum', packet, writers([60, 62], SOURCE6))).toBe(0);
+  });
+
+  it('on who changed what it covers last, where it was right up to then', () => {
+    const [a, b, c, d] = [1, 2, 9, 7].map((last) => [10, 11, 1, last]);
+    const from = (source: readonly number[], destination: readonly number[]): Uint8Array =>
+      ethernet(0x0800, ipv4(17, udp(data(4), source, destination), { source, destination }));
+    const came = from(a!, b!);
+    const sum = from(a!, c!).slice(40, 42);
+    const left = from(d!, c!);
+    left.set(sum, 40);
+    const blame = (by: Writers, packet: Uint8Array = left): number | undefined =>
+      writeToBlame({ field: 'udp.checksum', expected: undefined }, came, packet, by)?.instruction;
+    expect(blame(writers([40, 42], [30, 34], [24, 26], [26, 30]))).toBe(3);
+    // As wrong as it came, up to then.
+    const [bad, worse] = [came, left].map((packet) => packet.with(40, packet[40]! + 1));
+    const by = writers([40, 42], [30, 34], [26, 30]);
+    const shown = { field: 'udp.checksum', expected: undefined };
+    expect(writeToBlame(shown, bad!, worse!, by)?.instruction).toBe(2);
+    expect(writeToBlame(shown, came, worse!, by)?.instruction).toBe(0);
+    // It was wrong before that.
+    expect(blame(writers([30, 34], [26, 30], [40, 42]))).toBe(2);
+    const wrong = left.slice();
+    wrong.set([1, 2], 40);
+    expect(blame(writers([40, 42], [30, 34], [26, 30]), wrong)).toBe(0);
+    const kept = left.slice();
+    kept.set(came.slice(40, 42), 40);
+    expect(blame(writers([40, 42], [30, 34], [26, 30]), kept)).toBe(0);
   });
 });

@@ -63,7 +63,18 @@ export function writeToBlame(
   const checksum = anyChecksumOfField(finding.field);
   if (checksum !== undefined) {
     const cover = checksumCover(left, checksum.layer, checksum.depth);
-    if (cover !== undefined) return blamedForChecksum(cover, came, left, writes);
+    if (cover !== undefined) {
+      const offBy = (packet: Uint8Array): number | undefined => {
+        const site = checksumSite(packet, checksum.layer, checksum.depth);
+        return site === undefined ? undefined : (site.got - site.expected + 0xffff) % 0xffff;
+      };
+      // What came wrong and was updated in the right way is as wrong as it came.
+      const asItCame = offBy(came) ?? 0;
+      const isRight = (packet: Uint8Array): boolean => offBy(packet) === asItCame;
+      return (
+        breakingWrite(cover, came, left, writes, isRight) ?? blamedForChecksum(cover, came, left, writes)
+      );
+    }
     const data = fragmentData(left, checksum.layer, checksum.depth);
     if (data !== undefined) return blamedForFragment(data, came, left, writes);
   }
@@ -96,6 +107,37 @@ function lastBefore(at: number, left: Uint8Array, writes: Writers): PacketWrite 
   const check = checksumSite(left, 'ipv4', 0)?.at ?? at;
   const parts = [writes.lastIn(0, Math.min(check, at)), writes.lastIn(check + 2, at)];
   return parts.filter((write) => write !== undefined).sort((a, b) => b.step - a.step)[0];
+}
+
+/**
+ * Behind the last write to a sum, the one that made it wrong: without what was written from then on it would be right. A translation
+ * of two addresses that carries the first into the sum is right up to the second. Where the sum came out as it came, it was carried
+ * nowhere, and the write to it is to blame.
+ */
+function breakingWrite(
+  { field, covered, pseudoAt }: ChecksumCover,
+  came: Uint8Array,
+  left: Uint8Array,
+  writes: Writers,
+  isRight: (packet: Uint8Array) => boolean,
+): PacketWrite | undefined {
+  const own = writes.lastIn(field.from, field.to);
+  const isSame = (at: number): boolean => came[at] === left[at];
+  if (own === undefined || writes.resize !== undefined || came.length !== left.length) return undefined;
+  if (isSame(field.from) && isSame(field.to - 1)) return undefined;
+  const later = [covered, ...pseudoAt]
+    .flatMap(({ from, to }) => Array.from({ length: to - from }, (_, index) => from + index))
+    .flatMap((at) => {
+      const write = writes.lastIn(at, at + 1);
+      return write === undefined || write.step <= own.step ? [] : [{ at, write }];
+    })
+    .sort((a, b) => b.write.step - a.write.step);
+  const before = left.slice();
+  for (const [index, { at, write }] of later.entries()) {
+    before[at] = came[at]!;
+    if (later[index + 1]?.write.step !== write.step && isRight(before)) return write;
+  }
+  return undefined;
 }
 
 /** Who wrote the field; where nobody did, who changed what it covers, or said how far it goes, or that it is one. */
