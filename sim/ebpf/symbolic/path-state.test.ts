@@ -52,6 +52,8 @@ describe('a copy of a path', () => {
     state.terms = 7;
     state.unlimited = new Knowledge(pool);
     state.isLonger = true;
+    state.firstCall = { program: 0, slot: 5 };
+    state.foremost = term;
     return state;
   }
 
