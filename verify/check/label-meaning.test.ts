@@ -71,6 +71,8 @@ describe('a label', () => {
   it('is looked at where others are left alone', async () => {
     expect(await looks(pops(ONE))).toBe(true);
     expect(await looks(pops(ONE, 18), under)).toBe(true);
+    // Those from 0 to 4095.
+    expect(await looks(pops('r1 &= 0xff\nif r1 != 0 goto out'))).toBe(true);
     expect(await looks(pops(''))).toBe(false);
     // Only the one on top.
     expect(await looks(pops('if r1 != 0x0700 goto out'), under)).toBe(false);

@@ -44,7 +44,8 @@ export async function placedFinding(
   if (divergence === undefined) return finding;
   const line = await betterLine(program, finding, divergence);
   const found = line === undefined ? finding : { ...finding, source: line };
-  const placed = (await isOfLabel(program, divergence)) ? asOfLabel(found) : found;
+  const isLabels = await isOfLabel(program, divergence);
+  const placed = isLabels ? asOfLabel(found) : found;
   if (divergence.isByGuess === true && divergence.severity !== 'info')
     return {
       ...placed,
@@ -61,7 +62,10 @@ export async function placedFinding(
       summary: `${placed.summary} (with a ready-made header, sum or difference, whose contents nobody stated)`,
     };
   const mayDepend = isMadeUp && DEPENDS_ON_CONTENTS.test(finding.invariant);
-  if (!mayDepend || !(await isFromMap(program, divergence)))
+  if (
+    !mayDepend ||
+    !((isLabels && (await isToldByMap(program, divergence))) || (await isFromMap(program, divergence)))
+  )
     return isZero && !(await isConstant(program, divergence)) ? { ...placed, severity: 'warning' } : placed;
   return {
     ...placed,
@@ -75,6 +79,12 @@ async function isOfLabel(program: Program, divergence: Divergence): Promise<bool
   const { breach } = divergence.finding;
   if (breach?.invariant !== 'ethertype/stale') return false;
   return IP_TYPES.test(breach.got) && IP_TYPES.test(breach.expected) && looksAtLabel(program, divergence);
+}
+
+/** Does a map say which version of IP the label stands for? */
+async function isToldByMap(program: Program, { case: shown }: Divergence): Promise<boolean> {
+  const trace = await traceOf(program, shown);
+  return trace !== undefined && new MapContents(program, shown.world, trace).hasDecided();
 }
 
 function asOfLabel(finding: CheckFinding): CheckFinding {

@@ -135,6 +135,10 @@ describe('what is taken off', () => {
     expect(judged(INNER, INNER.slice(14), REDIRECTED)).toBe('');
     expect(judged(INNER, INNER.slice(6), REDIRECTED, true)).toBe('');
     expect(judged(INNER, bytes(INNER.slice(6, 12), INNER.slice(0, 6), INNER.slice(34)))).toBe('');
+    // Behind a label may stand a frame, with a control word in front of it or without.
+    const wire = ethernet(0x8847, bytes(0, 0, 1, 64, INNER));
+    expect(judged(wire, wire.slice(22))).toBe('');
+    expect(judged(wire, wire.slice(13))).toBe(`13 ${HEADERS} within the Ethernet header`);
     // What a program knows that is neither IP nor a tag has a header of its own.
     const other = INNER.slice();
     other.set([0x88, 0xb5], 12);

@@ -80,12 +80,18 @@ function tagsCut({ before, beforeOffset, beforeLength }: FramePair, cut: number)
   return cut <= tags && cut % TAG === 0 ? 'the MAC addresses' : undefined;
 }
 
-/** A part of the Ethernet header is gone, or all of it, in front of an IP packet. */
-function ethernetCut({ was }: FramePair, cut: number): string | undefined {
+/**
+ * A part of the Ethernet header is gone, or all of it, in front of an IP packet. Behind labels, or whatever else is no tag, the packet
+ * is in a frame of its own, or under a control word, as whoever put them there knows.
+ */
+function ethernetCut(
+  { was, before, beforeOffset, beforeLength }: FramePair,
+  cut: number,
+): string | undefined {
   if (was.count < 1 || !isIp(was.kind[0]!) || was.part[0] !== PART.whole) return undefined;
-  const from = was.start[0]!;
-  if (cut === from) return OUTERMOST;
-  return cut < from ? 'the Ethernet header' : undefined;
+  const end = lastTypeAt(before, beforeOffset, beforeLength) + 2;
+  if (cut < end) return 'the Ethernet header';
+  return cut === end && was.start[0] === end ? OUTERMOST : undefined;
 }
 
 /** What a tunnel's headers end with, and the frame within begins. */

@@ -99,7 +99,7 @@ describe('the EtherType', () => {
     expect(verdict(under(0, six), ethernet(0x0800, six))).toBeUndefined();
     expect(verdict(under(2, four), ethernet(0x86dd, four))).toBeUndefined();
     expect(verdict(under(2, six), ethernet(0x0800, six))).toContain('0x0800 (IPv4)');
-    expect(verdict(under(0, six), ethernet(0x8847, six))).toContain('MPLS');
+    expect(verdict(under(4, six), ethernet(0x8847, six))).toContain('MPLS');
     const session = bytes(0x11, 0, 0, 1, u16(six.length + 2), u16(0x0057), six);
     expect(verdict(ethernet(0x8864, session), ethernet(0x0800, six))).toContain('0x0800 (IPv4)');
     const gtpu = bytes(0x30, 255, u16(six.length), 0, 0, 0, 7, six);

@@ -57,6 +57,23 @@ describe('a label that is put in front of a packet', () => {
     expect(pushed(entry(500, true, 0), dying)).toBeUndefined();
   });
 
+  it('has none where it stands behind the indicator of an entropy label, put in at any depth', () => {
+    const under = (first: number, ttl: number): string | undefined =>
+      said(
+        ethernet(0x0800, packet4),
+        labelled([entry(500, false, 64), entry(first, false, 64), entry(0x12345, true, ttl)], packet4),
+      );
+    expect(under(7, 0)).toBeUndefined();
+    expect(under(7, 64)).toBeUndefined();
+    expect(under(8, 0)).toBe('mpls/zero-ttl at 25');
+    expect(
+      said(
+        labelled([entry(500, true, 9)], packet4),
+        labelled([entry(500, false, 8), entry(7, false, 8), entry(0x12345, true, 0)], packet4),
+      ),
+    ).toBeUndefined();
+  });
+
   it('is in the order of the network', () => {
     expect(pushed(swapped(500, true, 64))).toBe('mpls/byte-order at 14');
     expect(pushed(swapped(500, true, 9))).toBe('mpls/byte-order at 14');

@@ -54,6 +54,9 @@ export const MPLS_RULES: readonly Rule[] = [
   ),
 ];
 
+/** The label in front of an entropy label (RFC 6790 §4.2). */
+const ENTROPY_INDICATOR = 7;
+
 export const mpls: Invariant = {
   name: 'mpls',
   isOfAnyFrame: true,
@@ -82,6 +85,8 @@ interface Entry {
   readonly isLast: boolean;
   /** The TTL that it came with; undefined: it is new. */
   readonly cameWith: number | undefined;
+  /** Is it an entropy label? Its TTL is 0, so that nobody forwards by it (RFC 6790 §4.2). */
+  readonly isEntropy: boolean;
 }
 
 function entryAt(
@@ -93,6 +98,7 @@ function entryAt(
   // Labels are put on and taken off in front: counted from the packet, they are the same.
   const then = was.count - is.count + index;
   return {
+    isEntropy: index > 0 && read32(after, afterOffset + at - LABEL_SIZE) >>> 12 === ENTROPY_INDICATOR,
     index,
     at,
     value: read32(after, afterOffset + at),
@@ -125,8 +131,8 @@ function bottomBreach({ index, at, value, isLast }: Entry, { was, is }: LabelSta
   };
 }
 
-function ttlBreach(pair: FramePair, { at, value, cameWith }: Entry): Breach | undefined {
-  if (ttlOf(value) !== 0 || cameWith === 0) return undefined;
+function ttlBreach(pair: FramePair, { at, value, cameWith, isEntropy }: Entry): Breach | undefined {
+  if (ttlOf(value) !== 0 || cameWith === 0 || isEntropy) return undefined;
   const place = { at: at + LABEL_TTL_AT, size: 1, severity: 'error' as const, got: '0' };
   const label = value >>> 12;
   if (cameWith !== undefined)

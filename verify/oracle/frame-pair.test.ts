@@ -183,3 +183,17 @@ describe('a transport header behind an IP header of an impossible version, which
     expect(faults(came(0, segment()), translated(fresh, 0x55))).toContain('wrong from the start');
   });
 });
+
+it('a packet under the explicit null label of the other version came broken (RFC 3032 §2.1)', () => {
+  const packets = [ipv4(17, udp(data(9))), ipv6(17, udp(data(9), V6_A, V6_B))];
+  const broken = (label: number, ...more: number[]): boolean[] =>
+    packets.map((packet) => {
+      const came = ethernet(0x8847, bytes(more, 0, 0, (label << 4) | 1, 64, packet));
+      pair.setAny(came, 0, came.length, came, 0, came.length);
+      return pair.cameBroken;
+    });
+  expect(broken(0)).toEqual([false, true]);
+  expect(broken(2)).toEqual([true, false]);
+  expect(broken(2, 0, 1, 0, 64)).toEqual([true, false]);
+  expect(broken(3)).toEqual([false, false]);
+});

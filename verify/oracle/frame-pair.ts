@@ -4,7 +4,9 @@
  * Programs push and pop headers at the head, append and cut bytes at the tail, or both; so every header of one frame
  * may lie elsewhere in the other, be new, or have come to light.
  */
-import { equalWords } from '../../sim/packet/bytes.ts';
+import { equalWords, readU16, readU24 } from '../../sim/packet/bytes.ts';
+import { ETHERTYPE } from '../../sim/packet/numbers.ts';
+import { isTpid } from '../../sim/packet/vlan.ts';
 import { verifyChecksums } from './checksums.ts';
 import { CHECKSUM, HEADER, HEADER_FLAG, HEADER_NAMES, type HeaderName, isIp, PART } from './found.ts';
 import { HeaderList, type JudgedChecksum, MATCH } from './header-list.ts';
@@ -95,7 +97,7 @@ export class FramePair {
     verifyChecksums(before, beforeOffset, beforeLength, was);
     this.shift = 0;
     this.misnamed = Number.POSITIVE_INFINITY;
-    this.cameBroken = isBroken(was);
+    this.cameBroken = isBroken(was) || isUnderOtherNull(before, beforeOffset, was);
     if (is.count === 0) {
       this.shift = this.shiftOfHidden(beforeLength - afterLength);
       return was.count > 0;
@@ -522,6 +524,28 @@ const KEPT6 = [
 /** NAT64 turns IPv4 and ICMP into IPv6 and ICMPv6, and back; every other kind stays what it is. */
 function family(kind: number): number {
   return kind === HEADER.icmpv6 ? HEADER.icmp : kind === HEADER.ipv6 ? HEADER.ipv4 : kind;
+}
+
+/**
+ * The labels that stand for one version of IP alone (RFC 3032 §2.1): the other one behind them is read as what the label says, which
+ * it is not.
+ */
+const EXPLICIT_NULL: ReadonlyMap<number, number> = new Map([
+  [0, HEADER.ipv4],
+  [2, HEADER.ipv6],
+]);
+
+/** An Ethernet header and one entry. */
+const BEHIND_LABEL = 18;
+
+function isUnderOtherNull(frame: Uint8Array, offset: number, { count, kind, start }: HeaderList): boolean {
+  if (count === 0 || !isIp(kind[0]!) || start[0]! < BEHIND_LABEL) return false;
+  let at = offset + 12;
+  while (isTpid(readU16(frame, at))) at += 4;
+  const type = readU16(frame, at);
+  if (type !== ETHERTYPE.MPLS && type !== ETHERTYPE.MPLS_MULTICAST) return false;
+  const meant = EXPLICIT_NULL.get(readU24(frame, offset + start[0]! - 4) >>> 4);
+  return meant !== undefined && meant !== kind[0];
 }
 
 /** Does one of the headers outside of quotes contradict the frame, or another one? */

@@ -74,7 +74,7 @@ export async function showRefutation(property: Property, options: ShowOptions): 
 /** The reason with the numbers of the packet that is shown, which is another one than the first that was found. */
 function reasonOf({ reason }: Property, first: Finding, shown: Finding): string | undefined {
   if (shown.fault !== undefined) return faultText(shown.fault);
-  const at = sentencesOf(first).findIndex((one) => one === reason);
+  const at = sentencesOf(first).indexOf(reason);
   return at < 0 ? reason : (sentencesOf(shown)[at] ?? reason);
 }
 

@@ -115,8 +115,7 @@ function nextEntry(
 ): { readonly entry: MapEntryState; readonly visit: ElementVisit } | undefined {
   const { pool } = state;
   const { map, walk, visited, others } = visit;
-  // Deleted by the function before they were visited: they are not any more.
-  const known = visit.known.filter((position) => state.decide(state.entries[position]!.isThere));
+  const { known } = visit;
   const { name, definition } = inputs.machine.maps[map]!;
   const mayBeOther = others < MOST_OTHERS && !state.wholly.has(map) && mayHaveHeldMore(inputs, state, map);
   if (!state.wholly.has(map)) {

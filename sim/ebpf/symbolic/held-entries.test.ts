@@ -152,3 +152,35 @@ describe('what a program reads through a pointer that it has held', () => {
     expect(await ends('HASH', ['delete', 1], ['update', 1, 2])).toEqual(['0x1:32']);
   });
 });
+
+describe('a walk through a hash map whose function changes the map', () => {
+  /** Why paths are left of a program that has put keys 1 and 2 in, and whose function makes this call for each of them. */
+  async function left(key: number, call: string): Promise<string> {
+    const map = KINDS.HASH!;
+    const at = (one: number, name: string): string =>
+      `*(u32 *)(r10 - 12) = ${one}\n*(u64 *)(r10 - 24) = 5\nr1 = map[m]\nr2 = r10\nr2 += -12\nr3 = r10\nr3 += -24\nr4 = 0\ncall ${name}`;
+    const [one, other] = [1, 2].map((put) => at(put, 'bpf_map_update_elem'));
+    const walk = 'r1 = map[m]\nr2 = visit\nr3 = 0\nr4 = 0\ncall bpf_for_each_map_elem\nexit';
+    const main = `${one}\n${other}\n${walk}\nvisit:\n${at(key, call)}\nr0 = 0\nexit`;
+    const object = testObject({ main }, [map]);
+    const inputs = new Inputs(new TermPool(), new Machine(object, {}), 'xdp', object.programs[0]!);
+    const reasons = new Set<string>();
+    await explore(inputs, 0, new Feasibility(NO_SOLVER), {
+      limits: { ...DEFAULT_EXPLORE_LIMITS, deadline: Number.POSITIVE_INFINITY },
+      now: () => 0,
+      onPath: ({ end }) => {
+        if (end?.kind !== 'exit') reasons.add(`${end?.reason}`);
+      },
+      stopped: () => false,
+    });
+    return [...reasons].join('\n');
+  }
+
+  it('is not followed where chance decides what it meets', async () => {
+    expect(await left(3, 'bpf_map_update_elem')).toContain('put into a map that the program walks through');
+    expect(await left(2, 'bpf_map_update_elem')).toContain('has yet to visit');
+    expect(await left(2, 'bpf_map_delete_elem')).toContain('has yet to visit');
+    expect(await left(3, 'bpf_map_lookup_elem')).toContain('looked up first while');
+    expect(await left(2, 'bpf_map_lookup_elem')).toBe('');
+  });
+});

@@ -86,6 +86,8 @@ export function findEntry(
   const there = pool.unknown(1, `${inputs.entryName(map, own.length)}.there`);
   const wasThere = ARRAYS.has(type) ? pool.true : isMissing ? pool.false : there;
   const isThere = state.decide(wasThere);
+  if (isThere && !isIndexed && isWalkedThrough(state, map))
+    throw new NotFollowed('an entry that is looked up first while the program walks through its map');
   return { entry: newEntry(inputs, state, { map, key, wasThere }, isThere), isThere };
 }
 
@@ -184,6 +186,9 @@ export function updateEntry(
   }
   if (isThere && isYetToBeVisited(state, entry))
     throw new NotFollowed('an update of an entry that a walk through its map has yet to visit');
+  // The key that the walk hands over lies in an element that the next update may use again.
+  if (isThere && isWalkedThrough(state, map) && state.gone.has(map))
+    throw new NotFollowed('further updates of a map that the program walks through');
   if (isAllocated(live)) state.assume(`the kernel has memory for a new entry of map ${live.name}`);
   if (isThere) {
     const block = blockInPlace(state, live, entry);
@@ -194,10 +199,18 @@ export function updateEntry(
   if (!LRU.has(type) && 256 ** live.definition.keySize > live.definition.maxEntries) {
     if (isFullNow(inputs, state, map)) return type === 'LPM_TRIE' ? -ENOSPC : -E2BIG;
   }
+  // Whether it is met depends on the bucket that it comes to, and its memory may be that of the key at hand.
+  if (isWalkedThrough(state, map))
+    throw new NotFollowed('an entry put into a map that the program walks through');
   const block = blockForNew(state, live, entry);
   storeValue(state, live, block, value);
   replace(state, entry, { ...entry, isThere: state.pool.true, block });
   return 0;
+}
+
+/** Does the program run for an element of this map now? */
+function isWalkedThrough({ frames }: PathState, map: number): boolean {
+  return frames.some(({ callback }) => callback?.kind === 'element' && callback.map === map);
 }
 
 /** The order of a walk is chance where two entries are in one bucket, and an update changes what it meets there. */
@@ -335,6 +348,9 @@ export function deleteEntry(inputs: Inputs, state: PathState, map: number, key: 
   if (place === undefined) return -EINVAL;
   const found = findEntry(inputs, state, map, place, type === 'LPM_TRIE');
   if (found === undefined || !found.isThere) return -ENOENT;
+  // A walk has the next element before it calls its function: since 6.16 that one is met all the same.
+  if (isYetToBeVisited(state, found.entry))
+    throw new NotFollowed('a deletion of an entry that a walk through its map has yet to visit');
   replace(state, found.entry, { ...found.entry, isThere: state.pool.false });
   const gone = state.gone.get(map) ?? NOTHING_GONE;
   if (reuseOf(live) !== 'never') state.gone.set(map, { ...gone, free: [found.entry.block, ...gone.free] });
