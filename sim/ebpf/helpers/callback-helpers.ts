@@ -1,11 +1,16 @@
 /** Helpers that call functions of the program: `bpf_loop`, `bpf_for_each_map_elem` (kernel/bpf/bpf_iter.c, helpers.c). */
 import { E2BIG, EINVAL } from '../../runtime/errno.ts';
 import { MAX_LOOPS } from '../limits.ts';
+import { Unsupported } from '../machine.ts';
 import { elementsOf } from '../maps/element-order.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 /** BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
 const WAKEUP_FLAGS = 3;
+
+/** A kernel meets such an entry where it comes to a bucket behind the one at hand, which its seed decides (kernel/bpf/hashtab.c). */
+const PUT_IN_A_WALK =
+  'bpf_for_each_map_elem: its function put an entry into the map: whether that is met, too, hangs on the seed of the map';
 
 export const CALLBACK_HELPERS: readonly Helper[] = [
   {
@@ -33,16 +38,20 @@ export const CALLBACK_HELPERS: readonly Helper[] = [
     arguments: ['map', 'function', 'stack_or_null', 'anything'],
     returns: 'int',
     maps: ['ARRAY', 'PERCPU_ARRAY', 'HASH', 'PERCPU_HASH', 'LRU_HASH', 'LRU_PERCPU_HASH'],
+    note: 'as in the kernel, in an order of its own; a function that puts an entry into the map stops the machine, unless it ends the walk: whether that entry is met is chance',
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, dependsOn: ['order'] },
     symbolic: 'exact',
     run: (machine, map, callback, context, flags) => {
-      const rows = elementsOf(machine.mapAt(map), machine.world.hashSeed ?? 0);
+      const live = machine.mapAt(map);
+      const rows = elementsOf(live, machine.world.hashSeed ?? 0);
       if (flags !== 0 || machine.high(3) !== 0 || rows === undefined) return -EINVAL;
       let visited = 0;
+      const { insertions } = live;
       for (const { key, value } of rows) {
         visited++;
         if (machine.invoke(callback, 'element', map, key, value, context) !== 0) break;
+        if (live.insertions !== insertions) throw new Unsupported(PUT_IN_A_WALK);
       }
       return visited;
     },

@@ -142,6 +142,27 @@ describe('bpf_for_each_map_elem', () => {
   });
 });
 
+describe('bpf_for_each_map_elem whose function puts an entry into the map', () => {
+  const run = (returned: number, key: number) =>
+    runText(
+      `r1 = map[hash]\nr2 = each\nr3 = 0\nr4 = 0\ncall bpf_for_each_map_elem\nexit
+      each:\n*(u32 *)(r10 - 4) = ${key}\n*(u64 *)(r10 - 16) = 7\nr1 = map[hash]\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -16\nr4 = 0
+      call bpf_map_update_elem\nr0 = ${returned}\nexit`,
+      {
+        maps: [testMap('hash', 'HASH')],
+        world: { maps: { hash: [{ key: Uint8Array.of(1, 0, 0, 0), value: new Uint8Array(8) }] } },
+      },
+    );
+
+  it('stops, unless that is the end of it: whether the entry is met is chance', () => {
+    expect(run(0, 2).violation).toMatchObject({
+      reason: expect.stringContaining('hangs on the seed of the map'),
+    });
+    expect(run(1, 2).r0).toBe(1n);
+    expect(run(0, 1).r0).toBe(1n);
+  });
+});
+
 describe('bpf_tail_call', () => {
   const programs = testMap('programs', 'PROG_ARRAY', {
     initial: [

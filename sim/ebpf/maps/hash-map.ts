@@ -99,6 +99,10 @@ export class HashMap extends LiveMap {
     return builder.finish();
   }
 
+  override get insertions(): number {
+    return this.table.insertions;
+  }
+
   override rows(): Iterable<MapRow> | undefined {
     return this.#rows();
   }

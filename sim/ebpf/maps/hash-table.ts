@@ -127,6 +127,9 @@ export class HashTable {
     return true;
   }
 
+  /** How many entries were ever put in: what a walk through the table looks at. */
+  insertions = 0;
+
   /** Adds an entry for a key that is not there; its value is what it was before. Returns 0 when the table is full. */
   insert(key: number): number {
     const { i32, u8, view } = this.#memory;
@@ -140,6 +143,7 @@ export class HashTable {
     u8.fill(0, entry + ENTRY_KEY + this.keySize, entry + this.valueOffset);
     view.setInt32(head, entry, true);
     i32[this.#descriptor + DESCRIPTOR.count]!++;
+    this.insertions++;
     return entry;
   }
 

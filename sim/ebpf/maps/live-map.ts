@@ -222,6 +222,11 @@ export abstract class LiveMap {
     return -EOPNOTSUPP;
   }
 
+  /** How many entries were ever put into a hash. */
+  get insertions(): number {
+    return 0;
+  }
+
   /**
    * Addresses of keys and values, for `bpf_for_each_map_elem`; undefined for kinds that it refuses. A row may be
    * deleted while it is visited.
