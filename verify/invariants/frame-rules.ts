@@ -148,6 +148,6 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/skb-protocol',
     'warning',
     'A new EtherType that the stack does not hear of',
-    'At ingress, the stack hands a packet to whoever receives `skb->protocol`, which no write to the frame changes: a packet that goes on to the stack with a new EtherType is taken for what it was before, and dropped. `bpf_skb_change_proto`, `bpf_skb_vlan_push`, `bpf_skb_vlan_pop` and `bpf_skb_adjust_room` with BPF_F_ADJ_ROOM_DECAP_L3_IPV4 or _IPV6 change both; `bpf_redirect` with BPF_F_INGRESS reads the EtherType anew. Right on a port of a bridge, which forwards the frame as it is.',
+    'At ingress, the stack hands a packet to whoever receives `skb->protocol`, which no write to the frame changes: a packet that goes on to the stack with a new EtherType is taken for what it was before, and dropped. `bpf_skb_vlan_push` and `bpf_skb_vlan_pop` change both; `bpf_skb_change_proto`, and `bpf_skb_adjust_room` with BPF_F_ADJ_ROOM_DECAP_L3_IPV4 or _IPV6, change `skb->protocol`, and the EtherType is the program’s to write; `bpf_redirect` with BPF_F_INGRESS reads the EtherType anew. Right on a port of a bridge, which forwards the frame as it is.',
   ),
 ];
