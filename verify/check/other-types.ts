@@ -6,9 +6,6 @@
  * as it truly looks: who tells frames apart by the version, or by other fields that a header of IP has to have, is right, too.
  */
 
-import type { BpfObject } from '../../sim/ebpf/bpf-object.ts';
-import { linkedObject } from '../../sim/ebpf/linked-object.ts';
-import { ObjectError } from '../../sim/ebpf/object.ts';
 import { mapsReferredTo, tailCallersOf } from '../../sim/ebpf/referenced-maps.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
 import { ETHERTYPE, etherTypeName } from '../../sim/packet/numbers.ts';
@@ -21,6 +18,7 @@ import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf } from './fate.ts';
 import { isReadWhereTold } from './fragment-reads.ts';
 import { CaseRunner, hasContents, inBareWorld, partingLine, type Seen, type Sighting } from './probe.ts';
+import { readableObject } from './readable-object.ts';
 import { partsRelatives } from './relatives.ts';
 import type { SightingsByKind, TransportSightings } from './transport-sightings.ts';
 import { repaired } from './variants.ts';
@@ -311,7 +309,7 @@ function entriesBehindOthers(program: Program): ReadonlySet<number> {
   const behind = new Set<number>();
   for (const [index, { behindRedirect, after }] of program.entries.entries())
     if (behindRedirect !== undefined || after !== undefined) behind.add(index);
-  const object = readObject(program);
+  const object = readableObject(program);
   if (object === undefined) return behind;
   const calling = object.programs.map((own) =>
     [...mapsReferredTo(own)].some((map) => object.maps[map]?.type === 'PROG_ARRAY'),
@@ -324,17 +322,6 @@ function entriesBehindOthers(program: Program): ReadonlySet<number> {
     if (callers.has(own) || mayBeCalled) behind.add(index);
   }
   return behind;
-}
-
-function readObject({ object }: Program): BpfObject | undefined {
-  if (object === undefined) return undefined;
-  try {
-    return linkedObject(object);
-  } catch (error) {
-    // Whoever loads it says so.
-    if (error instanceof ObjectError) return undefined;
-    throw error;
-  }
 }
 
 /** A packet of IP without tags, whose header has no options. */

@@ -25,13 +25,13 @@ import {
   registersWritten,
   SOURCE_MASK,
 } from '../../sim/ebpf/instruction.ts';
-import { linkedObject } from '../../sim/ebpf/linked-object.ts';
-import { ObjectError, sourceAt } from '../../sim/ebpf/object.ts';
+import { sourceAt } from '../../sim/ebpf/object.ts';
 import { swapped } from '../../sim/packet/checksum.ts';
 import { etherTypeName } from '../../sim/packet/numbers.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { ruleOf } from '../invariants/rules.ts';
 import type { CheckFinding } from './finding.ts';
+import { readableObject } from './readable-object.ts';
 
 const INVARIANT = 'ethertype/compared';
 
@@ -43,7 +43,7 @@ interface Comparison {
 
 /** One for each line; nothing of XDP programs, whose context has no such field. */
 export function swappedProtocols(program: Program): CheckFinding[] {
-  const object = readObject(program);
+  const object = readableObject(program);
   if (object === undefined) return [];
   const found = new Map<string, CheckFinding>();
   for (const { function: name, hook } of program.entries) {
@@ -55,17 +55,6 @@ export function swappedProtocols(program: Program): CheckFinding[] {
     }
   }
   return [...found.values()];
-}
-
-function readObject({ object }: Program): BpfObject | undefined {
-  if (object === undefined) return undefined;
-  try {
-    return linkedObject(object);
-  } catch (error) {
-    // Whoever loads it says so.
-    if (error instanceof ObjectError) return undefined;
-    throw error;
-  }
 }
 
 function comparisonsIn(object: BpfObject, own: BpfProgram): Comparison[] {

@@ -68,7 +68,7 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
   const name = says.by === 'gre' ? 'protocol type of GRE' : 'EtherType';
   if (wasNamed && swap(says.number) === right) return swappedBreach(name, says.at, says.number, right);
   const meaning = meaningOf(lost);
-  if (meaning === undefined || isToldByLabel(lost)) return undefined;
+  if (meaning === undefined) return undefined;
   const label = `IPv${version}`;
   const got = `${hex(says.number)} (${meaning})`;
   return {
@@ -83,16 +83,6 @@ export function etherTypeBreach(lost: LostPacket): Breach | undefined {
     sentence: `the ${name} says ${got}, but the ${label} packet follows right behind it`,
     summary: `the ${name} does not name the packet behind it`,
   };
-}
-
-/** The labels that stand for nothing but IPv4, or IPv6 (RFC 3032 §2.1): what came under one says what it is, whatever it looks like. */
-const EXPLICIT_NULL: ReadonlyMap<number, number> = new Map([
-  [0, IPV4],
-  [2, IPV6],
-]);
-
-function isToldByLabel({ says, label }: LostPacket): boolean {
-  return says.by === 'etherType' && label !== undefined && EXPLICIT_NULL.get(label) === says.number;
 }
 
 /** What a type says that does not announce this packet; undefined where it may be a program's own. */

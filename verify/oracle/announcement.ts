@@ -25,8 +25,6 @@ export interface LostPacket {
   readonly says: Announcement;
   /** Did the frame say what it is when it came? Behind MPLS, say, only the packet itself does. */
   readonly wasNamed: boolean;
-  /** The label right in front of it, as it came; undefined: none. */
-  readonly label: number | undefined;
 }
 
 /** The outermost packet that is where something in front of it could name it, and does not; undefined: none. */
@@ -68,7 +66,6 @@ function announced(pair: FramePair, row: number, start: number): LostPacket | un
     start,
     says,
     wasNamed: said !== undefined && said.number === rightNumber(said.by, version),
-    label: labelBefore(pair.before, pair.beforeOffset, was.start[row]!),
   };
 }
 
@@ -104,15 +101,6 @@ function announcementBefore(
   return typeAt + 2 === start
     ? { by: 'etherType', at: typeAt, number: read16(frame, offset + typeAt) }
     : undefined;
-}
-
-/** The last label of a stack that ends here. */
-function labelBefore(frame: Uint8Array, offset: number, end: number): number | undefined {
-  const start = lastTypeAt(frame, offset, end) + 2;
-  if (start >= end || (end - start) % 4 !== 0) return undefined;
-  const type = read16(frame, offset + start - 2);
-  if (type !== ETHERTYPE.MPLS && type !== ETHERTYPE.MPLS_MULTICAST) return undefined;
-  return (read16(frame, offset + end - 4) << 4) | (frame[offset + end - 2]! >> 4);
 }
 
 /** The bits of checksum, key and sequence number: 4 bytes each (RFC 2784 §2.1, RFC 2890 §2). */
