@@ -35,6 +35,8 @@ describe('what is taken off', () => {
     expect(judged(VXLAN, VXLAN.slice(46))).toBe(`46 ${HEADERS} within the headers of the tunnel`);
     expect(judged(VXLAN, VXLAN.slice(46), SENT_BACK)).toBe(`46 ${HEADERS} within the headers of the tunnel`);
     expect(judged(VXLAN, VXLAN.slice(54))).toBe(`54 ${HEADERS} within the Ethernet header in the tunnel`);
+    expect(judged(VXLAN, VXLAN.slice(64))).toBe(`64 ${HEADERS} with the packet in the tunnel`);
+    expect(judged(VXLAN, VXLAN.slice(64), REDIRECTED)).toBe('');
     expect(judged(VXLAN, VXLAN.slice(46, -2))).toBe(`46 ${HEADERS} within the headers of the tunnel`);
     // What lies behind another port, or behind flags that nobody knows, is a program's own.
     for (const other of [overUdp(4000, VXLAN.slice(42)), overUdp(4789, bytes(0, VXLAN.slice(43)))])

@@ -102,12 +102,18 @@ interface Tunnel {
   readonly carries: 'frame' | 'packet';
 }
 
+function isIpType(type: number): boolean {
+  return type === ETHERTYPE.IPV4 || type === ETHERTYPE.IPV6;
+}
+
 /** What the cut is within of a tunnel; undefined: it is no tunnel, or the cut is right, or in what nobody knows. */
 function tunnelCut(pair: FramePair, cut: number): string | undefined {
   const tunnel = tunnelOf(pair);
   if (tunnel === undefined || cut <= tunnel.from) return undefined;
   if (cut < tunnel.to) return 'the headers of the tunnel';
   if (tunnel.carries === 'packet') return cut === tunnel.to ? PACKET : undefined;
+  const { before, beforeOffset } = pair;
+  if (cut === tunnel.to + ETHERNET_HEADER && isIpType(read16(before, beforeOffset + cut - 2))) return PACKET;
   return cut > tunnel.to && cut < tunnel.to + ETHERNET_HEADER
     ? 'the Ethernet header in the tunnel'
     : undefined;
@@ -121,7 +127,7 @@ function behindHeader(pair: FramePair): Breach | undefined {
   const { after, afterOffset, afterLength, beforeLength } = pair;
   if (afterLength <= ETHERNET_HEADER || afterLength >= beforeLength) return undefined;
   const type = read16(after, afterOffset + MACS);
-  if (type !== ETHERTYPE.IPV4 && type !== ETHERTYPE.IPV6) return undefined;
+  if (!isIpType(type)) return undefined;
   const tunnel = tunnelOf(pair);
   if (tunnel === undefined) return undefined;
   const cut = cutInFront(pair, ETHERNET_HEADER);
