@@ -138,6 +138,23 @@ it.each<[text: string, reason: string | undefined]>([
   expect(reasonAt('xdp', text)).toBe(reason);
 });
 
+// Where a piece of memory lies is the kernel's business.
+it.each<[text: string, reason: string | undefined]>([
+  ['r2 = r10\nif r0 == r2 goto out', undefined],
+  ['r2 = r10\nif r0 > r2 goto out', 'a comparison of addresses of two pieces of memory'],
+  ['r2 = r10\nif w0 == w2 goto out', 'a comparison of addresses of two pieces of memory'],
+  ['r2 = r10\nr2 -= r0', 'a difference of addresses of two pieces of memory'],
+  ['r2 = r0\nr2 += 4\nr3 = r0\nr0 = 0\nif r2 > r3 goto out', undefined],
+  ['r2 = r0\nr2 += 4\nr2 -= r0', undefined],
+  ['r3 = r0\nr0 = 0\nif r3 > 0 goto out', undefined],
+  ['if r0 >= -4095 goto out', undefined],
+  ['if r0 > 4096 goto out', 'a comparison of an address with a number'],
+  ['if r0 s< 0 goto out', 'a comparison of an address with a number'],
+  ['if w0 == 0 goto out', 'a comparison of an address with a number'],
+])('what addresses are compared with: %s', (text, reason) => {
+  expect(reasonAt('xdp', `${VALUE}\n${text}`)).toBe(reason);
+});
+
 it('functions call each other eight deep', () => {
   const chain = (depth: number): string => {
     const functions = numbers(1, depth).map(

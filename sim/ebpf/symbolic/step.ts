@@ -72,6 +72,7 @@ import {
 import { SKF_LL_OFF, SKF_NET_OFF } from '../packet-load-offsets.ts';
 import { blockPointer, load, packetByte, store } from './access.ts';
 import { noteShared } from './acts.ts';
+import { requireComparable, requireOneMemory } from './addresses.ts';
 import { enter } from './frames.ts';
 import { callHelper, callKernelFunction } from './helper-calls.ts';
 import type { Inputs } from './inputs.ts';
@@ -218,7 +219,10 @@ function movePointer(
   if (a.region === undefined && b.region === undefined) return false;
   const { pool } = state;
   if (operation === BPF_SUB) {
-    if (b.region !== undefined) return false;
+    if (b.region !== undefined) {
+      requireOneMemory(a, b, 'a difference');
+      return false;
+    }
     set({ term: pool.subtract(a.term, b.term), region: a.region });
     return true;
   }
@@ -248,21 +252,16 @@ function jump(inputs: Inputs, state: PathState, instructions: Instructions, opco
     // Taken when eight million rounds are over: nobody follows a path that long.
     state.assume('may_goto goes on: its budget of rounds is not used up');
   } else {
-    requireComparable(state, instructions);
+    requireComparable(
+      state,
+      opcode,
+      register(state, instructions.dst[slot]!),
+      operand(state, instructions, opcode),
+    );
     taken = state.decide(jumpCondition(state, instructions));
   }
   state.decisions = { program: state.program, slot, taken, before: state.decisions };
   state.slot = taken ? jumpTarget(instructions, slot) : slot + 1;
-}
-
-/** Whether two pointers to variables of the kernel are of one CPU nobody knows. @throws {NotFollowed} */
-function requireComparable(state: PathState, instructions: Instructions): void {
-  const { slot, blocks } = state;
-  const isVariable = ({ region }: Value): boolean =>
-    region?.kind === 'block' && blocks[region.block]!.what === 'kernel variable';
-  const a = register(state, instructions.dst[slot]!);
-  if (isVariable(a) && isVariable(operand(state, instructions, instructions.opcode[slot]!)))
-    throw new NotFollowed('a comparison of addresses of variables of the kernel');
 }
 
 /** When the conditional jump that a path stands at is taken; `may_goto` is none of these. */
