@@ -25,6 +25,21 @@ export function looksLikeIp(bytes: Uint8Array, at: number, end: number, exactly:
   return (exactly ? total === left : total <= left) ? 6 : 0;
 }
 
+/**
+ * Do these bytes look like what a tunnel carries over UDP: a packet of IP that takes all of the datagram's data, or VXLAN?
+ * @param size of the data, by the datagram's length; not all of it need be there
+ */
+export function looksCarried(data: Uint8Array, size: number): boolean {
+  const there = data.subarray(0, Math.max(0, size));
+  const [first = 0] = there;
+  if (first >> 4 === 4)
+    return (
+      there.length >= 4 && readU16(there, 2) === size && size >= (first & 0x0f) * 4 && (first & 0x0f) >= 5
+    );
+  if (first >> 4 === 6) return there.length >= 6 && 40 + readU16(there, 4) === size;
+  return looksLikeTunnel(there, 0, there.length) !== 'data';
+}
+
 /** Does an Ethernet frame with IP or ARP in it start at `start`? */
 export function looksLikeFrame(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start + 12;

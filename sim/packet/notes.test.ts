@@ -128,6 +128,24 @@ it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
     ['udp.checksum: none'],
   ],
   [
+    'UDP without a checksum over IPv6, to the port of GTP-U',
+    'ipv6',
+    ipv6().udp({ checksum: 0 }).gtpu().ipv4().udp().bytes(),
+    ['udp.checksum: none', 'ipv4.checksum: correct', 'udp#2.checksum: correct'],
+  ],
+  [
+    'UDP without a checksum over IPv6, with an IP packet as data',
+    'ipv6',
+    ipv6().udp({ checksum: 0, destinationPort: 5555 }).ipv4().udp().bytes(),
+    ['udp.checksum: none', 'ipv4.checksum: correct', 'udp#2.checksum: correct'],
+  ],
+  [
+    'UDP without a checksum over IPv6, with an IP packet as data that was not captured whole',
+    'ipv6',
+    ipv6().udp({ checksum: 0, destinationPort: 5555 }).ipv4().bytes().subarray(0, -1),
+    ['ipv6.payloadLength: only 27 bytes are there', 'udp.length: only 27 bytes are there', 'udp.checksum: none'],
+  ],
+  [
     'a hidden destination of TCP',
     'ipv6',
     ipv6().routing(noAddress).tcp({ checksum: 9 }).bytes(),

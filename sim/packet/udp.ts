@@ -4,19 +4,26 @@ import { hex, u16 } from './declaration/field.ts';
 import type { ValueOf } from './declaration/protocol.ts';
 import { GENEVE_PORT } from './geneve.ts';
 import { GRE_PORT } from './gre.ts';
+import { GTPU_PORT } from './gtpu.ts';
+import { GUE_PORT } from './gue.ts';
+import { L2TP_PORT } from './l2tp.ts';
 import { LISP_PORT } from './lisp.ts';
-import { looksLikeTunnel } from './looks-like.ts';
+import { looksCarried, looksLikeTunnel } from './looks-like.ts';
 import { MPLS_PORT } from './mpls.ts';
 import { IPPROTO } from './numbers.ts';
 import { VXLAN_GPE_PORT, VXLAN_LINUX_PORT, VXLAN_PORT } from './vxlan.ts';
 
+/** Automatic multicast tunnelling (RFC 7450), for which zero checksums were allowed (RFC 6935 §1), and RoCE, which never has one. */
+const AMT_PORT = 2268;
+const ROCE_PORT = 4791;
+
 /**
- * Over IPv6 there has to be a checksum (RFC 8200 §8.1), unless a tunnel’s port says otherwise (RFC 6935 §5): VXLAN, Geneve, MPLS
- * (RFC 7510 §3.1), GRE (RFC 8086 §6.2), LISP (RFC 9300 §5.3).
+ * Over IPv6 there has to be a checksum (RFC 8200 §8.1), unless the datagram is a tunnel’s (RFC 6935 §5), as these ports say: VXLAN, Geneve,
+ * MPLS (RFC 7510 §3.1), GRE (RFC 8086 §6.2), LISP (RFC 9300 §5.3), and others. Those on ports of their own show by their data.
  */
 const TUNNEL_PORTS: ReadonlySet<number> = new Set([
-  ...[VXLAN_PORT, VXLAN_LINUX_PORT, VXLAN_GPE_PORT, GENEVE_PORT],
-  ...[MPLS_PORT, GRE_PORT, LISP_PORT],
+  ...[VXLAN_PORT, VXLAN_LINUX_PORT, VXLAN_GPE_PORT, GENEVE_PORT, GUE_PORT, GTPU_PORT, L2TP_PORT],
+  ...[MPLS_PORT, GRE_PORT, LISP_PORT, AMT_PORT, ROCE_PORT],
 ]);
 
 export const UDP = protocol({
@@ -48,7 +55,8 @@ export const UDP = protocol({
         covers: 'message',
         pseudoHeader: IPPROTO.UDP,
         zeroIsNone: true,
-        noneOver6: ({ destinationPort }) => TUNNEL_PORTS.has(destinationPort as number),
+        noneOver6: ({ destinationPort, length }, data) =>
+          TUNNEL_PORTS.has(destinationPort as number) || looksCarried(data, (length as number) - 8),
       },
     }),
   },

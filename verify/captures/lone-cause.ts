@@ -46,7 +46,7 @@ function unfilled({ after }: ChecksumEvidence): LoneCause | undefined {
       sentence:
         after.layer === 'udplite'
           ? 'UDP-Lite must have a checksum (RFC 3828 §3.1)'
-          : 'UDP over IPv6 must have a checksum, except to the ports of tunnels (RFC 8200 §8.1, RFC 6935)',
+          : 'UDP over IPv6 must have a checksum, except in tunnels (RFC 8200 §8.1, RFC 6935)',
     };
   }
   return {

@@ -190,6 +190,24 @@ describe('verifyChecksums', () => {
     expect(verdict(eth6(17, none(udp(vxlan(inner4), V6_A, V6_B, 4789))))).toBe(
       'udp/0 absent, ipv4/0 good, tcp/0 good',
     );
+    // GTP-U, GUE, L2TP, AMT, RoCE.
+    for (const port of [2152, 6080, 1701, 2268, 4791])
+      expect(verdict(eth6(17, none(udp(data(8), V6_A, V6_B, port))))).toBe('udp/0 absent');
+  });
+
+  it('takes UDP checksum 0 over IPv6 for absent in tunnels on ports of their own, as their data shows', () => {
+    const none = (payload: Uint8Array): Uint8Array => {
+      const datagram = udp(payload, V6_A, V6_B, 5555);
+      datagram.set([0, 0], 6);
+      return eth6(17, datagram);
+    };
+    const carried = ipv4(6, tcp(data(20)));
+    expect(verdict(none(carried))).toBe('udp/0 absent, ipv4/0 good, tcp/0 good');
+    expect(verdict(none(vxlan(inner4)))).toBe('udp/0 absent, ipv4/0 good, tcp/0 good');
+    // Cut off where it was captured, and longer or shorter than the datagram's data.
+    expect(verdict(none(carried).subarray(0, -30))).toContain('udp/0 absent');
+    expect(verdict(none(bytes(carried, 0)))).toBe('udp/0 illegal');
+    expect(verdict(none(carried.subarray(0, -1)))).toBe('udp/0 illegal');
   });
 
   it('asks for 0xFFFF where UDP computes 0', () => {

@@ -714,7 +714,10 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
 
   /** A UDP checksum field of 0; `sum` is set. */
   private withoutChecksum(sink: ChecksumSink, field: number): void {
-    const illegal = this.ipAddressLength === 16 && !isTunnelPort(this.u16(field - 4));
+    const illegal =
+      this.ipAddressLength === 16 &&
+      !isTunnelPort(this.u16(field - 4)) &&
+      !this.looksCarried(field + 2, this.length - 8);
     this.status = illegal ? CHECKSUM.illegal : CHECKSUM.absent;
     this.at = field - this.base;
     this.got = 0;

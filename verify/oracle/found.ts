@@ -41,7 +41,7 @@ export type ChecksumLayer = (typeof CHECKSUM_LAYERS)[number];
 export const CHECKSUM = {
   good: 0,
   bad: 1,
-  /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), except to the ports of tunnels (RFC 6935); any of UDP-Lite (RFC 3828 §3.1). */
+  /** UDP checksum 0 over IPv6 (RFC 8200 §8.1), except in tunnels (RFC 6935); any of UDP-Lite (RFC 3828 §3.1). */
   illegal: 2,
   /** UDP checksum 0 over IPv4: the sender computed none (RFC 768). OSPF with cryptographic authentication has none either, nor have ICMP
    * extensions with a 0 (RFC 4884 §7).

@@ -144,7 +144,7 @@ export const UDP_PORT_KINDS: ReadonlyMap<number, 'nothing' | 'tunnel'> = new Map
   ]),
 );
 
-/** Tunnels may go without a checksum over IPv6 (RFC 6935 §5). */
+/** Tunnels may go without a checksum over IPv6 (RFC 6935 §5); that RoCE does is InfiniBand's rule (`prepare_udp_hdr`, drivers/infiniband/sw/rxe/rxe_net.c). */
 export function isTunnelPort(port: number): boolean {
   switch (port) {
     case PORT.vxlan:
@@ -156,6 +156,14 @@ export function isTunnelPort(port: number): boolean {
     case PORT.gre:
     // RFC 9300 §5.3.
     case PORT.lisp:
+    // RFC 6935 §1.
+    case PORT.amt:
+    // Linux sends none unless told to (`encap-csum6`, net/ipv6/fou6.c).
+    case PORT.gue:
+    // `udp6zerocsumtx`, net/l2tp/l2tp_core.c.
+    case PORT.l2tp:
+    case PORT.gtpu:
+    case PORT.roce:
       return true;
     default:
       return false;
@@ -476,6 +484,30 @@ export class PacketWalk {
     const version = inner === 1 ? 4 : inner === 2 ? 6 : 0;
     if (version === 0 || at + 8 >= this.limit || this.arena[at + 8]! >> 4 !== version) return STOP;
     return this.isPacket(at + 8, false) ? this.over(8, nshProtocol(inner)) : STOP;
+  }
+
+  /**
+   * Do the bytes from `at` on look like what a tunnel on a port of its own carries? A packet of IP says so by its length alone: not all
+   * of the datagram need be there.
+   * @param size of the datagram's data, as it claims
+   */
+  protected looksCarried(at: number, size: number): boolean {
+    const { cursor, limit } = this;
+    const end = Math.min(limit, at + size);
+    if (end <= at) return false;
+    const first = this.arena[at]!;
+    const version = first >> 4;
+    if (version === 4) {
+      const headerSize = (first & 15) * 4;
+      return end - at >= 4 && this.u16(at + 2) === size && headerSize >= 20 && headerSize <= size;
+    }
+    if (version === 6) return end - at >= 6 && 40 + this.u16(at + 4) === size;
+    this.cursor = at;
+    this.limit = end;
+    const next = this.byLooks();
+    this.cursor = cursor;
+    this.limit = limit;
+    return next !== STOP;
   }
 
   /** Could an IP packet stand here? `exactly`: to the last byte. */

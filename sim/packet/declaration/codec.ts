@@ -399,8 +399,9 @@ export class Codec implements Protocol<Record<string, Field>, Value> {
 
   /** Of a 0 that says that there is no checksum, which over IPv6 not every message may say (RFC 8200 §8.1). */
   #noneNote(header: Header<Value>, checksum: Checksum, place: Place): string {
-    const { bytes, offset, end, context, value } = header;
-    const isAllowed = checksum.noneOver6?.(value as Readonly<Record<string, unknown>>) ?? true;
+    const { bytes, offset, length, end, context, value } = header;
+    const data = bytes.subarray(offset + length, end);
+    const isAllowed = checksum.noneOver6?.(value as Readonly<Record<string, unknown>>, data) ?? true;
     if (context.version !== 6 || isAllowed) return 'none';
     // With another value in the field, what is said of that one tells what would be right.
     const written = bytes.slice(offset, end);

@@ -28,8 +28,8 @@ export interface Checksum {
   readonly excludes?: readonly [from: number, to: number];
   /** Does a 0 on the wire say that there is none (UDP)? A computed 0 is then sent as 0xffff. */
   readonly zeroIsNone?: boolean;
-  /** May a message with this value go without one over IPv6, too? Default: yes. */
-  readonly noneOver6?: (value: Readonly<Record<string, unknown>>) => boolean;
+  /** May a message with this value, and with this data as far as it is there, go without one over IPv6, too? Default: yes. */
+  readonly noneOver6?: (value: Readonly<Record<string, unknown>>, data: Uint8Array) => boolean;
   /** Is a computed 0 sent as 0xffff, though 0 does not say that there is none (UDP-Lite)? */
   readonly neverZero?: boolean;
 }
