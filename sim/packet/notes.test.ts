@@ -143,7 +143,11 @@ it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
     'UDP without a checksum over IPv6, with an IP packet as data that was not captured whole',
     'ipv6',
     ipv6().udp({ checksum: 0, destinationPort: 5555 }).ipv4().bytes().subarray(0, -1),
-    ['ipv6.payloadLength: only 27 bytes are there', 'udp.length: only 27 bytes are there', 'udp.checksum: none'],
+    [
+      'ipv6.payloadLength: only 27 bytes are there',
+      'udp.length: only 27 bytes are there',
+      'udp.checksum: none',
+    ],
   ],
   [
     'a hidden destination of TCP',

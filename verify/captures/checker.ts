@@ -260,7 +260,8 @@ export class CaptureChecker implements ChecksumSink {
 
   /** Why a wrong checksum is one that the network card has yet to make right; undefined where it is not. */
   private whyUnready(found: FoundChecksum): LoneCause | undefined {
-    if (isUnfinished(this.view, this.at, found)) return OFFLOAD_CAUSE;
+    if (isUnfinished(this.view, this.at, found))
+      return found.addressLength === 0 ? EMPTY_CAUSE : OFFLOAD_CAUSE;
     const { bytes, view, at, length, linkType } = this;
     return this.local.explains({ bytes, view, at, length, linkType }, found)
       ? LOCAL_OFFLOAD_CAUSE
@@ -410,6 +411,12 @@ export class CaptureChecker implements ChecksumSink {
 const OFFLOAD_CAUSE: LoneCause = {
   id: 'offload',
   sentence: 'it is the pseudo-header’s sum: captured before the network card finished it (offload)',
+};
+
+/** Of SCTP and GRE, which have no pseudo-header. */
+const EMPTY_CAUSE: LoneCause = {
+  id: 'offload',
+  sentence: 'it is 0: captured before the network card filled it in (offload)',
 };
 
 const LOCAL_OFFLOAD_CAUSE: LoneCause = {

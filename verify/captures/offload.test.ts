@@ -115,6 +115,21 @@ describe('checksums of tunnels made by local checksum offload', () => {
     expect(device.unfinished).toBe(2);
   });
 
+  it('cover that of GRE, which is 0 until it is filled in', () => {
+    const whole = vxlan(gre(udp));
+    const captured = whole.slice();
+    const field = whole.length - gre(udp).length + 38;
+    expect(readU16(captured, field)).not.toBe(0);
+    writeU16(captured, field, 0);
+    const checker = check(captured);
+    expect([checker.faultCount, checker.count('udp', 'offload'), checker.count('gre', 'offload')]).toEqual([
+      0, 1, 1,
+    ]);
+    expect(repaired(captured)).toEqual(whole);
+    writeU16(captured, field, 1);
+    expect(check(captured).count('gre', 'bad')).toBe(1);
+  });
+
   it('cover a CRC, which is 0 until it is filled in', () => {
     const captured = vxlan(sctp);
     captured.fill(0, captured.length - sctp.length + 42, captured.length - sctp.length + 46);

@@ -11,14 +11,14 @@ import { onesAdd, onesFold, onesSum } from '../oracle/sum.ts';
 export const LEAST_LARGE_SEGMENT = 1400;
 
 /**
- * Is this wrong checksum exactly the sum of its pseudo-header, or SCTP's 0? That of a segment which the network card divides may
+ * Is this wrong checksum exactly the sum of its pseudo-header, or a 0 of SCTP or GRE? That of a segment which the network card divides may
  * leave the length out, which it then has to add (NDIS large send offload; Linux drivers take it out likewise).
  * @param packet where the packet starts in the view's bytes
  */
 export function isUnfinished(view: DataView, packet: number, found: FoundChecksum): boolean {
   const { layer, addressLength, got } = found;
-  // A CRC has no pseudo-header to start from: the field stays empty (net/sctp/output.c).
-  if (layer === LAYER.sctp) return got === 0;
+  // Without a pseudo-header to start from the field stays empty (net/sctp/output.c; `gre_build_header`, include/net/gre.h).
+  if (layer === LAYER.sctp || layer === LAYER.gre) return got === 0;
   if (addressLength === 0 || (layer !== LAYER.tcp && layer !== LAYER.udp)) return false;
   const source = packet + found.source;
   const destination = packet + found.destination;
