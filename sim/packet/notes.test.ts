@@ -201,6 +201,30 @@ it.each<[what: string, first: string, bytes: Uint8Array, notes: string[]]>([
   ],
   ['OSPF over IPv4', 'ipv4', ipv4().ospf().bytes(), ['ipv4.checksum: correct', 'ospf.checksum: correct']],
   [
+    'OSPF with extended sequence numbers (RFC 7474 §3)',
+    'ipv4',
+    ipv4().ospf({ authentication: 3, checksum: 0 }).bytes(),
+    ['ipv4.checksum: correct', 'ospf.checksum: none'],
+  ],
+  [
+    'OSPF over IPv6 with an authentication trailer (RFC 7166 §4.2)',
+    'ipv6',
+    ipv6()
+      .ospf3({ checksum: 0, length: 16 })
+      .payload(Uint8Array.from({ length: 32 }, (_, at) => [0, 1, 0, 32][at] ?? at))
+      .bytes(),
+    ['ospf3.checksum: none'],
+  ],
+  [
+    'OSPF over IPv6 with something else behind it',
+    'ipv6',
+    ipv6()
+      .ospf3({ checksum: 0, length: 16 })
+      .payload(Uint8Array.of(0, 1, 0, 32, 1, 1))
+      .bytes(),
+    [`ospf3.checksum: should be ${checksumOf(ipv6().ospf3().bytes(), 52)}`],
+  ],
+  [
     'OSPF before padding',
     'ipv4',
     Uint8Array.from([...ipv4().ospf().bytes(), 0xff, 0xff]),

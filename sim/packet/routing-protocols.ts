@@ -1,5 +1,6 @@
 /** Headers of protocols that routers speak among each other: PIM, VRRP, OSPF. */
 
+import { readU16 } from './bytes.ts';
 import { sum } from './checksum.ts';
 import { protocol } from './declaration/declare.ts';
 import { constant, hex, ipv4Address, opaque, reserved, u8, u16, unsigned } from './declaration/field.ts';
@@ -149,10 +150,21 @@ export const OSPF = protocol({
     authenticationData: opaque(8, 'Authentication data'),
   },
   announcedBy: { ipv4Protocol: [IPPROTO.OSPF] },
-  // Cryptographic authentication takes the checksum's place (RFC 2328 appendix D.4.3).
-  covered: ({ value }) => (value.authentication === 2 ? 0 : value.length || Number.POSITIVE_INFINITY),
+  // Cryptographic authentication takes the checksum's place (RFC 2328 appendix D.4.3), with extended sequence numbers, too (RFC 7474 §3).
+  covered: ({ value: { authentication, length } }) =>
+    authentication === 2 || authentication === 3 ? 0 : length || Number.POSITIVE_INFINITY,
   summary: ({ type, router }) => `${OSPF_TYPES[type] ?? `type ${type}`} from ${router}`,
 });
+
+/**
+ * Is what stands behind an OSPFv3 packet an authentication trailer, which takes the checksum's place (RFC 7166 §4.1 and §4.2)? A block for
+ * link-local signalling may stand in front, whose length counts words (RFC 5613 §2.2).
+ */
+function hasTrailer(bytes: Uint8Array, at: number, end: number): boolean {
+  const isTrailer = (start: number): boolean =>
+    end - start >= 16 && readU16(bytes, start) === 1 && readU16(bytes, start + 2) === end - start;
+  return isTrailer(at) || (end - at >= 4 && isTrailer(at + Math.max(4, readU16(bytes, at + 2) * 4)));
+}
 
 /** OSPF for IPv6: a shorter header, and a checksum with the pseudo-header. */
 export const OSPF3 = protocol({
@@ -176,7 +188,8 @@ export const OSPF3 = protocol({
     reserved: reserved(8),
   },
   announcedBy: { ipv6Protocol: [IPPROTO.OSPF] },
-  covered: ({ value }) => value.length,
+  covered: ({ value, bytes, offset, end }) =>
+    value.length >= 16 && hasTrailer(bytes, offset + value.length, end) ? 0 : value.length,
   summary: ({ type, router }) => `${OSPF_TYPES[type] ?? `type ${type}`} from ${router}`,
 });
 

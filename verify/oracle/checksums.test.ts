@@ -210,6 +210,26 @@ describe('verifyChecksums', () => {
     expect(verdict(none(carried.subarray(0, -1)))).toBe('udp/0 illegal');
   });
 
+  it('takes the checksum of OSPF for absent where a digest takes its place (RFC 2328 appendix D.4.3, RFC 7474 §3, RFC 7166 §4.2)', () => {
+    const digest = (type: number): Uint8Array =>
+      eth4(89, bytes(2, 1, u16(24), data(8), 0, 0, u16(type), data(8), data(16)));
+    for (const type of [2, 3]) expect(verdict(digest(type))).toBe('ipv4/0 good, ospf/0 absent');
+    expect(verdict(digest(1))).toBe('ipv4/0 good, ospf/0 bad');
+
+    const ospf3 = (behind: Uint8Array, checksum: number = 0): Uint8Array =>
+      eth6(89, bytes(3, 1, u16(20), data(8), u16(checksum), 0, 0, data(4), behind));
+    const trailer = bytes(u16(1), u16(48), data(44));
+    expect(verdict(ospf3(trailer))).toBe('ospf3/0 absent');
+    // It need not be 0, and a block for link-local signalling may stand in between.
+    expect(found(ospf3(trailer, 9))[0]).toMatchObject({ got: 9, expected: 9, sum: -1, start: 54, end: 74 });
+    const signalling = bytes(u16(0), u16(3), data(8));
+    expect(verdict(ospf3(bytes(signalling, trailer)))).toBe('ospf3/0 absent');
+    expect(verdict(ospf3(signalling))).toBe('ospf3/0 bad');
+    expect(verdict(ospf3(trailer.subarray(1)))).toBe('ospf3/0 bad');
+    expect(verdict(ospf3(bytes(trailer, 0)))).toBe('ospf3/0 bad');
+    expect(verdict(ospf3(trailer).subarray(0, -1))).toBe('ospf3/0 unverifiable');
+  });
+
   it('asks for 0xFFFF where UDP computes 0', () => {
     const datagram = udp(data(8));
     // Adding the checksum to a word of the payload makes the rest sum up to 0xFFFF: computed 0.

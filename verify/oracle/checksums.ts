@@ -477,11 +477,8 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         return STOP;
       case 89:
         if (isFour && this.arena[at] === 2) this.ospf(sink, length, complete, part);
-        else if (!isFour && this.arena[at] === 3) {
-          const claimed = available >= 4 ? this.u16(at + 2) : 0;
-          const fits = complete && claimed >= 16 && claimed <= length;
-          this.message(sink, LAYER.ospf3, 89, 12, claimed, claimed, fits, part);
-        } else this.unknown(UNKNOWN.ipProtocol, protocol);
+        else if (!isFour && this.arena[at] === 3) this.ospf3(sink, length, complete, part);
+        else this.unknown(UNKNOWN.ipProtocol, protocol);
         return STOP;
       default:
         this.unknown(UNKNOWN.ipProtocol, protocol);
@@ -549,18 +546,54 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
       this.unverifiable(sink, LAYER.ospf, this.limit - at >= 14 ? at + 12 : -1);
       return;
     }
+    // With extended sequence numbers, too (RFC 7474 §3).
+    const authentication = this.u16(at + 14);
+    if (authentication === 2 || authentication === 3) {
+      this.authenticated(sink, LAYER.ospf);
+      return;
+    }
     this.at = at + 12 - this.base;
     this.got = this.u16(at + 12);
     this.expected = this.got;
-    if (this.u16(at + 14) === 2) {
-      this.sum = -1;
-      this.status = CHECKSUM.absent;
-    } else {
-      this.sum = onesAdd(onesSum(this.view, at, at + 16), onesSum(this.view, at + 24, at + claimed));
-      this.status = this.sum === 0xffff ? CHECKSUM.good : CHECKSUM.bad;
-      if (this.status === CHECKSUM.bad) this.expected = complement(onesAdd(this.sum, complement(this.got)));
-    }
+    this.sum = onesAdd(onesSum(this.view, at, at + 16), onesSum(this.view, at + 24, at + claimed));
+    this.status = this.sum === 0xffff ? CHECKSUM.good : CHECKSUM.bad;
+    if (this.status === CHECKSUM.bad) this.expected = complement(onesAdd(this.sum, complement(this.got)));
     this.emit(sink, LAYER.ospf);
+  }
+
+  /** Nobody makes nor verifies the checksum in front of an authentication trailer (RFC 7166 §4.2). */
+  private ospf3(sink: ChecksumSink, length: number, complete: boolean, part: number): void {
+    const at = this.cursor;
+    const claimed = this.limit - at >= 4 ? this.u16(at + 2) : 0;
+    const fits = complete && claimed >= 16 && claimed <= length;
+    if (!fits || part !== WHOLE || !this.hasTrailer(at + claimed, at + length)) {
+      this.message(sink, LAYER.ospf3, 89, 12, claimed, claimed, fits, part);
+      return;
+    }
+    this.headed(sink, LAYER.ospf3, 16, claimed);
+    this.start = at - this.base;
+    this.end = at + claimed - this.base;
+    this.addressLength = 0;
+    this.authenticated(sink, LAYER.ospf3);
+  }
+
+  /** Is what stands behind an OSPFv3 packet an authentication trailer, maybe behind a block for link-local signalling (RFC 7166 §4.1)? */
+  private hasTrailer(at: number, end: number): boolean {
+    const isTrailer = (start: number): boolean =>
+      end - start >= 16 && this.u16(start) === 1 && this.u16(start + 2) === end - start;
+    // Its length counts words (RFC 5613 §2.2).
+    return isTrailer(at) || (end - at >= 4 && isTrailer(at + Math.max(4, this.u16(at + 2) * 4)));
+  }
+
+  /** A checksum of OSPF, at `cursor`, whose place cryptographic authentication takes: it says nothing, whatever it holds. */
+  private authenticated(sink: ChecksumSink, layer: number): void {
+    const field = this.cursor + 12;
+    this.at = field - this.base;
+    this.got = this.u16(field);
+    this.expected = this.got;
+    this.sum = -1;
+    this.status = CHECKSUM.absent;
+    this.emit(sink, layer);
   }
 
   private sctp(sink: ChecksumSink, length: number, complete: boolean): void {
