@@ -1,6 +1,7 @@
 /** Why not every path is known to its end, or why the machine goes other ways than they do; and what that leaves open. */
 import { helperAt } from '../../sim/ebpf/helpers/helper-at.ts';
 import { CALL } from '../../sim/ebpf/instruction.ts';
+import { XDP_LINEAR_LIMIT } from '../../sim/ebpf/memory.ts';
 import type { Inputs } from '../../sim/ebpf/symbolic/inputs.ts';
 import type { PathState } from '../../sim/ebpf/symbolic/path-state.ts';
 import type { Place } from './behind.ts';
@@ -30,7 +31,33 @@ export function doubtsOf(
   arrivals: Iterable<PathState>,
 ): Doubt[] {
   if (cut !== undefined) return [{ reason: `not every path was followed: ${cut}`, from: undefined }];
-  return [...cutPaths(paths), ...partedPaths(inputs, paths, arrivals)];
+  const all = [...arrivals];
+  return [...cutPaths(paths), ...partedPaths(inputs, paths, all), ...severalBuffers(inputs, all)];
+}
+
+/** What sees more of an XDP frame than its first buffer: how long it is, or bytes behind `data_end`. */
+const SEES_ALL_BUFFERS: ReadonlySet<string> = new Set([
+  'bpf_xdp_get_buff_len',
+  'bpf_xdp_load_bytes',
+  'bpf_xdp_store_bytes',
+  'bpf_xdp_adjust_tail',
+  'bpf_check_mtu',
+  'bpf_dynptr_from_xdp',
+]);
+
+const SEVERAL_BUFFERS = `frames of more than ${XDP_LINEAR_LIMIT.toLocaleString('en-US')} bytes, which lie in several buffers, were not followed`;
+
+/**
+ * Paths know frames of one buffer only, and a program in section `xdp.frags` gets longer ones. To what looks at `data_end` alone these
+ * are like one that fills the first buffer; to calls that see the others they are like none that was followed.
+ */
+function severalBuffers({ machine }: Inputs, arrivals: readonly PathState[]): Doubt[] {
+  const from = arrivals.filter(({ program, slot }) => {
+    const own = machine.object.programs[program]!;
+    if (!own.frags || own.instructions.opcode[slot] !== CALL) return false;
+    return SEES_ALL_BUFFERS.has(helperAt(machine.object, own, slot)?.name ?? '');
+  });
+  return from.length === 0 ? [] : [{ reason: SEVERAL_BUFFERS, from }];
 }
 
 /** What a path would have come to lies behind the instruction that it ends at. */
@@ -48,8 +75,7 @@ function cutPaths(paths: readonly TriedPath[]): Doubt[] {
  * Where machine and terms part, nothing can be relied on that hangs on the same: what lies behind the first call of the path, as
  * instructions alone are the same to both, and behind every call that asks the same helper for an answer, or one of the same maps.
  */
-function partedPaths(inputs: Inputs, paths: readonly TriedPath[], arrivals: Iterable<PathState>): Doubt[] {
-  const all = [...arrivals];
+function partedPaths(inputs: Inputs, paths: readonly TriedPath[], all: readonly PathState[]): Doubt[] {
   return paths.filter(isParted).map((path) => ({
     reason: `a packet went another way than was predicted: ${path.reason}`,
     from:

@@ -1,6 +1,8 @@
 /** Frames beyond the limit: what only they reach is reached by them, and never unreachable for that no shorter one does. */
 import { describe, expect, it } from 'vitest';
 import { NO_SOLVER } from '../../sim/ebpf/symbolic/solver.ts';
+import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import { proofAid } from './aid.ts';
 import { followPaths } from './paths.ts';
 import { proveProgram } from './prove.ts';
@@ -98,5 +100,36 @@ describe('a frame that cannot grow', () => {
     const { longer, branches } = await followPaths(grows, OPTIONS);
     expect((await branches()).map(({ status }) => status)).toEqual(Array(4).fill('reached'));
     expect(longer.map(({ confirmed }) => confirmed)).toContain(true);
+  });
+});
+
+describe('a frame in several buffers', () => {
+  const inSection = (section: string, text: string): Program => ({
+    name: 'test',
+    entries: [{ function: 'main', hook: 'xdp', frags: section === 'xdp.frags' }],
+    object: writeElf({ main: text }, [], {}, { section }),
+  });
+  const statuses = async (section: string, text: string): Promise<string[]> =>
+    (await (await followPaths(inSection(section, text), OPTIONS)).branches()).map(({ status }) => status);
+  const LONG = 'call bpf_xdp_get_buff_len\nif r0 > 4000 goto out\nr0 = 1\nexit\nout:\nr0 = 2\nexit';
+
+  it('may go where only the length of the whole frame leads', async () => {
+    expect(await statuses('xdp.frags', LONG)).toEqual(['undecided', 'reached']);
+    // Other programs get none.
+    expect(await statuses('xdp', LONG)).toEqual(['unreachable', 'reached']);
+  });
+
+  it('leaves nothing proved of what a program does then', async () => {
+    const { properties } = await proveProgram(inSection('xdp.frags', LONG), OPTIONS);
+    const action = properties.find(({ invariant }) => invariant === 'action/unknown');
+    expect([action?.status, action?.reason]).toEqual([
+      'undecided',
+      'frames of more than 3,520 bytes, which lie in several buffers, were not followed',
+    ]);
+  });
+
+  it('is like one that fills its first buffer to what looks no further', async () => {
+    const text = from(5000, 'r0 = 77\nexit');
+    expect(await statuses('xdp.frags', text)).toEqual(['reached', 'unreachable']);
   });
 });
