@@ -119,6 +119,36 @@ PROGRAM int vlan_swapped(CONTEXT *ctx)
 	return (FAULTY_OR_RIGHT(*tag, bpf_ntohs(*tag)) & 0xfff) == 100 ? DROP : PASS;
 }
 
+struct arp {
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_size;
+	__u8 protocol_size;
+	__be16 operation;
+};
+
+/* No questions for MAC addresses. */
+PROGRAM int operation_swapped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct arp *arp = (void *)(eth + 1);
+
+	if ((void *)(arp + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_ARP))
+		return PASS;
+	return arp->operation == FAULTY_OR_RIGHT(1, bpf_htons(1)) ? DROP : PASS;
+}
+
+/* No fragments, but for the first one. */
+PROGRAM int mask_swapped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || eth->h_proto != bpf_htons(ETH_P_IP))
+		return PASS;
+	return (ip->frag_off & FAULTY_OR_RIGHT(0x1fff, bpf_htons(0x1fff))) ? DROP : PASS;
+}
+
 /* Sends back what is IPv4. */
 PROGRAM int version_wrong(CONTEXT *ctx)
 {

@@ -187,6 +187,8 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['port_swapped', 'port/compared'],
     ['limit_swapped', 'length/compared'],
     ['vlan_swapped', 'vlan/compared', XDP],
+    ['operation_swapped', 'number/compared'],
+    ['mask_swapped', 'number/compared'],
     ['network_swapped', 'address/compared'],
     ['local_swapped', 'address/compared'],
     ['version_wrong', 'action/malformed-only'],

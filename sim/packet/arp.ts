@@ -15,6 +15,11 @@ const OPERATIONS: Readonly<Record<number, string>> = {
   4: 'RARP reply',
 };
 
+/** What an operation is called; undefined of those that Ethernet with IPv4 has no use for. */
+export function arpOperationName(operation: number): string | undefined {
+  return OPERATIONS[operation];
+}
+
 /** With other address lengths the addresses would lie elsewhere: such packets are none, and the error names the field. */
 export const ARP = protocol({
   name: 'arp',
@@ -37,7 +42,7 @@ export const ARP = protocol({
     operation: u16('Opcode', {
       filter: 'arp.opcode',
       scapy: 'op',
-      names: (operation) => OPERATIONS[operation],
+      names: arpOperationName,
       preset: ARP_REQUEST,
       edges: [ARP_REQUEST, ARP_REPLY],
     }),

@@ -61,6 +61,11 @@ const PPP_PROTOCOLS: Readonly<Record<number, string>> = {
   49699: 'CHAP',
 };
 
+/** What PPP calls a protocol (IANA "PPP DLL Protocol Numbers"); undefined of those that are not known here. */
+export function pppProtocolName(number: number): string | undefined {
+  return PPP_PROTOCOLS[number];
+}
+
 export const PPP = protocol({
   name: 'ppp',
   label: 'Point-to-Point Protocol',
@@ -69,7 +74,7 @@ export const PPP = protocol({
     protocol: hex(16, 'Protocol', {
       filter: 'ppp.protocol',
       scapy: 'proto',
-      names: (number) => PPP_PROTOCOLS[number],
+      names: pppProtocolName,
       computed: { what: 'next', space: 'pppProtocol' },
       preset: 0x0021,
       // PPP may leave out a first byte of zero (RFC 1661 §6.5); PPPoE may not (RFC 2516 §7).

@@ -126,7 +126,7 @@ function edgesOf({ low, high }: Range, size: number): number[] {
 /** Is it a limit that somebody sets? */
 function isThreshold(edge: number, kind: NumberKind): boolean {
   const isRound = edge % LOWER_BYTE === 0;
-  if (kind === 'length') return !isRound || edge < MOST_ROUND;
+  if (kind !== 'port') return !isRound || edge < MOST_ROUND;
   return edge === SYSTEM_PORTS || (edge > LOWER_BYTE && edge <= MOST && !isRound);
 }
 

@@ -1,6 +1,7 @@
-/** Fields of 16 bits that packets carry in network order, and whose size, or part, programs compare: lengths, ports and VLAN ids. */
+/** Fields of 16 bits that packets carry in network order, and whose size, or part, programs compare: lengths, ports, windows and VLAN ids. */
 import { swapped } from '../../sim/packet/checksum.ts';
 import { IPPROTO } from '../../sim/packet/numbers.ts';
+import { TCPOPT } from '../../sim/packet/tcp-options.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
 import { read16 } from '../oracle/announcement.ts';
 import { networkAt, transportOf } from './variants.ts';
@@ -10,8 +11,13 @@ const TYPE_AT = 12;
 const TAG_AT = 14;
 const VERSION_4 = 4;
 
+const TCP_SIZE = 20;
+const DATA_OFFSET_AT = 12;
+const WINDOW_AT = 14;
+const MSS_LENGTH = 4;
+
 /** What is compared, as far as it says which comparisons can be meant. */
-export type NumberKind = 'length' | 'port' | 'vlan';
+export type NumberKind = 'length' | 'port' | 'vlan' | 'window';
 
 /** A field in a packet. */
 export interface NumberField {
@@ -39,6 +45,27 @@ export function* numberFields(frame: Uint8Array): Generator<NumberField, void, v
   if (protocol !== IPPROTO.UDP && protocol !== IPPROTO.TCP) return;
   yield { kind: 'port', name: 'source port', at: header, bits: 16 };
   yield { kind: 'port', name: 'destination port', at: header + 2, bits: 16 };
+  if (protocol === IPPROTO.TCP) yield* tcpNumbers(frame, header);
+}
+
+/** The window, and the maximum segment size where the options state one. */
+function* tcpNumbers(frame: Uint8Array, header: number): Generator<NumberField, void, void> {
+  if (header + TCP_SIZE > frame.length) return;
+  yield { kind: 'window', name: 'TCP window', at: header + WINDOW_AT, bits: 16 };
+  const end = Math.min(frame.length, header + (frame[header + DATA_OFFSET_AT]! >> 4) * 4);
+  const option = segmentSizeAt(frame, header + TCP_SIZE, end);
+  if (option !== undefined) yield { kind: 'length', name: 'maximum segment size', at: option, bits: 16 };
+}
+
+/** Where the number of the option lies (RFC 9293 §3.2). */
+function segmentSizeAt(frame: Uint8Array, start: number, end: number): number | undefined {
+  for (let at = start; at + MSS_LENGTH <= end; ) {
+    const kind = frame[at]!;
+    if (kind === TCPOPT.EOL) return undefined;
+    if (kind === TCPOPT.MSS) return frame[at + 1] === MSS_LENGTH ? at + 2 : undefined;
+    at += kind === TCPOPT.NOP ? 1 : Math.max(2, frame[at + 1]!);
+  }
+  return undefined;
 }
 
 /** The number as a program reads it that forgets its byte order. */

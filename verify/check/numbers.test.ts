@@ -8,7 +8,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { EngineSide } from '../engine-side.ts';
 import { type Behaviour, FAKE_PROGRAM, fakeEngine } from '../test-support/engines.ts';
-import { data, ethernet, ipv4, ipv6, udp, V4_A, V4_B, vlan } from '../test-support/packets.ts';
+import { data, ethernet, ipv4, ipv6, tcp, udp, V4_A, V4_B, vlan } from '../test-support/packets.ts';
 import { MalformedOnly } from './malformed-only.ts';
 import { OrderComparisons } from './order-comparisons.ts';
 import type { Seen } from './probe.ts';
@@ -568,6 +568,15 @@ describe('a number is held against a limit in the wrong byte order', () => {
     ],
   ])('%s', async (expected, condition, packet) => {
     expect(await told(condition, [packet])).toEqual([expected]);
+  });
+
+  const syn = ethernet(0x0800, ipv4(6, tcp(Uint8Array.of(2, 4, 5, 0xb4, 7, 7, 7, 7))));
+  it.each<readonly [string, number, Uint8Array]>([
+    ['number/compared: TCP window below 1000', 34 + 14, syn],
+    ['length/compared: maximum segment size at least 1000', 34 + 20 + 2, syn.with(34 + 12, 0x60)],
+  ])('%s', async (expected, at, packet) => {
+    expect(await told((one) => misread(one, at) < 1000, [packet])).toEqual([expected]);
+    expect(await told((one) => word(one, at) < 1000, [packet])).toEqual([]);
   });
 
   it('warns of what may as well be a test of the lower byte', async () => {

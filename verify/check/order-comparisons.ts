@@ -36,6 +36,7 @@ const INVARIANTS: Readonly<Record<NumberKind, string>> = {
   length: 'length/compared',
   port: 'port/compared',
   vlan: 'vlan/compared',
+  window: 'number/compared',
 };
 
 interface Place extends Sighting {

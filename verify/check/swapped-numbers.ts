@@ -1,26 +1,27 @@
 /**
- * Does a program compare an EtherType, or a port, with a number that is in the machine's byte order? Then it does for 0x0008 what it
- * was meant to do for 0x0800, and takes 0x0800 for any other number. Packets whose number is a known one in the wrong order are run
- * again with the known one, and with others: where only the wrong order is something special, the program was meant otherwise.
+ * Does a program compare a number of a header, such as an EtherType or a port, with one that is in the machine's byte order? Then it
+ * does for 0x0008 what it was meant to do for 0x0800, and takes 0x0800 for any other number. Packets whose number is a known one in the
+ * wrong order are run again with the known one, and with others: where only the wrong order is something special, the program was
+ * meant otherwise.
  */
 import type { Engine } from '../../sim/engines/engine.ts';
 import { swapped } from '../../sim/packet/checksum.ts';
-import { ETHERTYPE_MIN, etherTypeName, IPPROTO } from '../../sim/packet/numbers.ts';
 import type { PacketBatch, Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { endpointFromText } from '../../sim/runtime/sockets.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
-import { lastTypeAt, read16 } from '../oracle/announcement.ts';
+import { read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
+import { type NumberMeaning, PORTS, type SwappedPlace, swappedPlaces } from './known-numbers.ts';
 import { CaseRunner, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
-import { repaired, transportOf } from './variants.ts';
+import { repaired } from './variants.ts';
 
 /** Packets of each number, and of what became of them, that are looked at; and of all. */
-const LIMITS: SightingLimits = { each: 3, all: 200 };
+const LIMITS: SightingLimits = { each: 3, all: 300 };
 /** Numbers from all over that show whether relatives of a packet take the same ones for special. */
 const SCATTERED = 64;
 /** Numbers that show whether it is special by itself. */
@@ -32,102 +33,9 @@ const DISTANCES = [1, 2, 4, 8, 16, 32, 64, 128, 4096, 8192, 0x4000, 0x8000];
 /** Packets whose number was special to a hash: where so many were, nothing else is likely to be found. */
 const MOST_HASHED = 12;
 
-/** Ports that programs are written for (IANA "Service Name and Transport Protocol Port Number Registry"). */
-const SERVICES: ReadonlyMap<number, string> = new Map([
-  [20, 'FTP data'],
-  [21, 'FTP'],
-  [22, 'SSH'],
-  [23, 'Telnet'],
-  [25, 'SMTP'],
-  [53, 'DNS'],
-  [67, 'DHCP'],
-  [68, 'DHCP'],
-  [69, 'TFTP'],
-  [80, 'HTTP'],
-  [110, 'POP3'],
-  [123, 'NTP'],
-  [143, 'IMAP'],
-  [161, 'SNMP'],
-  [179, 'BGP'],
-  [389, 'LDAP'],
-  [443, 'HTTPS'],
-  [445, 'SMB'],
-  [500, 'IKE'],
-  [514, 'syslog'],
-  [546, 'DHCPv6'],
-  [547, 'DHCPv6'],
-  [587, 'SMTP'],
-  [853, 'DNS over TLS'],
-  [993, 'IMAP'],
-  [995, 'POP3'],
-  [1194, 'OpenVPN'],
-  [1812, 'RADIUS'],
-  [1900, 'SSDP'],
-  [2049, 'NFS'],
-  [3306, 'MySQL'],
-  [3389, 'RDP'],
-  [3478, 'STUN'],
-  [4500, 'IPsec'],
-  [4789, 'VXLAN'],
-  [5060, 'SIP'],
-  [5353, 'mDNS'],
-  [5432, 'PostgreSQL'],
-  [6081, 'Geneve'],
-  [6379, 'Redis'],
-  [8080, 'HTTP'],
-  [8443, 'HTTPS'],
-  [9090, 'Prometheus'],
-  [11211, 'memcached'],
-  [51820, 'WireGuard'],
-]);
-
-/** What a program takes for no EtherType that it knows: for experiments, and never assigned. */
-const OTHER_TYPES = [0x88b5, 0x88b6, 0x9999, 0x7777, 0x6003, 0x8137, 0xabcd, 0xb00b, 0x0a07, 0x1234];
-/** Lengths of IEEE 802.3: what takes them all alike does not look for one number. */
-const OTHER_LENGTHS = [0x0009, 0x0007, 0x0010, 0x0030, 0x0100, 0x0180, 0x0308, 0x0400, 0x0500, 0x05dc];
-/** Ports without a service. */
-const OTHER_PORTS = [9, 1009, 4242, 10_007, 20_011, 25_013, 30_011, 40_009, 50_021, 60_013];
-
-/** A kind of number that programs compare. */
-interface Kind {
-  readonly invariant: string;
-  readonly what: string;
-  /** What a number stands for; undefined: nobody is known to look for it. */
-  nameOf(value: number): string | undefined;
-  /** Numbers that no program looks for. */
-  others(value: number): readonly number[];
-  /** The lowest of them. */
-  readonly least: number;
-  write(value: number): string;
-}
-
-const TYPES: Kind = {
-  invariant: 'ethertype/compared',
-  what: 'EtherType',
-  nameOf: etherTypeName,
-  others: (value) => (value < ETHERTYPE_MIN ? [...OTHER_LENGTHS, ...OTHER_TYPES] : OTHER_TYPES),
-  least: ETHERTYPE_MIN,
-  write: (value) => `0x${value.toString(16).padStart(4, '0')}`,
-};
-const PORTS: Kind = {
-  invariant: 'port/compared',
-  what: 'port',
-  nameOf: (value) => SERVICES.get(value),
-  others: () => OTHER_PORTS,
-  least: 1,
-  write: String,
-};
-
 /** Numbers of 16 bits, spread evenly, with low bytes of all kinds. @param least the lowest of them */
 function scattered(least: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => least + ((index * STRIDE) % (0x10000 - least)));
-}
-
-/** A number in a packet that is a known one in the other byte order. */
-interface Place {
-  readonly kind: Kind;
-  readonly at: number;
-  readonly value: number;
 }
 
 export class SwappedNumbers {
@@ -135,10 +43,10 @@ export class SwappedNumbers {
   readonly #isGiven: boolean;
   readonly #sightings = new FieldSightings(
     LIMITS,
-    placesIn,
-    ({ kind, value }: Place) => `${kind.what} ${value}`,
+    swappedPlaces,
+    ({ meaning, value }) => `${meaning.what} ${value}`,
   );
-  /** By entry and kind. */
+  /** By entry and meaning. */
   readonly #hashed = new Map<string, number>();
 
   /** @param isGiven has the user said what the worlds are? */
@@ -159,7 +67,7 @@ export class SwappedNumbers {
       const known = new Set<string>();
       for (const sighting of this.#sightings.all) {
         const { place, stimulus } = sighting;
-        const number = `${stimulus.entry ?? 0} ${place.kind.what} ${place.value}`;
+        const number = `${stimulus.entry ?? 0} ${place.meaning.what} ${place.value}`;
         const seen = known.has(number) ? undefined : await this.#judge(runner, machine, sighting);
         if (seen === undefined) continue;
         known.add(number);
@@ -174,9 +82,9 @@ export class SwappedNumbers {
   async #judge(
     runner: CaseRunner,
     machine: Engine,
-    { world, stimulus: came, place }: FieldSighting<Place>,
+    { world, stimulus: came, place }: FieldSighting<SwappedPlace>,
   ): Promise<Seen | undefined> {
-    const hashed = `${came.entry ?? 0} ${place.kind.what}`;
+    const hashed = `${came.entry ?? 0} ${place.meaning.what}`;
     if ((this.#hashed.get(hashed) ?? 0) >= MOST_HASHED) return undefined;
     // Others have their checksums right: a packet with a wrong one may be special for that.
     const stimulus = withNumber(came, place, place.value);
@@ -193,10 +101,10 @@ export class SwappedNumbers {
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
     if (got === undefined || usual === undefined) return undefined;
-    const { kind, at, value } = place;
+    const { meaning, at, value } = place;
     const { hook } = this.#program.entries[stimulus.entry ?? 0]!;
-    const known = `${kind.write(swapped(value))} (${kind.nameOf(swapped(value))})`;
-    const others = [swapped(value), ...kind.others(value), ...neighboursOf(place)];
+    const known = `${meaning.write(swapped(value))} (${meaning.nameOf(swapped(value))})`;
+    const others = [swapped(value), ...meaning.others(value), ...neighboursOf(place)];
     const source = await lastPartingLine(
       this.#program,
       simple,
@@ -208,14 +116,15 @@ export class SwappedNumbers {
       stimuli: [stimulus],
       engine: machine,
       got,
+      ...(meaning.severity === undefined ? {} : { severity: meaning.severity }),
       ...(source === undefined ? {} : { source }),
       breach: {
-        invariant: kind.invariant,
+        invariant: meaning.invariant,
         at,
         size: 0,
         expected: known,
-        got: kind.write(value),
-        sentence: `for ${kind.what} ${kind.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} comes to the same as any other: as it seems, the number is in the machine’s byte order`,
+        got: meaning.write(value),
+        sentence: `for ${meaning.what} ${meaning.write(value)} the program ${insteadOf(hook, got, usual)}, and ${known} comes to the same as any other: as it seems, the number is in the machine’s byte order`,
       },
     };
   }
@@ -226,9 +135,9 @@ class Trial {
   readonly #runner: CaseRunner;
   readonly #world: World;
   readonly #stimulus: Stimulus;
-  readonly #place: Place;
+  readonly #place: SwappedPlace;
 
-  constructor(runner: CaseRunner, world: World, stimulus: Stimulus, place: Place) {
+  constructor(runner: CaseRunner, world: World, stimulus: Stimulus, place: SwappedPlace) {
     this.#runner = runner;
     this.#world = world;
     this.#stimulus = stimulus;
@@ -237,31 +146,31 @@ class Trial {
 
   /** Is the wrong order something special to the program, and the right one is not? */
   async isSpecial(): Promise<boolean> {
-    const { kind, value } = this.#place;
+    const { meaning, value } = this.#place;
     const isUsual = await this.usual();
     if (isUsual === undefined || isUsual.own) return false;
-    for (const other of [...kind.others(value), ...neighboursOf(this.#place)])
+    for (const other of [...meaning.others(value), ...neighboursOf(this.#place)])
       if ((await isUsual.of(other)) !== true) return false;
     return true;
   }
 
   /** Is no other number like it, of very many? A hash of the number, or the rest of a division, has some. */
   async isAlone(): Promise<boolean> {
-    const { kind, value } = this.#place;
+    const { meaning, value } = this.#place;
     const isUsual = await this.usual();
     if (isUsual === undefined) return false;
-    for (const number of scattered(kind.least, MANY))
-      if (!isAsked(kind, value, number) && (await isUsual.of(number)) !== true) return false;
+    for (const number of scattered(meaning.least, MANY))
+      if (!isAsked(meaning, value, number) && (await isUsual.of(number)) !== true) return false;
     return true;
   }
 
   /** Those for which something else becomes of the packet than for the number that was meant. */
   async specialNumbers(): Promise<string | undefined> {
-    const { kind, value } = this.#place;
+    const { meaning, value } = this.#place;
     const isUsual = await this.usual();
     if (isUsual === undefined) return undefined;
     const special: number[] = isUsual.own ? [] : [value];
-    for (const number of [...kind.others(value), ...scattered(kind.least, SCATTERED)]) {
+    for (const number of [...meaning.others(value), ...scattered(meaning.least, SCATTERED)]) {
       const is = await isUsual.of(number);
       if (is === undefined) return undefined;
       if (!is) special.push(number);
@@ -297,14 +206,14 @@ class Trial {
  * are that differ in one bit, some of its bits decide, or the rest of a division. Those that are next to it in the wrong order alone are
  * none: who forgets the order of one port does of the next one.
  */
-function neighboursOf({ kind, value }: Place): number[] {
+function neighboursOf({ meaning, value }: SwappedPlace): number[] {
   return DISTANCES.flatMap((distance) => [value - distance, value + distance]).filter(
-    (one) => one > 0 && one <= 0xffff && !isAsked(kind, value, one),
+    (one) => one > 0 && one <= 0xffff && !isAsked(meaning, value, one),
   );
 }
 
 /** May a program that asks for the one number ask for this one, too? */
-function isAsked({ nameOf }: Kind, value: number, one: number): boolean {
+function isAsked({ nameOf }: NumberMeaning, value: number, one: number): boolean {
   return (
     one === value || one === swapped(value) || nameOf(one) !== undefined || nameOf(swapped(one)) !== undefined
   );
@@ -315,7 +224,7 @@ async function isByNumber(
   runner: CaseRunner,
   world: World,
   stimulus: Stimulus,
-  place: Place,
+  place: SwappedPlace,
 ): Promise<boolean> {
   const special = await new Trial(runner, world, stimulus, place).specialNumbers();
   if (special === undefined) return false;
@@ -346,32 +255,14 @@ export function holdsNumber({ maps, globals }: World, value: number): boolean {
 }
 
 /** Has a socket that the test opened this port? Then a lookup that found it made the packet special, and no comparison. */
-function isOpen({ sockets = [] }: World, { kind, value }: Place): boolean {
-  if (kind !== PORTS) return false;
+function isOpen({ sockets = [] }: World, { meaning, value }: SwappedPlace): boolean {
+  if (meaning !== PORTS) return false;
   const ends = sockets.flatMap(({ local, remote }) => (remote === undefined ? [local] : [local, remote]));
   return ends.some((end) => endpointFromText(end).port === value);
 }
 
-function* placesIn(frame: Uint8Array): Generator<Place, void, void> {
-  const at = lastTypeAt(frame, 0, frame.length - 2);
-  if (at + 2 > frame.length) return;
-  const type = read16(frame, at);
-  if (isKnownSwapped(TYPES, type)) yield { kind: TYPES, at, value: type };
-  if (etherTypeName(type) === undefined) return;
-  const transport = transportOf(frame);
-  if (transport?.protocol !== IPPROTO.TCP && transport?.protocol !== IPPROTO.UDP) return;
-  for (const port of [transport.at, transport.at + 2]) {
-    const value = read16(frame, port);
-    if (isKnownSwapped(PORTS, value)) yield { kind: PORTS, at: port, value };
-  }
-}
-
-function isKnownSwapped(kind: Kind, value: number): boolean {
-  return kind.nameOf(value) === undefined && kind.nameOf(swapped(value)) !== undefined;
-}
-
 /** The same packet with another number there, its checksums right again. */
-function withNumber(stimulus: Stimulus, { at }: Place, value: number): Stimulus {
+function withNumber(stimulus: Stimulus, { at }: SwappedPlace, value: number): Stimulus {
   const packet = stimulus.packet.slice();
   packet[at] = value >> 8;
   packet[at + 1] = value;

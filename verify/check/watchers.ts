@@ -22,6 +22,7 @@ import { hasContents, type Seen, type Sighting } from './probe.ts';
 import { Redirects } from './redirects.ts';
 import { RewrittenWords } from './rewritten.ts';
 import { SwappedAddresses } from './swapped-addresses.ts';
+import { SwappedMasks } from './swapped-masks.ts';
 import { SwappedNumbers } from './swapped-numbers.ts';
 import { TransportSightings } from './transport-sightings.ts';
 import { TtlSteps } from './ttl-steps.ts';
@@ -90,6 +91,7 @@ export class Watchers {
       },
       inMachine(new OrderComparisons(program, isGiven)),
       inMachine(new SwappedNumbers(program, isGiven)),
+      inMachine(new SwappedMasks(program, isGiven)),
       inMachine(new SwappedAddresses(program, isGiven)),
       inMachine(new PagedPayload(program, isGiven, transports)),
       inMachine(new MalformedOnly(program)),

@@ -106,7 +106,7 @@ export const FRAME_RULES: readonly Rule[] = [
     'ethertype/compared',
     'error',
     'The EtherType compared in the wrong byte order',
-    'The program does for a known EtherType in the wrong byte order, as 0x0008, what it was meant to do for the right one, 0x0800, which comes to the same as any other number: what it compares the field with lacks `bpf_htons`.',
+    'The program does for a known EtherType in the wrong byte order, as 0x0008, what it was meant to do for the right one, 0x0800, which comes to the same as any other number: what it compares the field with lacks `bpf_htons`. So it is with the EtherTypes of frames in tunnels, and those that GRE, Geneve and ARP have in fields of their own.',
   ),
   rule(
     'ethertype/unchecked',
@@ -131,6 +131,12 @@ export const FRAME_RULES: readonly Rule[] = [
     'error',
     'A VLAN id compared in the wrong byte order',
     'The program masks the tag with 0xfff, or the like, without `bpf_ntohs`: it then compares the priority and parts of the VLAN id, and leaves out other bits of the id. It does the same for 16 VLANs, and for the one that was meant nothing.',
+  ),
+  rule(
+    'number/compared',
+    'error',
+    'A number of a header compared in the wrong byte order',
+    'The program does something of its own for a number of two bytes that is a known one in the other byte order, and the known one comes to the same as any other number: what it compares the field with lacks `bpf_htons`. Numbers that are known: hardware types and operations of ARP, protocols of PPP, one question of DNS, and, as warnings, the identification and the window that scanners are known by. So it is where the bits that decide are those of a mask that everybody knows once its two bytes are swapped, as in `ip->frag_off & 0x1fff`, which is true of packets that must not be fragmented and overlooks fragments: flags and offset of fragments, flags of GRE, DNS and TCP. And where TCP’s window is compared with a limit (`tcp->window < 1024`).',
   ),
   rule(
     'address/compared',
