@@ -11,52 +11,59 @@ import { lastTypeAt, read16 } from '../oracle/announcement.ts';
 import type { Severity } from '../severity.ts';
 import { transportOf } from './variants.ts';
 
-/** Ports that programs are written for (IANA "Service Name and Transport Protocol Port Number Registry"). */
+/** Ports that programs are written for (IANA "Service Name and Transport Protocol Port Number Registry"), over either transport. */
 const SERVICES: ReadonlyMap<number, string> = new Map([
+  [53, 'DNS'],
+  [80, 'HTTP'],
+  [123, 'NTP'],
+  [161, 'SNMP'],
+  [389, 'LDAP'],
+  [443, 'HTTPS'],
+  [514, 'syslog'],
+  [853, 'DNS over TLS'],
+  [1194, 'OpenVPN'],
+  [2049, 'NFS'],
+  [3389, 'RDP'],
+  [3478, 'STUN'],
+  [5060, 'SIP'],
+  [8080, 'HTTP'],
+  [8443, 'HTTPS'],
+  [9090, 'Prometheus'],
+  [11211, 'memcached'],
+]);
+/** Nobody looks for SSH in UDP: 5632 there is pcAnywhere, and no 22 in the wrong order. */
+const OF_TCP: ReadonlyMap<number, string> = new Map([
+  ...SERVICES,
   [20, 'FTP data'],
   [21, 'FTP'],
   [22, 'SSH'],
   [23, 'Telnet'],
   [25, 'SMTP'],
-  [53, 'DNS'],
+  [110, 'POP3'],
+  [143, 'IMAP'],
+  [179, 'BGP'],
+  [445, 'SMB'],
+  [587, 'SMTP'],
+  [993, 'IMAP'],
+  [995, 'POP3'],
+  [3306, 'MySQL'],
+  [5432, 'PostgreSQL'],
+  [6379, 'Redis'],
+]);
+const OF_UDP: ReadonlyMap<number, string> = new Map([
+  ...SERVICES,
   [67, 'DHCP'],
   [68, 'DHCP'],
   [69, 'TFTP'],
-  [80, 'HTTP'],
-  [110, 'POP3'],
-  [123, 'NTP'],
-  [143, 'IMAP'],
-  [161, 'SNMP'],
-  [179, 'BGP'],
-  [389, 'LDAP'],
-  [443, 'HTTPS'],
-  [445, 'SMB'],
   [500, 'IKE'],
-  [514, 'syslog'],
   [546, 'DHCPv6'],
   [547, 'DHCPv6'],
-  [587, 'SMTP'],
-  [853, 'DNS over TLS'],
-  [993, 'IMAP'],
-  [995, 'POP3'],
-  [1194, 'OpenVPN'],
   [1812, 'RADIUS'],
   [1900, 'SSDP'],
-  [2049, 'NFS'],
-  [3306, 'MySQL'],
-  [3389, 'RDP'],
-  [3478, 'STUN'],
   [4500, 'IPsec'],
   [4789, 'VXLAN'],
-  [5060, 'SIP'],
   [5353, 'mDNS'],
-  [5432, 'PostgreSQL'],
   [6081, 'Geneve'],
-  [6379, 'Redis'],
-  [8080, 'HTTP'],
-  [8443, 'HTTPS'],
-  [9090, 'Prometheus'],
-  [11211, 'memcached'],
   [51820, 'WireGuard'],
 ]);
 
@@ -113,14 +120,24 @@ const ARP_TYPES = typesOf('ARP protocol type', (value) =>
   value === ETHERTYPE.IPV4 ? etherTypeName(value) : undefined,
 );
 
-export const PORTS: NumberMeaning = {
+const portsOf = (services: ReadonlyMap<number, string>): NumberMeaning => ({
   invariant: 'port/compared',
   what: 'port',
-  nameOf: (value) => SERVICES.get(value),
+  nameOf: (value) => services.get(value),
   others: () => OTHER_PORTS,
   least: 1,
   write: String,
-};
+});
+const TCP_PORTS = portsOf(OF_TCP);
+const UDP_PORTS = portsOf(OF_UDP);
+const PORTS: ReadonlyMap<number, NumberMeaning> = new Map([
+  [IPPROTO.TCP, TCP_PORTS],
+  [IPPROTO.UDP, UDP_PORTS],
+]);
+
+export function isPort(meaning: NumberMeaning): boolean {
+  return meaning === TCP_PORTS || meaning === UDP_PORTS;
+}
 
 function numbersOf(what: string, nameOf: (value: number) => string | undefined): NumberMeaning {
   return {
@@ -160,13 +177,13 @@ const FIELDS: Readonly<Record<string, readonly (readonly [at: number, meaning: N
   ],
   ipv4: [[4, IDENTIFICATIONS]],
   tcp: [
-    [0, PORTS],
-    [2, PORTS],
+    [0, TCP_PORTS],
+    [2, TCP_PORTS],
     [14, WINDOWS],
   ],
   udp: [
-    [0, PORTS],
-    [2, PORTS],
+    [0, UDP_PORTS],
+    [2, UDP_PORTS],
   ],
   gre: [[2, GRE_TYPES]],
   geneve: [[2, GENEVE_TYPES]],
@@ -190,15 +207,16 @@ export function* swappedPlaces(frame: Uint8Array): Generator<SwappedPlace, void,
   if (etherTypeName(read16(frame, first)) === undefined) return;
   // Ports of the outermost header also where others say that it cannot be.
   const transport = transportOf(frame);
-  const hasPorts = transport?.protocol === IPPROTO.TCP || transport?.protocol === IPPROTO.UDP;
-  if (hasPorts) for (const at of [transport.at, transport.at + 2]) yield* swappedAt(frame, at, PORTS);
+  const ports = transport && PORTS.get(transport.protocol);
+  if (transport !== undefined && ports !== undefined)
+    for (const at of [transport.at, transport.at + 2]) yield* swappedAt(frame, at, ports);
   for (const { name, offset } of layersOf(frame, 0, frame.length)) {
     if (name === 'ethernet' && offset > 0) {
       const type = offset + lastTypeAt(frame, offset, frame.length - offset - 2);
       if (type + 2 <= frame.length) yield* swappedAt(frame, type, TYPES);
     }
     for (const [at, meaning] of FIELDS[name] ?? []) {
-      const isKnown = hasPorts && meaning === PORTS && offset === transport.at;
+      const isKnown = isPort(meaning) && offset === transport?.at;
       if (!isKnown && offset + at + 2 <= frame.length) yield* swappedAt(frame, offset + at, meaning);
     }
   }

@@ -152,6 +152,11 @@ const whereHashIsZero =
 describe('a port is compared in the wrong byte order', () => {
   const PORT = 14 + 20 + 2;
   const SPECIAL = ethernet(0x0800, ip(13_568));
+  const segment = (port: number): Uint8Array => {
+    const packet = ethernet(0x0800, ipv4(6, tcp(data(8))));
+    packet.set([port >> 8, port & 0xff], PORT);
+    return packet;
+  };
 
   it('where it stands for a service', async () => {
     const [seen] = await swappedIn((packet) => word(packet, PORT) === 13_568, [ethernet(0x0800, ip(13_568))]);
@@ -195,10 +200,23 @@ describe('a port is compared in the wrong byte order', () => {
   it('where the next one is, too', async () => {
     const [seen] = await swappedIn(
       (packet) => [0x1400, 0x1500, 0x1600].includes(word(packet, PORT)),
-      [ethernet(0x0800, ip(0x1500))],
+      [segment(0x1500)],
     );
     expect(seen?.breach).toMatchObject({ expected: '21 (FTP)', got: '5376' });
   });
+
+  it.each([
+    [5632, 'TCP', segment(5632), ['22 (SSH)']],
+    [5632, 'UDP', ethernet(0x0800, ip(5632)), []],
+    [27_655, 'TCP', segment(27_655), []],
+    [27_655, 'UDP', ethernet(0x0800, ip(27_655)), ['1900 (SSDP)']],
+  ] as const)(
+    '%i of %s: only where its protocol has the service',
+    async (port, _protocol, packet, expected) => {
+      const seen = await swappedIn((one) => word(one, PORT) === port, [packet]);
+      expect(seen.map(({ breach }) => breach.expected)).toEqual(expected);
+    },
+  );
 
   it('not where it hangs on the flow hash', async () => {
     const probe = new SwappedNumbers(FAKE_PROGRAM, false);

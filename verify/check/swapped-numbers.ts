@@ -15,7 +15,7 @@ import { insteadOf } from '../instead.ts';
 import { read16 } from '../oracle/announcement.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
-import { type NumberMeaning, PORTS, type SwappedPlace, swappedPlaces } from './known-numbers.ts';
+import { isPort, type NumberMeaning, type SwappedPlace, swappedPlaces } from './known-numbers.ts';
 import { CaseRunner, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { repaired } from './variants.ts';
@@ -256,7 +256,7 @@ export function holdsNumber({ maps, globals }: World, value: number): boolean {
 
 /** Has a socket that the test opened this port? Then a lookup that found it made the packet special, and no comparison. */
 function isOpen({ sockets = [] }: World, { meaning, value }: SwappedPlace): boolean {
-  if (meaning !== PORTS) return false;
+  if (!isPort(meaning)) return false;
   const ends = sockets.flatMap(({ local, remote }) => (remote === undefined ? [local] : [local, remote]));
   return ends.some((end) => endpointFromText(end).port === value);
 }
