@@ -28,7 +28,7 @@ async function found(
   before: readonly Uint8Array[] = [],
 ): Promise<(readonly [string, boolean])[]> {
   const judging = checkJudging(program, (id) =>
-    /^(lengths\/decapsulated|reply\/(askers-mac|same-macs|to-itself|new-header-to-itself)|arp\/sender-mac|neighbour\/askers-address)$/.test(
+    /^(lengths\/decapsulated|reply\/(askers-mac|same-macs|to-itself|to-group|new-header-to-itself)|arp\/sender-mac|neighbour\/askers-address)$/.test(
       id,
     ),
   );
@@ -110,6 +110,24 @@ it('a packet has one address twice whoever sent it: one to the program’s own a
   toOwn.set([10, 0, 0, 9], 30);
   const own = '*(u32 *)(r7 + 26) = 0x0900000a';
   expect(await found(sending(own), toOwn)).toEqual([['reply/to-itself', false]]);
+});
+
+it('an answer goes to the group whoever asked, or only where a group is given as whoever asked', async () => {
+  const mdns = [224, 0, 0, 251];
+  const came = ethernet(0x0800, ipv4(17, udp(data(8), mdns, mdns), { source: mdns, destination: mdns }));
+  const own = '*(u32 *)(r7 + 26) = 0x0100000a';
+  expect(await found(sending(own), came)).toEqual([['reply/to-group', true]]);
+  const back = `r1 = *(u32 *)(r7 + 26)\n*(u32 *)(r7 + 30) = r1\n${own}`;
+  expect(await found(sending(back), came)).toEqual([['reply/to-group', false]]);
+
+  const all = bytes([0xff, 2], new Array(13).fill(0), [0xfb]);
+  const came6 = ethernet(0x86dd, bytes(0x60, 0, 0, 0, 0, 16, 17, 255, all, all, udp(data(8))));
+  const own6 = '*(u64 *)(r7 + 22) = 0xfd';
+  const back6 = [0, 8].map((at) => `r1 = *(u64 *)(r7 + ${22 + at})\n*(u64 *)(r7 + ${38 + at}) = r1`);
+  const long = 'r0 = r7\nr0 += 62\nif r0 > r8 goto out';
+  expect(await found(sending(`${long}\n${own6}`), came6)).toEqual([['reply/to-group', true]]);
+  const swapped = `${long}\n${back6.join('\n')}\n${own6}`;
+  expect(await found(sending(swapped), came6)).toEqual([['reply/to-group', false]]);
 });
 
 /** Puts an IPv4 header in front of a packet, with the address of its own that the packet may have come from. */

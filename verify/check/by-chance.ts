@@ -1,7 +1,7 @@
 /**
- * What is wrong with a reply only because the packet came from the very address that the program has for its own: packets that
- * are looked for take addresses from the program's constants, and a right reply to such a packet goes from there to there. The
- * same packet from another host tells.
+ * What is wrong with a reply only because the packet came from the very address that the program has for its own, or sends to: packets
+ * that are looked for take addresses from the program's constants, and a right reply to such a packet goes from there to there. The
+ * same packet from another address tells.
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
@@ -27,6 +27,8 @@ const ELSEWHERE: Readonly<Record<string, (packet: Uint8Array) => (Uint8Array | u
     withAddress(packet, 'source'),
     withAddress(packet, 'destination'),
   ],
+  // An answer to the group, as of multicast DNS (RFC 6762 §6), goes there whoever asks.
+  'reply/to-group': (packet) => [fromGroup(packet)],
 };
 
 /** Does the program do the same with the packet from another host, and nothing is wrong then? */
@@ -176,6 +178,23 @@ function withAddress(packet: Uint8Array, which: 'source' | 'destination'): Uint8
   const end = header + at + (which === 'source' ? size : 2 * size);
   change(copy, end - 1, 1);
   return repaired(copy, end - 2);
+}
+
+/** Groups for documentation (RFC 5771 §9.2, RFC 6676 §2), which no program has for its own. */
+const GROUPS = {
+  4: [233, 252, 0, 77],
+  6: [0xff, 0x0e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0d, 0xb8, 0, 77],
+} as const;
+
+/** From another address that no host has, to which a reply is as wrong. */
+function fromGroup(packet: Uint8Array): Uint8Array | undefined {
+  const ip = transportOf(packet, true);
+  if (ip === undefined) return undefined;
+  const copy = packet.slice();
+  const group = GROUPS[ip.version];
+  const at = networkAt(packet)! + (ip.version === 4 ? 12 : 8);
+  copy.set(group, at);
+  return repaired(copy, at + group.length - 2);
 }
 
 function change(bytes: Uint8Array, at: number, count: number): void {
