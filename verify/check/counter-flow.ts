@@ -39,13 +39,15 @@ import {
   NONE,
   union,
 } from './counter-state.ts';
-import { CpuSlots } from './cpu-slots.ts';
+import { OwnSlots } from './own-slots.ts';
 
 /** A store that puts a sum back. */
 export interface StoredSum {
   readonly slot: number;
   /** Is a lock held there, which was not held all the while since the load? */
   readonly isLocked: boolean;
+  /** Has each receive queue such a place of its own? One CPU at a time serves a queue of a device. */
+  readonly isOfQueue: boolean;
   /** Index of the map. */
   readonly map: number;
 }
@@ -53,16 +55,22 @@ export interface StoredSum {
 /** By slot, what a load or store goes through. */
 export type Accesses = ReadonlyMap<number, { readonly pointer: Value }>;
 
+const GET_SMP_PROCESSOR_ID = 8;
 const SPIN_LOCK = 93;
 const SPIN_UNLOCK = 94;
 
-/** In the order of the bytecode. What happens under a lock, from the load to the store, is left out. */
+/**
+ * In the order of the bytecode. What happens under a lock, from the load to the store, is left out, and so are places that are the
+ * running CPU's own.
+ * @param queueAt where in the context the number of the receive queue is; undefined: it has none, or one that several CPUs serve
+ */
 export function storedSums(
   { instructions }: BpfProgram,
   { start, count }: Subprogram,
   accesses: Accesses,
+  queueAt?: number,
 ): StoredSum[] {
-  return new CounterFlow(instructions, start, start + count, accesses).sums();
+  return new CounterFlow(instructions, start, start + count, accesses, queueAt).sums();
 }
 
 class CounterFlow {
@@ -70,21 +78,32 @@ class CounterFlow {
   readonly #accesses: Accesses;
   readonly #blocks: ReturnType<typeof controlFlowOf>['blocks'];
   /** Loads from places that are the running CPU's own. */
-  readonly #own = new Set<number>();
+  readonly #own: ReadonlySet<number>;
+  /** Loads from places that are the receive queue's own. */
+  readonly #ofQueue: ReadonlySet<number>;
   /** What may be known where each block begins; undefined: nothing leads there. */
   readonly #before: (CounterState | undefined)[];
 
-  constructor(instructions: BpfProgram['instructions'], start: number, end: number, accesses: Accesses) {
+  constructor(
+    instructions: BpfProgram['instructions'],
+    start: number,
+    end: number,
+    accesses: Accesses,
+    queueAt: number | undefined,
+  ) {
+    const { opcode, src, offset, imm } = instructions;
     this.#instructions = instructions;
     this.#accesses = accesses;
     this.#blocks = controlFlowOf(instructions, start, end).blocks;
     this.#before = [CounterState.entered()];
-    const cpu = new CpuSlots(instructions);
-    for (let slot = start; slot < end; slot++) {
-      // Before the load changes the register that it goes through.
-      if (cpu.has(instructions.src[slot]!)) this.#own.add(slot);
-      cpu.step(slot);
-    }
+    const asksCpu = (slot: number): boolean =>
+      opcode[slot] === CALL && src[slot] === 0 && imm[slot] === GET_SMP_PROCESSOR_ID;
+    const asksQueue = (slot: number): boolean => {
+      const pointer = (opcode[slot]! & CLASS_MASK) === BPF_LDX ? accesses.get(slot)?.pointer : undefined;
+      return pointer?.kind === KIND.context && pointer.min + offset[slot]! === queueAt;
+    };
+    this.#own = ownLoads(instructions, start, end, asksCpu);
+    this.#ofQueue = queueAt === undefined ? new Set() : ownLoads(instructions, start, end, asksQueue);
   }
 
   sums(): StoredSum[] {
@@ -146,7 +165,8 @@ class CounterFlow {
     const size = accessSize(code)!;
     const isRegister = (code & CLASS_MASK) === BPF_STX && (code & MODE_MASK) === BPF_MEM;
     const sum = isRegister ? this.#sumIn(slot, state) : undefined;
-    if (sum !== undefined) found.push({ slot, map: sum.map, isLocked: state.isLocked });
+    if (sum !== undefined)
+      found.push({ slot, map: sum.map, isLocked: state.isLocked, isOfQueue: sum.isOfQueue });
     const pointer = this.#accesses.get(slot)?.pointer;
     if (pointer?.kind !== KIND.stack) return;
     state.forget(pointer.min + offset[slot]!, pointer.max + offset[slot]! + size);
@@ -207,7 +227,8 @@ class CounterFlow {
     const name = state.nameOf(src[slot]!);
     if (pointer?.kind !== KIND.mapValue || name === undefined || this.#own.has(slot)) return NONE;
     const place = { base: name.value, offset: name.plus + offset[slot]!, size };
-    return [{ from: slot, map: pointer.map, ...place, isAdded: false, isGuarded: state.isLocked }];
+    const isOfQueue = this.#ofQueue.has(slot);
+    return [{ from: slot, map: pointer.map, ...place, isAdded: false, isGuarded: state.isLocked, isOfQueue }];
   }
 
   /** What it is called that the register holds then; undefined: a new value. */
@@ -233,4 +254,21 @@ class CounterFlow {
         return undefined;
     }
   }
+}
+
+/** Loads from places that are the own ones of whoever has a number. */
+function ownLoads(
+  instructions: BpfProgram['instructions'],
+  start: number,
+  end: number,
+  asksNumber: (slot: number) => boolean,
+): ReadonlySet<number> {
+  const slots = new OwnSlots(instructions, asksNumber);
+  const loads = new Set<number>();
+  for (let slot = start; slot < end; slot++) {
+    // Before the load changes the register that it goes through.
+    if (slots.has(instructions.src[slot]!)) loads.add(slot);
+    slots.step(slot);
+  }
+  return loads;
 }

@@ -25,6 +25,8 @@ export interface Loaded {
   readonly isAdded: boolean;
   /** Was a lock held at the load, and ever since? */
   readonly isGuarded: boolean;
+  /** Has each receive queue such a place of its own? */
+  readonly isOfQueue: boolean;
 }
 
 export const NONE: readonly Loaded[] = [];

@@ -364,6 +364,33 @@ describe('a slot of the running CPU', () => {
   });
 });
 
+describe('a slot of the receive queue', () => {
+  const by = (body: string, hook: Hook = 'xdp'): (readonly [string, boolean])[] =>
+    lostUpdates(programOf([LOOKUP, body, END].join('\n'), [ofType('ARRAY')], [hook])).map(
+      ({ severity, summary }) => [severity, summary.includes('serves a receive queue')] as const,
+    );
+  const keyed = (queue: string): string =>
+    `${queue}\n *(u32 *)(r10 - 8) = r7\n r1 = map[counts]\n r2 = r10\n r2 += -8
+    call bpf_map_lookup_elem\n if r0 == 0 goto out\n ${LOST}`;
+  const QUEUE = 'r7 = *(u32 *)(r6 + 16)';
+
+  it('is a note, which says when two CPUs are there at once', () => {
+    expect(by(keyed(QUEUE))).toEqual([['info', true]]);
+    expect(by(keyed(`${QUEUE}\n r7 <<= 1\n r7 += 1`))).toEqual([['info', true]]);
+  });
+
+  it('is none where the key is another field, or more than the queue, or at TC', () => {
+    expect(by(keyed('r7 = *(u32 *)(r6 + 12)'))).toEqual([['warning', false]]);
+    expect(by(keyed(`${QUEUE}\n r8 = 5\n r7 ^= r8`))).toEqual([['warning', false]]);
+    expect(by(keyed(QUEUE), 'tc-ingress')).toEqual([['warning', false]]);
+  });
+
+  it('is nothing where the CPU has a place there', () => {
+    const both = `${QUEUE}\n call bpf_get_smp_processor_id\n r7 <<= 8\n r7 += r0`;
+    expect(by(keyed(both))).toEqual([]);
+  });
+});
+
 describe('what is said of it', () => {
   const shared = ofType('ARRAY');
 

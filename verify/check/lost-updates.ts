@@ -28,6 +28,10 @@ export function lostUpdates(program: Program, tailCalled: TailCalled = {}): Chec
   return found;
 }
 
+/** Of `struct xdp_md`. */
+const RX_QUEUE_INDEX = 16;
+const OF_QUEUE =
+  'is loaded, added to and stored, without an atomic operation: two CPUs are there at once only where several devices run the program, or where it does not run in the driver, as one CPU at a time serves a receive queue';
 const LATE_LOCK = 'is loaded before the lock is taken, and stored with what was added under it';
 
 function lostIn(program: Program, object: BpfObject, own: BpfProgram, hook: Hook): CheckFinding[] {
@@ -40,12 +44,17 @@ function lostIn(program: Program, object: BpfObject, own: BpfProgram, hook: Hook
     helperAt: (slot) => helperAt(object, own, slot),
     enteredWith: 'context',
   });
+  // Behind a CPU map the frame is no queue's any more, and TC may run on another CPU than the one that took it from the queue.
+  const queueAt = hook === 'xdp' && own.behindRedirect === undefined ? RX_QUEUE_INDEX : undefined;
   return own.subprograms.flatMap((subprogram) =>
-    storedSums(own, subprogram, facts.accesses).flatMap(({ slot, map: index, isLocked }) => {
-      const map = maps[index];
-      if (map === undefined || !SHARED.has(map.type)) return [];
-      return [lostUpdateAt(program, own, slot, map, isLocked ? LATE_LOCK : undefined)];
-    }),
+    storedSums(own, subprogram, facts.accesses, queueAt).flatMap(
+      ({ slot, map: index, isLocked, isOfQueue }) => {
+        const map = maps[index];
+        if (map === undefined || !SHARED.has(map.type)) return [];
+        if (isOfQueue) return [{ ...lostUpdateAt(program, own, slot, map, OF_QUEUE), severity: 'info' }];
+        return [lostUpdateAt(program, own, slot, map, isLocked ? LATE_LOCK : undefined)];
+      },
+    ),
   );
 }
 

@@ -78,7 +78,7 @@ export const RUN_RULES: readonly Rule[] = [
     'counter/lost-update',
     'warning',
     'A counter that two CPUs can lose',
-    'The program loads a value of a shared map, changes it and stores it, without an atomic operation or a lock: what another CPU adds in between is lost. That is so of token buckets, too, which clamp the sum before it is stored. Use `__sync_fetch_and_add`, `bpf_spin_lock`, or a per-CPU map.',
+    'The program loads a value of a shared map, changes it and stores it, without an atomic operation or a lock: what another CPU adds in between is lost. That is so of token buckets, too, which clamp the sum before it is stored. Use `__sync_fetch_and_add`, `bpf_spin_lock`, or a per-CPU map. A note where each receive queue has a place of its own (`ctx->rx_queue_index`): one CPU at a time serves a queue, as long as one device alone runs the program, in its driver.',
   ),
   rule(
     'payload/not-linear',

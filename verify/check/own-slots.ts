@@ -1,6 +1,7 @@
 /**
- * Which registers hold what is the running CPU's own: its number, what is computed of it, and pointers to where it leads, by an
- * index or a key. XDP and TC programs are not moved to another CPU while they run, so that nobody else is at such a place.
+ * Which registers hold what is somebody's own, who has a number (the running CPU, or the receive queue that it serves): the number, what
+ * is computed of it, and pointers to where it leads, by an index or a key. XDP and TC programs are not moved to another CPU while they
+ * run, so that nobody else is at such a place.
  */
 import { ARGUMENT_TYPES } from '../../sim/ebpf/helpers/argument-types.ts';
 import { HELPERS } from '../../sim/ebpf/helpers/index.ts';
@@ -26,28 +27,30 @@ import {
 } from '../../sim/ebpf/instruction.ts';
 
 const MAP_LOOKUP_ELEM = 1;
-const GET_SMP_PROCESSOR_ID = 8;
 
 interface Result {
   readonly register: number;
-  /** Where on the stack it points, from the frame's end; absent: it is the CPU's own. */
+  /** Where on the stack it points, from the frame's end; absent: it is the owner's. */
   readonly at?: number;
 }
 
 /** Follows one function from its first instruction to its last; what branches come together on is as the last of them left it. */
-export class CpuSlots {
+export class OwnSlots {
   readonly #instructions: Instructions;
+  readonly #asksNumber: (slot: number) => boolean;
   readonly #own = new Set<number>();
-  /** Where on the stack a number of the CPU lies, from the frame's end, and how many bytes of it. */
+  /** Where on the stack a number of the owner lies, from the frame's end, and how many bytes of it. */
   readonly #spilled = new Map<number, number>();
   /** Registers that point to the stack, from the frame's end. */
   readonly #frame = new Map<number, number>([[BPF_REG_FP, 0]]);
 
-  constructor(instructions: Instructions) {
+  /** @param asksNumber does an instruction leave the number of the owner in the register that it writes? */
+  constructor(instructions: Instructions, asksNumber: (slot: number) => boolean) {
     this.#instructions = instructions;
+    this.#asksNumber = asksNumber;
   }
 
-  /** Does the register hold, or point to, what is the CPU's own? */
+  /** Does the register hold, or point to, what is the owner's? */
   has(register: number): boolean {
     return this.#own.has(register);
   }
@@ -67,25 +70,25 @@ export class CpuSlots {
     else this.#frame.set(register, at);
   }
 
-  /** The register that is the CPU's own behind the instruction, or that points to the stack there. */
+  /** The register that is the owner's behind the instruction, or that points to the stack there. */
   #resultOf(slot: number): Result | undefined {
     const { opcode, dst, src, offset } = this.#instructions;
     const code = opcode[slot]!;
     const register = dst[slot]!;
     const kind = code & CLASS_MASK;
-    if (code === CALL) return this.#isOwnCall(slot) ? { register: 0 } : undefined;
+    if (this.#asksNumber(slot)) return { register: code === CALL ? 0 : register };
+    if (code === CALL) return this.#findsOwn(slot) ? { register: 0 } : undefined;
     if (kind === BPF_ALU || kind === BPF_ALU64) return this.#computed(slot);
     if (kind !== BPF_LDX) return undefined;
     const at = this.#frame.get(src[slot]!);
     return at !== undefined && this.#spilled.has(at + offset[slot]!) ? { register } : undefined;
   }
 
-  #isOwnCall(slot: number): boolean {
+  #findsOwn(slot: number): boolean {
     const { src, imm } = this.#instructions;
     if (src[slot] !== 0) return false;
     const key = this.#frame.get(2);
-    if (imm[slot] === GET_SMP_PROCESSOR_ID) return true;
-    // Of a table that is the CPU's own, from a map of maps, every value is.
+    // Of a table that is the owner's, from a map of maps, every value is.
     const isOwn = this.#own.has(1) || (key !== undefined && this.#spilled.has(key));
     return imm[slot] === MAP_LOOKUP_ELEM && isOwn;
   }
@@ -101,7 +104,7 @@ export class CpuSlots {
       return other !== undefined && this.#own.has(other) ? { register } : undefined;
     }
     if (other !== undefined) {
-      // A row of the CPU's in a table; otherwise two CPUs may come to the same.
+      // A row of the owner's in a table; otherwise two may come to the same.
       const isJoined = operation === BPF_ADD || operation === BPF_OR;
       return isJoined && (this.#own.has(register) || this.#own.has(other)) ? { register } : undefined;
     }
@@ -122,7 +125,7 @@ export class CpuSlots {
       this.#spilled.set(at, accessSize(code));
   }
 
-  /** What a helper fills holds no number of the CPU any more; of a size that a register says, the first byte is certain. */
+  /** What a helper fills holds no number of the owner any more; of a size that a register says, the first byte is certain. */
   #noteFilled(slot: number): void {
     const { opcode, src, imm } = this.#instructions;
     if (opcode[slot] !== CALL || src[slot] !== 0) return;
