@@ -71,12 +71,15 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
     'A program that answers every packet to a host with “unreachable”, and does not look at its protocol.',
   'reply/reset-answered':
     'A program that answers every TCP segment with a reset, and does not look at its flags; a SYN proxy that looks at SYN and ACK, and at no other flag.',
+  'reply/acknowledgment-reopened':
+    'A SYN proxy that answers whatever has the SYN flag, and does not look at the ACK flag.',
   'reply/error-to-destination':
     'A program that answers with “unreachable”, and copies the addresses of the packet as they are.',
   'reply/to-unspecified': 'A responder to neighbour solicitations that answers every source.',
   'reply/to-itself': 'A responder that writes `saddr = daddr; daddr = saddr`.',
   'reply/askers-mac':
     'An ARP responder that writes the addresses of the reply, and no source into the frame.',
+  'arp/reply-answered': 'An ARP responder that does not look at the operation.',
   'arp/frame-source': 'An ARP responder for several hosts, whose frames all have the address of the device.',
   'neighbour/to-all-nodes':
     'A responder that answers a solicitation from `::` to the group that it came to, and gives ff02::1 to none.',

@@ -91,6 +91,23 @@ describe('neighbours of a packet', () => {
     expect(resets('TCP with options')).toBe(1);
   });
 
+  it('of a SYN include a SYN-ACK', () => {
+    const packet = RIGHT_PACKETS.TCP!.slice();
+    const { at } = transportOf(packet)!;
+    packet[at + 13] = 2;
+    const flags = variantsOf({ packet }).map((one) => one.packet[at + 13]);
+    expect(flags).toContain(0x12);
+    packet[at + 13] = 0x18;
+    expect(variantsOf({ packet }).map((one) => one.packet[at + 13])).not.toContain(0x12);
+  });
+
+  it('include those that met congestion, of IPv6 with a flow label', () => {
+    const seconds = (name: string, size: number): string[] =>
+      variantsOf({ packet: RIGHT_PACKETS[name]! }).map((one) => toHex(one.packet.subarray(15, 15 + size)));
+    expect(seconds('UDP', 1)).toContain('03');
+    expect(seconds('ICMPv6', 3)).toContain('3a5c31');
+  });
+
   it('of UDP to the port of Geneve include a frame behind an option, of other ports none', () => {
     const optional = (port: number): string[] => {
       const datagram = udp(data(60));

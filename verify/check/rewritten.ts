@@ -70,7 +70,7 @@ export class RewrittenWords {
     return this.#driving;
   }
 
-  /** A packet of each protocol that was made longer or shorter, whether or not words of it were rewritten. Only ever more. */
+  /** A packet of each protocol that was made longer or shorter, whether or not words of it were rewritten, and one of ARP. Only ever more. */
   get moved(): readonly Moved[] {
     return [...this.#moved.values()];
   }
@@ -97,6 +97,7 @@ export class RewrittenWords {
         output.offset[packet]!,
         output.length[packet]!,
       );
+      if (pair.isHeaderless) this.#enterArp(world, input, packet);
       if (!isChanged) continue;
       if (pair.beforeLength !== pair.afterLength) this.#enterMoved(world, input, packet, delivery);
       if (pair.cameBroken || !isSound(pair.was)) continue;
@@ -115,6 +116,13 @@ export class RewrittenWords {
     const key = `${kind} ${protocol} ${delivery}`;
     if (this.#moved.size >= MAX_MOVED || this.#moved.has(key)) return;
     this.#moved.set(key, { world, stimulus: input.stimulus(packet) });
+  }
+
+  /** ARP, as a packet of another protocol, wherever it goes. */
+  #enterArp(world: World, input: PacketBatch, packet: number): void {
+    const type = input.offset[packet]! + 12;
+    if (input.length[packet]! < 14 || input.bytes[type] !== 0x08 || input.bytes[type + 1] !== 0x06) return;
+    if (!this.#moved.has('ARP')) this.#moved.set('ARP', { world, stimulus: input.stimulus(packet) });
   }
 
   /** Words that are not rewritten, and move a checksum that is. */

@@ -45,7 +45,7 @@ export const LATER_WORDS: readonly number[] = [
   ...OFFSET_BITS.flatMap((bit) => [bit, bit | MORE_FOLLOW]),
 ];
 
-/** All that can be made of one packet; none of a frame without IP behind its tags. */
+/** All that can be made of one packet; of a frame without IP behind its tags none, but of an ARP request the reply to it. */
 export function variantsOf(stimulus: Stimulus): Stimulus[] {
   const { packet } = stimulus;
   const sound = withItsVersion(packet);
@@ -55,13 +55,18 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
     return [right, ...variantsOf(right)];
   }
   const at = networkAt(packet);
-  if (at === undefined) return [];
+  if (at === undefined) return arpReply(packet).map((one) => ({ ...stimulus, packet: one }));
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
   const odd = [...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
-  const flags = withReset(packet);
+  const flags = withFlags(packet);
   const all = [...variants, tagged(packet), ...odd, ...flags, ...longer(packet)];
   return all.map((one) => ({ ...stimulus, packet: one }));
 }
+
+/** What met congestion (RFC 3168 §5), in the lower bits of IPv4's second byte. */
+const CONGESTED = 3;
+/** The same of IPv6, and a flow label (RFC 6437), in its second byte and the two behind it. */
+const CONGESTED_FLOW = [0x3a, 0x5c, 0x31] as const;
 
 /** Sources that no host has, and that whoever answers has to look out for: 0, a group, and all. */
 const NO_HOSTS_4 = [
@@ -100,6 +105,7 @@ function* variants4(packet: Uint8Array, at: number): Generator<Uint8Array, void,
   };
   const original = packet[at + 9]!;
   for (const ttl of [1, 0, 2, 255]) yield with4((copy) => copy.fill(ttl, at + 8, at + 9));
+  yield with4((copy) => copy.fill(copy[at + 1]! | CONGESTED, at + 1, at + 2));
   if (upper + 8 > packet.length) return;
   for (const protocol of new Set([original, SCTP, UDP_LITE])) {
     for (const word of [LATER, LATER | MORE_FOLLOW, MORE_FOLLOW])
@@ -138,6 +144,9 @@ function* variants6(packet: Uint8Array, at: number): Generator<Uint8Array, void,
     return repaired(copy, at);
   };
   for (const limit of [1, 0, 2, 255]) yield with6((copy) => copy.fill(limit, at + 7, at + 8));
+  yield with6((copy) => {
+    copy.set([(copy[at + 1]! & 0xc0) | CONGESTED_FLOW[0], ...CONGESTED_FLOW.slice(1)], at + 1);
+  });
   if (upper + 8 > packet.length) return;
   for (const protocol of [SCTP, UDP_LITE, ...OTHER_PROTOCOLS]) yield with6(() => {}, protocol);
   for (const to of [
@@ -366,15 +375,17 @@ function* oddTcpOptions(packet: Uint8Array, at: number): Generator<Uint8Array, v
 }
 
 const TCP_FLAGS = 13;
-const RST = 4;
+const [SYN, RST, ACK] = [2, 4, 16];
 
-/** The same with the flag of resets, which nobody answers with one, or with a SYN-ACK. */
-function* withReset(packet: Uint8Array): Generator<Uint8Array, void, void> {
+/** The same with the flag of resets, which nobody answers with one, or with a SYN-ACK; a SYN as a SYN-ACK, which nobody answers with one. */
+function* withFlags(packet: Uint8Array): Generator<Uint8Array, void, void> {
   const found = transportOf(packet);
   if (found?.protocol !== TCP || found.at + 20 > found.end) return;
-  const copy = packet.slice();
-  copy[found.at + TCP_FLAGS]! |= RST;
-  yield repaired(copy, found.at + TCP_FLAGS - 1);
+  for (const flag of (packet[found.at + TCP_FLAGS]! & SYN) === 0 ? [RST] : [RST, ACK]) {
+    const copy = packet.slice();
+    copy[found.at + TCP_FLAGS]! |= flag;
+    yield repaired(copy, found.at + TCP_FLAGS - 1);
+  }
 }
 
 /** The same with the options of IPv4 one byte further on, where it has any. */
@@ -440,6 +451,19 @@ const LENGTH_FIELDS: Readonly<Record<number, number>> = {
   [HEADER.ipv6]: 4,
   [HEADER.udp]: 4,
 };
+
+/** Where the operation is behind the type, and that of requests. */
+const [ARP, OPERATION_AT, REQUEST] = [0x0806, 8, 1];
+
+/** The same as a reply, which nobody answers. */
+function arpReply(packet: Uint8Array): Uint8Array[] {
+  const at = typeAt(packet) + OPERATION_AT;
+  if (at + 2 > packet.length || read16(packet, at - OPERATION_AT) !== ARP || read16(packet, at) !== REQUEST)
+    return [];
+  const copy = packet.slice();
+  write16(copy, at, REQUEST + 1);
+  return [copy];
+}
 
 function withMore(packet: Uint8Array, headers: HeaderList, end: number, more: number): Uint8Array {
   const copy = new Uint8Array(end + more);

@@ -106,6 +106,14 @@ it('a frame from another address than the sender’s is worth a note, one from w
   expect(judged({ from: MAC_A })).toBe('');
 });
 
-it('what came is a request', () => {
-  expect(judged({ sender: [NOBODY, V4_B] }, { operation: 2 })).toBe('');
+it('a reply is not answered', () => {
+  const came = { operation: 2, target: [MAC_B, V4_B] };
+  expect(judged({}, came)).toBe('arp/reply-answered at 20');
+  expect(judged({ sender: [NOBODY, V4_B] }, came)).toBe('arp/reply-answered at 20');
+  expect(judged({}, came, PASSED)).toBe('');
+  // With the operation of a request, it is one: who tells others of its address may send either.
+  expect(judged({ operation: 1 }, came)).toBe('');
+  // Sent on to another host, or back as it came.
+  expect(judged({ ...came, sender: ASKED.sender }, came)).toBe('');
+  expect(judged({}, { ...came, operation: 3 })).toBe('');
 });

@@ -3,7 +3,7 @@
  * and the operation becomes 2. Who asked takes the sender's addresses, and nothing but these, so that a field which was forgotten
  * goes into its table.
  *
- * Judged are frames that the program sends, of a request that came in order.
+ * Judged are frames that the program sends, of a request, or a reply, that came in order.
  */
 
 import { isTpid } from '../../sim/packet/vlan.ts';
@@ -19,6 +19,12 @@ export const ARP_RULES: readonly Rule[] = [
     'error',
     'An ARP reply whose operation is not 2',
     'Sender and target of a request changed places, and the operation is still 1, or 2 in the wrong byte order (RFC 826): whoever asked takes it for a request of another host, or for nothing at all.',
+  ),
+  rule(
+    'arp/reply-answered',
+    'error',
+    'An ARP reply that is answered',
+    'A reply that came was taken for a request, and answered with a reply (RFC 826): only requests are answered. Two hosts that do so answer each other without end. Compare the operation with `bpf_htons(ARPOP_REQUEST)`.',
   ),
   rule(
     'arp/format',
@@ -59,8 +65,8 @@ export const arp: Invariant = {
     if (delivery !== DELIVERY.sentBack && delivery !== DELIVERY.redirected) return undefined;
     const came = arpAt(pair.before, pair.beforeOffset, pair.beforeLength);
     const left = arpAt(pair.after, pair.afterOffset, pair.afterLength);
-    if (came < 0 || left < 0 || !isRequest(pair.before, pair.beforeOffset + came)) return undefined;
-    const wrong = judgePacket(new Exchange(pair, came, left));
+    if (came < 0 || left < 0) return undefined;
+    const wrong = judgeAnswer(operationOf(pair.before, pair.beforeOffset + came), pair, came, left);
     if (wrong === undefined) return undefined;
     const { severity } = ARP_RULES.find(({ id }) => id === wrong.invariant)!;
     return { ...wrong, severity, at: wrong.at + (wrong.invariant === 'arp/frame-source' ? 0 : left) };
@@ -73,8 +79,9 @@ const SENDER = { mac: 8, ip: 14 } as const;
 const TARGET = { mac: 18, ip: 24 } as const;
 const SIZE = 28;
 const [MAC_SIZE, IP_SIZE] = [6, 4] as const;
-/** Ethernet, IPv4, the lengths of both addresses, and the operation. */
-const REQUEST_BEGINS = [0, 1, 8, 0, 6, 4, 0, 1] as const;
+/** Ethernet, IPv4, the lengths of both addresses, and the upper byte of the operation. */
+const BEGINS = [0, 1, 8, 0, 6, 4, 0] as const;
+const [REQUEST, REPLY] = [1, 2];
 
 /** Where the ARP packet of a frame begins, behind its tags; -1: it has none. */
 function arpAt(bytes: Uint8Array, offset: number, length: number): number {
@@ -84,8 +91,9 @@ function arpAt(bytes: Uint8Array, offset: number, length: number): number {
   return at + 2 + SIZE <= length && type(at) === 0x0806 ? at + 2 : -1;
 }
 
-function isRequest(bytes: Uint8Array, at: number): boolean {
-  return REQUEST_BEGINS.every((byte, index) => bytes[at + index] === byte);
+/** -1: it is no packet of Ethernet and IPv4. */
+function operationOf(bytes: Uint8Array, at: number): number {
+  return BEGINS.every((byte, index) => bytes[at + index] === byte) ? bytes[at + OPERATION + 1]! : -1;
 }
 
 /** The request and what became of it, field by field. */
@@ -121,6 +129,11 @@ class Exchange {
     return isFilled(this.#pair.after, this.#left + now, size, 0);
   }
 
+  /** Did sender and target change places, as far as their IP addresses go? */
+  isComplete(): boolean {
+    return this.has(SENDER.ip, TARGET.ip, IP_SIZE) && this.has(TARGET.ip, SENDER.ip, IP_SIZE);
+  }
+
   /** Did the request ask for another address than that of who asked? Announcements do not. */
   asksForAnother(): boolean {
     const { before } = this.#pair;
@@ -138,15 +151,27 @@ class Exchange {
 
 type Wrong = Omit<Breach, 'severity'>;
 
+function judgeAnswer(operation: number, pair: FramePair, came: number, left: number): Wrong | undefined {
+  if (operation !== REQUEST && operation !== REPLY) return undefined;
+  const exchange = new Exchange(pair, came, left);
+  if (operation === REQUEST) return judgePacket(exchange);
+  return exchange.isComplete() && exchange.operation() === REPLY ? REPLY_ANSWERED : undefined;
+}
+
+const REPLY_ANSWERED: Wrong = {
+  ...{ invariant: 'arp/reply-answered', at: OPERATION, size: 2, expected: 'no answer', got: 'a reply' },
+  sentence: 'an ARP reply is answered with an ARP reply',
+  summary: 'an ARP reply that is answered',
+};
+
 function judgePacket(exchange: Exchange): Wrong | undefined {
   if (!exchange.has(0, 0, OPERATION)) return FORMAT;
   const operation = exchange.operation();
-  const isExchanged =
-    exchange.has(SENDER.ip, TARGET.ip, IP_SIZE) && exchange.has(TARGET.ip, SENDER.ip, IP_SIZE);
+  const isExchanged = exchange.isComplete();
   if (operation === 0x0200) return wrongOperation('512', 'has the operation 2 in the wrong byte order');
-  if (operation === 1 && isExchanged && exchange.asksForAnother())
+  if (operation === REQUEST && isExchanged && exchange.asksForAnother())
     return wrongOperation('1', 'has its sender and target exchanged, and is still a request');
-  if (operation !== 2) return undefined;
+  if (operation !== REPLY) return undefined;
   return (isExchanged ? wrongSender(exchange) : wrongAddresses(exchange)) ?? wrongMacs(exchange);
 }
 

@@ -279,8 +279,7 @@ describe('a TCP reset', () => {
     for (const flags of [RST, RST | SYN, RST | SYN | ACK])
       expect(judged(unanswerable, came(flags), left(SYN | ACK))).toBe('reply/reset-answered');
     expect(judged(unanswerable, came(RST | SYN), left(SYN | ACK), PASSED)).toBe('');
-    for (const flags of [SYN, SYN | ACK, ACK])
-      expect(judged(unanswerable, came(flags), left(SYN | ACK))).toBe('');
+    expect(judged(unanswerable, came(SYN), left(SYN | ACK))).toBe('');
     expect(judged(unanswerable, came(RST | SYN), left(ACK))).toBe('');
     // A NAT may lead a host to itself.
     expect(judged(unanswerable, came(RST | SYN), left(RST | SYN, HERE, OTHER, HOST, 1))).toBe('');
@@ -292,5 +291,22 @@ describe('a TCP reset', () => {
     // A NAT may lead a host to itself.
     expect(judged(unanswerable, came(RST), left(RST, HERE, OTHER, HOST, 1))).toBe('');
     expect(judged(unanswerable, came(RST), left(RST, [80, 1234]))).toBe('');
+  });
+
+  it('is what a segment with ACK may be answered with, or an ACK, but no SYN', () => {
+    const [REOPENED, FIN] = ['reply/acknowledgment-reopened', 1];
+    for (const flags of [SYN | ACK, ACK, FIN | ACK])
+      for (const answer of [SYN, SYN | ACK]) {
+        expect(judged(unanswerable, came(flags), left(answer))).toBe(REOPENED);
+        expect(judged(unanswerable, came(flags), left(answer), REDIRECTED)).toBe(REOPENED);
+        expect(judged(unanswerable, came(flags), left(answer), PASSED)).toBe('');
+        // To another port, or host, goes another connection's; a NAT may lead a host to itself.
+        expect(judged(unanswerable, came(flags), left(answer, [80, 1234]))).toBe('');
+        expect(judged(unanswerable, came(flags), left(answer, HERE, [10, 0, 0, 9]))).toBe('');
+      }
+    expect(judged(unanswerable, came(SYN | ACK), left(SYN | ACK, HERE, OTHER, HOST, 1))).toBe('');
+    for (const answer of [ACK, RST, RST | ACK])
+      expect(judged(unanswerable, came(SYN | ACK), left(answer))).toBe('');
+    for (const flags of [SYN, FIN, 0]) expect(judged(unanswerable, came(flags), left(SYN | ACK))).toBe('');
   });
 });

@@ -1,6 +1,7 @@
 /**
  * What nobody answers, since two hosts that did would answer each other without end: a TCP reset with a reset, an ICMP error
- * with an error, and a later fragment, of which the first one is answered, with an error. Nor does a reset open a connection.
+ * with an error, a SYN-ACK with a SYN-ACK, and a later fragment, of which the first one is answered, with an error. Nor does a reset
+ * open a connection.
  */
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { HEADER, HEADER_FLAG, PART } from '../oracle/found.ts';
@@ -37,6 +38,12 @@ export const UNANSWERABLE_RULES: readonly Rule[] = [
     'A TCP reset answered with a reset, or with a SYN',
     'A segment with the RST flag is never answered with a reset (RFC 9293 §3.10.7.1): two hosts that do so answer each other without end. Nor does it open a connection: who listens ignores it, the SYN flag or not (RFC 9293 §3.10.7.2), and a SYN-ACK goes to whoever stands in its source. Drop it.',
   ),
+  rule(
+    'reply/acknowledgment-reopened',
+    'error',
+    'A TCP segment with ACK answered with a SYN',
+    'Whoever acknowledges something has a connection, or believes so: it is answered with an ACK or a reset, and never with a SYN or SYN-ACK (RFC 9293 §3.10.7). The usual cause is a responder that asks for the SYN flag alone and takes a SYN-ACK for a SYN: two that do so answer each other without end, and whoever sends SYNs with a false source makes real servers send it SYN-ACKs to answer. Ask for SYN without ACK.',
+  ),
 ];
 
 export const unanswerable: Invariant = {
@@ -48,7 +55,7 @@ export const unanswerable: Invariant = {
     if (row < 0) return undefined;
     const about = errorAbout(pair, row);
     if (about >= 0) return goesBack(pair, row, about) ? judgeError(pair, row, about) : undefined;
-    return resetAnswered(pair, row);
+    return segmentAnswered(pair, row);
   },
 };
 
@@ -92,23 +99,27 @@ function errorBreach(pair: FramePair, row: number, invariant: string, what: stri
 }
 
 const FLAGS_AT = 13;
-const [SYN, RST] = [2, 4];
+const [SYN, RST, ACK] = [2, 4, 16];
 
 /**
  * Did a TCP reset come, and does a reset or a SYN-ACK answer it? An ACK may: who keeps the connection asks with it whether the reset
- * is in earnest (RFC 9293 §3.10.7.4). One that is only turned round, as by a NAT, keeps numbers and flags.
+ * is in earnest (RFC 9293 §3.10.7.4). Or did a segment with ACK come, and does a SYN answer it? One that is only turned round, as by a
+ * NAT, keeps numbers and flags.
  */
-function resetAnswered(pair: FramePair, row: number): Breach | undefined {
+function segmentAnswered(pair: FramePair, row: number): Breach | undefined {
   const { is, was, before, beforeOffset, after, afterOffset } = pair;
   const came = sameIp(pair, row);
   if (came < 0 || !holdsTcp(is, row + 1) || !holdsTcp(was, came + 1)) return undefined;
   const now = afterOffset + is.start[row + 1]!;
   const then = beforeOffset + was.start[came + 1]!;
   const flags = after[now + FLAGS_AT]! & (SYN | RST);
-  if (flags === 0 || (before[then + FLAGS_AT]! & RST) === 0) return undefined;
+  const cameWith = before[then + FLAGS_AT]! & (RST | ACK);
+  if (flags === 0 || cameWith === 0 || (cameWith === ACK && flags !== SYN)) return undefined;
   if (!answersSegment(pair, row, came)) return undefined;
-  const isTurned = sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3);
-  return isTurned ? undefined : resetBreach(pair, row + 1, (flags & RST) !== 0 ? 'a reset' : 'a SYN');
+  if (sameBytes(after, now + 4, before, then + 4, FLAGS_AT - 3)) return undefined;
+  return cameWith === ACK
+    ? acknowledgmentBreach(pair, row + 1)
+    : resetBreach(pair, row + 1, (flags & RST) !== 0 ? 'a reset' : 'a SYN');
 }
 
 /** Does a TCP segment go back to the socket that one came from? @param row its IP header, as `came` is that of the other */
@@ -139,5 +150,15 @@ function resetBreach(pair: FramePair, row: number, got: string): Breach {
     got,
     sentence: `a TCP segment with the RST flag is answered with ${got}`,
     summary: `a TCP reset answered with ${got}`,
+  };
+}
+
+function acknowledgmentBreach(pair: FramePair, row: number): Breach {
+  return {
+    ...resetBreach(pair, row, 'a SYN'),
+    invariant: 'reply/acknowledgment-reopened',
+    expected: 'an ACK or a reset',
+    sentence: 'a TCP segment with the ACK flag is answered with a SYN',
+    summary: 'a TCP segment with ACK answered with a SYN',
   };
 }
