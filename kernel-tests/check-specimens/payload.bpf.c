@@ -29,7 +29,7 @@ extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dy
 extern void *bpf_dynptr_slice(const struct bpf_dynptr *frame, __u32 offset, void *buffer, __u32 size) __ksym;
 extern void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *frame, __u32 offset, void *buffer, __u32 size) __ksym;
 
-/* IPv6 without flow labels. */
+/* IPv6 with the hop limit of a new packet. */
 PROGRAM int slice_kept(CONTEXT *ctx)
 {
 	struct bpf_dynptr frame;
@@ -44,7 +44,7 @@ PROGRAM int slice_kept(CONTEXT *ctx)
 	ip = bpf_dynptr_slice_rdwr(&frame, sizeof(*eth), &copy, sizeof(copy));
 	if (!ip)
 		return PASS;
-	__builtin_memset(ip->flow_lbl + 1, 0, 2);
+	ip->hop_limit = 64;
 	IF_RIGHT(if (ip == &copy) bpf_dynptr_write(&frame, sizeof(*eth), &copy, sizeof(copy), 0);)
 	return PASS;
 }

@@ -193,6 +193,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['local_swapped', 'address/compared'],
     ['version_wrong', 'action/malformed-only'],
   ),
+  ...of('marks', ['voice', 'ecn/changed'], ['congested', 'ecn/changed'], ['voice6', 'flow-label/changed']),
   ...of(
     'sums',
     ['not_complemented', 'checksum/not-complemented'],

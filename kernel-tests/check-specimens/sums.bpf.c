@@ -21,7 +21,7 @@ INLINE int mark(CONTEXT *ctx, struct packet *packet)
 {
 	if (!parse_ipv4(ctx, packet, 0))
 		return 0;
-	packet->ip->tos = 0x2c;
+	packet->ip->tos = (packet->ip->tos & 3) | 0x2c;
 	return 1;
 }
 

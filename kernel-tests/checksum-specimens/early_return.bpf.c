@@ -12,7 +12,7 @@ PROGRAM int specimen(CONTEXT *ctx)
 		return PASS;
 	ip = packet.ip;
 	from = *(__u16 *)ip;
-	ip->tos = 0x10;
+	ip->tos = (ip->tos & 3) | 0x10;
 	to = *(__u16 *)ip;
 #ifdef FAULTY
 	if (ip->protocol == IPPROTO_UDP)

@@ -20,7 +20,7 @@ PROGRAM int specimen(CONTEXT *ctx)
 	if (inner->ihl != 5 || inner->version != 4)
 		return PASS;
 	from = *(__u16 *)inner;
-	inner->tos = 0xb8;
+	inner->tos = (inner->tos & 3) | 0xb8;
 	to = *(__u16 *)inner;
 	was = inner->check;
 	is = update(was, from, to);

@@ -19,7 +19,7 @@ PROGRAM int specimen(CONTEXT *ctx)
 #else
 	size = ip->ihl * 4;
 #endif
-	ip->tos = 0x20;
+	ip->tos = (ip->tos & 3) | 0x20;
 	ip->check = 0;
 #pragma unroll
 	for (int index = 0; index < 30; index++) {

@@ -21,7 +21,7 @@ SEC("xdp") int specimen(struct xdp_md *ctx)
 	ip = (void *)(vlan + 1);
 	if (vlan->type != bpf_htons(ETH_P_IP) || (void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5)
 		return PASS;
-	ip->tos = 0x40;
+	ip->tos = (ip->tos & 3) | 0x40;
 	ip->check = 0;
 #ifdef FAULTY
 	words = (void *)(eth + 1);

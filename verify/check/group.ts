@@ -12,7 +12,8 @@ import type { CheckFinding } from './finding.ts';
 /** So many invariants a line may break for reasons of their own. */
 export const FEW = 3;
 
-const BY_WRITING = /^(checksum|lengths|fragments|payload|ethertype|pppoe|protocol|ttl|reply|tcp)\//;
+const BY_WRITING =
+  /^(checksum|lengths|fragments|payload|ethertype|pppoe|protocol|ttl|ecn|flow-label|reply|tcp)\//;
 
 /** Layers whose checksum programs do not know: to write there without knowing any is one fault. */
 const FOREIGN = /^checksum\/(sctp|udplite|dccp|gre|igmp|pim|vrrp|ospf|ospf3|icmpext)$/;

@@ -22,6 +22,7 @@ import { reply } from '../invariants/reply.ts';
 import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
 import { segmentSize } from '../invariants/segment-size.ts';
 import { tcpAnswer } from '../invariants/tcp-answer.ts';
+import { trafficClass } from '../invariants/traffic-class.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import { unanswerable } from '../invariants/unanswerable.ts';
@@ -50,6 +51,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     arp,
     options,
     segmentSize,
+    trafficClass,
     decapsulation(hasSocketMap(program)),
     pppoe,
     broken,

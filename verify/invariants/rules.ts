@@ -17,6 +17,7 @@ import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
 import { SEGMENT_SIZE_RULES } from './segment-size.ts';
 import { TCP_ANSWER_RULES } from './tcp-answer.ts';
+import { TRAFFIC_CLASS_RULES } from './traffic-class.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
 import { UNANSWERABLE_RULES } from './unanswerable.ts';
@@ -29,6 +30,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...PPPOE_RULES,
   ...PROTOCOL_RULES,
   ...TTL_RULES,
+  ...TRAFFIC_CLASS_RULES,
   ...MPLS_RULES,
   ...REPLY_RULES,
   ...REPLY_TARGET_RULES,
