@@ -194,6 +194,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['version_wrong', 'action/malformed-only'],
   ),
   ...of('marks', ['voice', 'ecn/changed'], ['congested', 'ecn/changed'], ['voice6', 'flow-label/changed']),
+  ...of('quotes', ['quote_left', 'icmp/quote-left']),
   ...of(
     'sums',
     ['not_complemented', 'checksum/not-complemented'],

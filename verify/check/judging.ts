@@ -23,6 +23,7 @@ import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
 import { segmentSize } from '../invariants/segment-size.ts';
 import { tcpAnswer } from '../invariants/tcp-answer.ts';
 import { trafficClass } from '../invariants/traffic-class.ts';
+import { translatedQuote } from '../invariants/translated-quote.ts';
 import { transports } from '../invariants/transports.ts';
 import { ttl } from '../invariants/ttl.ts';
 import { unanswerable } from '../invariants/unanswerable.ts';
@@ -52,6 +53,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     options,
     segmentSize,
     trafficClass,
+    translatedQuote,
     decapsulation(hasSocketMap(program)),
     pppoe,
     broken,

@@ -18,6 +18,7 @@ import { RUN_RULES } from './run-rules.ts';
 import { SEGMENT_SIZE_RULES } from './segment-size.ts';
 import { TCP_ANSWER_RULES } from './tcp-answer.ts';
 import { TRAFFIC_CLASS_RULES } from './traffic-class.ts';
+import { TRANSLATED_QUOTE_RULES } from './translated-quote.ts';
 import { TRANSPORT_RULES } from './transports.ts';
 import { TTL_RULES } from './ttl.ts';
 import { UNANSWERABLE_RULES } from './unanswerable.ts';
@@ -36,6 +37,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...REPLY_TARGET_RULES,
   ...UNANSWERABLE_RULES,
   ...ICMP_ERROR_RULES,
+  ...TRANSLATED_QUOTE_RULES,
   ...TCP_ANSWER_RULES,
   ...SEGMENT_SIZE_RULES,
   ...NEIGHBOUR_RULES,
