@@ -57,6 +57,32 @@ describeKernel('what TC frames come with', ['testrun', 'compiler', 'linux 6.13']
     expect(outcomes.filter((line) => /^\d+: 0 /.test(line))).toHaveLength(PACKETS);
   });
 
+  it('is a tag, in front of which the type of the packet is looked for', async () => {
+    const program = compileProgram('kernel-tests/frames/tag_beside.bpf.c');
+    const batch = new PacketBatch(16);
+    for (const type of [
+      [0x81, 0x00],
+      [0x08, 0x00],
+      [0x86, 0xdd],
+      [0x08, 0x06],
+    ])
+      for (const [first, inner] of [
+        [0x8100, 0x86dd],
+        [0x88a8, 0x0800],
+      ] as const)
+        for (const skb of [{}, { vlan: { tci: 5, proto: 0x88a8 } }]) {
+          const packet = new Uint8Array(64);
+          // The bytes behind the tag's type say that the sender knows congestion, in IPv4 and in IPv6.
+          packet.set([first >> 8, first & 0xff, 0x45, 0x62, inner >> 8, inner & 0xff], 12);
+          packet.set(type, 40);
+          batch.push({ packet, skb });
+        }
+    const outcomes = await expectAgreement(program, batch);
+    expect(
+      new Set(outcomes.slice(0, 16).map((line) => line.split(' ').slice(1).join(' '))).size,
+    ).toBeGreaterThan(6);
+  });
+
   it('is at egress the device that a forwarded frame came in by, as the test run has it', async () => {
     const program = compileProgram('kernel-tests/frames/forwarded.bpf.c');
     const batch = new PacketBatch(3);

@@ -25,7 +25,7 @@ import { type LiveMap, scratchForKey } from './maps/live-map.ts';
 import { ArrayOfMaps, HashOfMaps } from './maps/map-of-maps.ts';
 import { CONTEXT_BASE, LinearMemory, MACHINE_WORD } from './memory.ts';
 import { ObjectError, WorldError } from './object-error.ts';
-import { PacketArea } from './packet-area.ts';
+import { ETHERNET_HEADER, PacketArea } from './packet-area.ts';
 import { TUNNEL, TunnelInfo } from './tunnel-info.ts';
 
 /** A program asked a helper for something that the kernel can do and the machine cannot. */
@@ -203,6 +203,8 @@ export class Machine {
       if (skb !== undefined) {
         writeSkbInput(this.memory.view, CONTEXT_BASE, length, skb);
         words[MACHINE_WORD.hashKnown] = skb.hash ? 1 : 0;
+        // Whoever puts a tag beside the frame has measured the MAC header.
+        if (skb.vlan !== undefined) words[MACHINE_WORD.macLength] = ETHERNET_HEADER;
         if (skb.noSocket === true) words[(CONTEXT_BASE + SK_BUFF.sk) >> 2] = 0;
         if (skb.tunnel !== undefined) {
           this.tunnels = [skb.tunnel];
@@ -236,6 +238,11 @@ export class Machine {
   /** The upper half of a helper's argument, 0 being the first. */
   high(argument: number): number {
     return this.memory.i32[MACHINE_WORD.argumentHigh + argument]!;
+  }
+
+  /** Has the verifier put instructions in the place of this call? */
+  get isInlined(): boolean {
+    return this.memory.i32[MACHINE_WORD.inlined] !== 0;
   }
 
   /** Sets the upper half of a helper's result and returns its lower half. */

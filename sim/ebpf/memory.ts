@@ -100,6 +100,8 @@ export const MACHINE_WORD = {
   largerBuffer: 0x401f,
   /** TC: has the frame been wrapped into a tunnel by `bpf_skb_adjust_room`? */
   encapsulated: 0x4007,
+  /** TC: how many checksums count as checked: 0, or one more than `skb->csum_level`. */
+  checkedSums: 0x4021,
   /** TC: what of `Machine.tunnel` is this frame's (`TUNNEL`): 0: nothing. */
   tunnel: 0x400e,
   /** TC: 1 once what storages keep for the frame's own socket is this frame's, and not the last one's. */
@@ -110,6 +112,8 @@ export const MACHINE_WORD = {
   argumentHigh: 0x4008,
   /** Upper half of a helper's result, where it is wider than 32 bits (`HelperSignature.returns`). */
   resultHigh: 0x400d,
+  /** 1 where the verifier has put instructions in the place of the call that runs (`Helper.inlinedBy`); engines say so before it. */
+  inlined: 0x4022,
   /** Nanoseconds of the clock, u64. */
   time: 0x4010,
   /** By how many it moves on when a packet begins, u64. */

@@ -113,6 +113,7 @@ export class PacketArea {
     words[MACHINE_WORD.transportHeader] = NEW_FRONT.transport;
     words[MACHINE_WORD.largerBuffer] = 0;
     words[MACHINE_WORD.encapsulated] = 0;
+    words[MACHINE_WORD.checkedSums] = 0;
     words[MACHINE_WORD.tunnel] = 0;
     words[MACHINE_WORD.storageKept] = 0;
     this.setBounds(SKB_DATA - metaLength, SKB_DATA, SKB_DATA + length);

@@ -12,24 +12,33 @@ const WAKEUP_FLAGS = 3;
 const PUT_IN_A_WALK =
   'bpf_for_each_map_elem: its function put an entry into the map: whether that is met, too, hangs on the seed of the map';
 
+/**
+ * What `bpf_loop` returns for too many rounds where the verifier has put instructions in its place, which it does if it knows
+ * that there are no flags: they move -E2BIG into the lower half of r0, and zeros stay above (kernel/bpf/verifier.c,
+ * `inline_bpf_loop`, `BPF_MOV32_IMM`). To C it is 4,294,967,289, and no error.
+ */
+export const INLINED_E2BIG: bigint = BigInt.asUintN(32, BigInt(-E2BIG));
+
 export const CALLBACK_HELPERS: readonly Helper[] = [
   {
     number: 181,
     name: 'bpf_loop',
     arguments: ['anything', 'function', 'stack_or_null', 'anything'],
-    returns: 'int',
+    returns: 'u64',
+    inlinedBy: 3,
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'exact',
     run: (machine, count, callback, context, flags) => {
-      if (flags !== 0 || machine.high(3) !== 0) return -EINVAL;
+      if (flags !== 0 || machine.high(3) !== 0) return machine.result64(BigInt(-EINVAL));
       const rounds = count >>> 0;
-      if (rounds > MAX_LOOPS) return -E2BIG;
+      if (rounds > MAX_LOOPS) return machine.result64(machine.isInlined ? INLINED_E2BIG : BigInt(-E2BIG));
       for (let round = 0; round < rounds; round++) {
         // What a callback returns says whether to stop; how many rounds there were is the result.
-        if (machine.invoke(callback, 'loop', round, context, 0, 0) !== 0) return round + 1;
+        if (machine.invoke(callback, 'loop', round, context, 0, 0) !== 0)
+          return machine.result64(BigInt(round + 1));
       }
-      return rounds;
+      return machine.result64(BigInt(rounds));
     },
   },
   {

@@ -1,11 +1,11 @@
 /** `bpf_loop` as WebAssembly: the twin of `callback-helpers.ts`. */
-import { E2BIG } from '../../runtime/errno.ts';
 import { isConstant, KIND } from '../analysis/abstract-value.ts';
 import { CALL_COST, MAX_LOOPS } from '../limits.ts';
 import { compileFrameAbove } from '../wasm/compile-function.ts';
 import type { HelperCall } from '../wasm/compile-helper.ts';
 import { WASM } from '../wasm/opcodes.ts';
 import type { TwinContext, Twins } from '../wasm/twin.ts';
+import { INLINED_E2BIG } from './callback-helpers.ts';
 
 /** `bpf_loop` with a callback that is known, and no flags. */
 function loop(call: HelperCall, context: TwinContext): boolean {
@@ -15,7 +15,11 @@ function loop(call: HelperCall, context: TwinContext): boolean {
   const flags = state.registers[4]!;
   if (callback.kind !== KIND.function || !isConstant(flags) || flags.min !== 0) return false;
   writer.push(1, false);
-  code.i32(MAX_LOOPS).op(WASM.i32_gt_u).if().i64(-E2BIG);
+  code
+    .i32(MAX_LOOPS)
+    .op(WASM.i32_gt_u)
+    .if()
+    .i64(Number(BigInt.asIntN(32, INLINED_E2BIG)), 0);
   writer.pop(0);
   code.else();
   writer.noteCallSite(slot);

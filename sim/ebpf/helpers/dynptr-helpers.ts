@@ -2,12 +2,21 @@
 import { E2BIG, EINVAL } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
 import { RingBufferMap } from '../maps/ring-buffer-map.ts';
-import { DYNPTR, placeIn, reaches, readDynptr, writeDynptr, writeNullDynptr } from './dynptr.ts';
+import {
+  DYNPTR,
+  LARGEST_DYNPTR,
+  placeIn,
+  reaches,
+  readDynptr,
+  writeDynptr,
+  writeNullDynptr,
+} from './dynptr.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
 function reserve(machine: Machine, map: number, size: number, flags: number, at: number): number {
   writeNullDynptr(machine, at);
   if (flags !== 0 || machine.high(2) !== 0) return -EINVAL;
+  if (size > LARGEST_DYNPTR) return -E2BIG;
   const ring = machine.mapAt(map) as RingBufferMap;
   const sample = ring.reserveFor(machine.world, size);
   if (sample === 0) return -EINVAL;
@@ -38,6 +47,7 @@ export const DYNPTR_HELPERS: readonly Helper[] = [
     symbolic: 'exact',
     run: (machine, data, size, flags, at) => {
       writeNullDynptr(machine, at);
+      if (size >>> 0 > LARGEST_DYNPTR) return -E2BIG;
       if (flags !== 0 || machine.high(2) !== 0) return -EINVAL;
       writeDynptr(machine, at, { kind: DYNPTR.memory, address: data, offset: 0, size, readOnly: false });
       return 0;

@@ -32,6 +32,9 @@ export interface Dynptr {
   readOnly: boolean;
 }
 
+/** `DYNPTR_MAX_SIZE` (include/linux/bpf.h): its length shares 32 bits with its kind. */
+export const LARGEST_DYNPTR = 0xff_ffff;
+
 /** What tells a dynptr that a helper made at `at` from other bytes: all of its last four but the lowest. */
 export function dynptrSeal(at: number): number {
   return SEAL ^ (at << 8);

@@ -107,6 +107,7 @@ export const EVENT_HELPERS: readonly Helper[] = [
     rules: { hooks: 'both', license: 'any', packetAccess: false },
     effects: NO_EFFECTS,
     symbolic: 'any value',
-    run: (machine, map, what) => machine.result64(BigInt(ringAt(machine, map).query(what))),
+    run: (machine, map, what) =>
+      machine.high(1) !== 0 ? 0 : machine.result64(BigInt(ringAt(machine, map).query(what))),
   },
 ];

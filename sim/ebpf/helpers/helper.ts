@@ -113,6 +113,11 @@ export interface Helper {
   readonly maps?: readonly MapType[];
   /** What the machine answers where it is not what a kernel at work would: a clause for docs/helpers.md. */
   readonly note?: string;
+  /**
+   * The argument, 0 being the first, that decides whether the verifier puts instructions in the call's place: it does where it
+   * knows what it is (`Machine.isInlined`). Default: none.
+   */
+  readonly inlinedBy?: number;
   /** Default: it reads what its arguments say. */
   readonly readsAnywhere?: ReadsAnywhere;
   readonly rules: HelperRules;

@@ -393,6 +393,39 @@ describe('events', () => {
   });
 });
 
+describe('what is asked with all of a register, or too much of it', () => {
+  const maps = [testMap('ring', 'RINGBUF')];
+
+  it('bpf_ringbuf_query knows no question above 32 bits', () => {
+    const query = (what: string): number =>
+      result(`r1 = map[ring]\nr2 = ${what}\ncall bpf_ringbuf_query\nexit`, { maps });
+    expect([query('1'), query('0x100000001 ll')]).toEqual([4096, 0]);
+  });
+
+  it('a dynptr is no longer than 24 bits say', () => {
+    const reserve = (size: number, flags: number): number =>
+      result(
+        `r1 = map[ring]\nr2 = ${size}\nr3 = ${flags}\nr4 = r10\nr4 += -16\ncall bpf_ringbuf_reserve_dynptr\nr6 = r0
+         r1 = r10\nr1 += -16\nr2 = 0\ncall bpf_ringbuf_discard_dynptr\nr0 = r6\nexit`,
+        { maps },
+      );
+    expect([reserve(8, 0), reserve(0xff_ffff, 0)]).toEqual([0, -EINVAL]);
+    expect([reserve(0x100_0000, 0), reserve(0x100_0000, 1)]).toEqual([-E2BIG, -EINVAL]);
+  });
+
+  it('bpf_iter_num_next starts at the lowest number there is', () => {
+    const { machine } = runText('r0 = 0\nexit');
+    const at = machine.memory.allocate(8);
+    const lowest = -0x8000_0000;
+    const call = (name: string, ...[from = 0, to = 0]: number[]): number =>
+      KERNEL_FUNCTIONS.get(name)!.run(machine, at, from, to, 0, 0);
+    expect(call('bpf_iter_num_new', lowest, lowest + 2)).toBe(0);
+    const next = (): number | undefined =>
+      call('bpf_iter_num_next') === 0 ? undefined : machine.memory.view.getInt32(at, true);
+    expect([next(), next(), next()]).toEqual([lowest, lowest + 1, undefined]);
+  });
+});
+
 describe('the flow hash of a packet', () => {
   const run = (text: string): bigint => runText(text, { hook: 'tc-ingress' }).r0;
   const recalculated = 'r1 = r6\ncall bpf_get_hash_recalc';

@@ -198,7 +198,8 @@ const FUNCTIONS: readonly Helper[] = [
       const { view } = machine.memory;
       machine.sliceSize = 4;
       machine.sliceWritable = false;
-      const next = view.getInt32(at, true) + 1;
+      // Of 32 bits: before the lowest number comes the highest.
+      const next = (view.getInt32(at, true) + 1) | 0;
       if (next >= view.getInt32(at + 4, true)) {
         machine.memory.setU64(at, 0n);
         return 0;

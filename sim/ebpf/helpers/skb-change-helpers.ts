@@ -177,9 +177,11 @@ function adjustRoom(machine: Machine, difference: number, mode: number, flags: n
   ) {
     return -ENOTSUPP;
   }
-  return shrinks
+  const result = shrinks
     ? shrink(machine, offset, distance, flags, inner)
     : grow(machine, offset, distance, flags, inner);
+  if (result === 0 && (flags & ROOM.noChecksumReset) === 0) machine.memory.i32[MACHINE_WORD.checkedSums] = 0;
+  return result;
 }
 
 function shrink(machine: Machine, offset: number, length: number, flags: number, inner: number): number {

@@ -4,6 +4,7 @@
  */
 import { EACCES, EFAULT, EINVAL, ENOTSUPP } from '../../runtime/errno.ts';
 import type { Machine } from '../machine.ts';
+import { MACHINE_WORD } from '../memory.ts';
 import { checksumAdd, fold } from './checksum-helpers.ts';
 import { type Helper, NO_EFFECTS } from './helper.ts';
 
@@ -95,8 +96,31 @@ function l4Replace(machine: Machine, offset: number, from: number, to: number, f
   return 0;
 }
 
-const BPF_CSUM_LEVEL_QUERY = 0;
-const BPF_CSUM_LEVEL_RESET = 3;
+/** What `bpf_csum_level` is asked. */
+export const CSUM_LEVEL = { query: 0, inc: 1, dec: 2, reset: 3 } as const;
+/** One more than `SKB_MAX_CSUM_LEVEL`. */
+const MOST_CHECKED = 4;
+
+/**
+ * Returns how many checksums count as checked behind a change of `bpf_csum_level` (include/linux/skbuff.h,
+ * `__skb_incr_checksum_unnecessary` and so on). A test run's frame starts with none.
+ * @param checked one more than `skb->csum_level`; 0: none does (`CHECKSUM_NONE`)
+ */
+export function checkedBehind(checked: number, asked: number): number {
+  if (asked === CSUM_LEVEL.inc) return Math.min(checked + 1, MOST_CHECKED);
+  if (asked === CSUM_LEVEL.dec) return Math.max(checked - 1, 0);
+  return asked === CSUM_LEVEL.reset ? 0 : checked;
+}
+
+/** What `bpf_csum_level` returns. */
+function checksumLevel(machine: Machine, asked: number): number {
+  if (machine.high(1) !== 0 || asked < 0 || asked > CSUM_LEVEL.reset) return -EINVAL;
+  const words = machine.memory.i32;
+  const checked = words[MACHINE_WORD.checkedSums]!;
+  if (asked === CSUM_LEVEL.query) return checked === 0 ? -EACCES : checked - 1;
+  words[MACHINE_WORD.checkedSums] = checkedBehind(checked, asked);
+  return 0;
+}
 
 export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
   {
@@ -138,9 +162,6 @@ export const SKB_CHECKSUM_HELPERS: readonly Helper[] = [
     rules: { hooks: 'tc', license: 'any', packetAccess: false },
     effects: { ...NO_EFFECTS, packet: 'read', leaves: 'frame' },
     symbolic: 'exact',
-    run: (machine, _context, level) => {
-      if (machine.high(1) !== 0 || level < 0 || level > BPF_CSUM_LEVEL_RESET) return -EINVAL;
-      return level === BPF_CSUM_LEVEL_QUERY ? -EACCES : 0;
-    },
+    run: (machine, _context, asked) => checksumLevel(machine, asked),
   },
 ];

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { EBUSY, EINVAL } from '../../runtime/errno.ts';
 import { indexKey } from '../../runtime/map-snapshot.ts';
 import { Machine } from '../machine.ts';
-import type { LiveMap } from '../maps/live-map.ts';
+import { BPF_F_LOCK, type LiveMap } from '../maps/live-map.ts';
 import { MACHINE_WORD } from '../memory.ts';
 import { testMap, testObject } from '../test-support/assemble.ts';
 import { HELPERS } from './index.ts';
@@ -53,10 +53,10 @@ describe('timers in map values', () => {
     return map.lookup(scratch) + OFFSET;
   }
 
-  function update(map: LiveMap, index: number, fill: number): number {
+  function update(map: LiveMap, index: number, fill: number, flags = 0): number {
     machine.memory.u8.set(indexKey(index), scratch);
     machine.memory.u8.fill(fill, scratch + 8, scratch + 40);
-    return map.update(scratch, scratch + 8, 0);
+    return map.update(scratch, scratch + 8, flags);
   }
 
   it('are made once, on a clock that bpf_timer_init knows', () => {
@@ -100,6 +100,23 @@ describe('timers in map values', () => {
     init(inArray, array);
     machine.reset();
     expect(init(inArray, array)).toBe(0);
+  });
+
+  it('go on in a hash where the value is written over under its lock', () => {
+    update(hash, 5, 0);
+    update(array, 2, 0);
+    for (const [timer, map, left] of [
+      [timerOf(hash, 5), hash, 1],
+      // An array frees what is in the value all the same (kernel/bpf/arraymap.c).
+      [timerOf(array, 2), array, -EINVAL],
+    ] as const) {
+      init(timer, map);
+      setCallback(timer);
+      start(timer);
+      expect(update(map, map === hash ? 5 : 2, 1, BPF_F_LOCK)).toBe(0);
+      expect(machine.memory.u8[timer - OFFSET]).toBe(1);
+      expect(cancel(timer)).toBe(left);
+    }
   });
 
   it('and locks are zeros, whatever an update brings', () => {

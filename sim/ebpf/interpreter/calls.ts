@@ -20,6 +20,8 @@ interface PreparedCall extends CheckedCall {
   readonly movesPacket: boolean;
   readonly obligation: Obligation;
   readonly readsAnywhere: ReadsAnywhere | undefined;
+  /** The register whose value the verifier has to know to do without the call; 0: there is none. */
+  readonly inlinedBy: number;
 }
 
 function prepare(helper: Helper): PreparedCall {
@@ -34,6 +36,7 @@ function prepare(helper: Helper): PreparedCall {
     movesPacket: helper.effects.packet === 'moved',
     obligation: helper.effects.obligation,
     readsAnywhere: helper.readsAnywhere,
+    inlinedBy: helper.inlinedBy === undefined ? 0 : helper.inlinedBy + 1,
   };
 }
 
@@ -81,7 +84,8 @@ function run(state: State, call: PreparedCall): number {
   for (let index = 0; index < 5; index++) words[MACHINE_WORD.argumentHigh + index] = hi[index + 1]!;
   const size = lo[2]!;
   const first = state.tag[1]!;
-  const { obligation } = call;
+  const { obligation, inlinedBy } = call;
+  if (inlinedBy !== 0) words[MACHINE_WORD.inlined] = provenance.isKnown(state.tag[inlinedBy]!) ? 1 : 0;
   lo[0] = call.run(machine, lo[1]!, lo[2]!, lo[3]!, lo[4]!, lo[5]!);
   if (obligation === 'releases pointer') provenance.release(provenance.reference[first]!);
   if (call.movesPacket || machine.packetMoved) {

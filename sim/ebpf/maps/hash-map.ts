@@ -53,7 +53,12 @@ export class HashMap extends LiveMap {
     let entry = this.table.find(key);
     if (entry !== 0) {
       if ((flags & ~BPF_F_LOCK) === BPF_NOEXIST) return -EEXIST;
-      if (!this.inPlace && (flags & BPF_F_LOCK) === 0) entry = this.replace(entry);
+      if ((flags & BPF_F_LOCK) !== 0) {
+        // Under its lock, a value is written over and frees nothing (`copy_map_value_locked`): its timer goes on.
+        this.overwrite(entry + this.table.valueOffset, value);
+        return 0;
+      }
+      if (!this.inPlace) entry = this.replace(entry);
     } else {
       if ((flags & ~BPF_F_LOCK) === BPF_EXIST) return -ENOENT;
       entry = this.table.insert(key);

@@ -251,9 +251,14 @@ export abstract class LiveMap {
 
   /** Copies a value in; locks and timer in it are the map's own: locks stay open, the timer ends. */
   protected store(at: number, value: number): void {
+    this.overwrite(at, value);
+    this.cancelTimer(at);
+  }
+
+  /** The same, and the timer goes on. */
+  protected overwrite(at: number, value: number): void {
     this.memory.u8.copyWithin(at, value, value + this.definition.valueSize);
     for (const { offset, size } of this.#special) this.memory.u8.fill(0, at + offset, at + offset + size);
-    this.cancelTimer(at);
   }
 
   /** The value at this address goes, or gives way to another: its timer with it (`bpf_obj_free_fields`). */

@@ -14,7 +14,7 @@
  * A slice is a pointer into the frame where that lies in one piece, and else a copy in the program's buffer.
  */
 import { E2BIG, EINVAL, ERANGE } from '../../runtime/errno.ts';
-import { DYNPTR, type DynptrKind, dynptrSeal } from '../helpers/dynptr.ts';
+import { DYNPTR, type DynptrKind, dynptrSeal, LARGEST_DYNPTR } from '../helpers/dynptr.ts';
 import { ETHERNET_HEADER } from '../packet-area.ts';
 import { load, packetByte, readBytes, store, writeBytes } from './access.ts';
 import { ELSEWHERE, type Inputs } from './inputs.ts';
@@ -118,7 +118,16 @@ const fromPacket: SymbolicHelper = (_inputs, state, [, flags, at]) => {
   return word(state, 0);
 };
 
+/** `bpf_dynptr_check_size`. */
+function isTooLong(state: PathState, size: Term): boolean {
+  return state.decide(state.pool.less(number(state, LARGEST_DYNPTR), size));
+}
+
 const fromMemory: SymbolicHelper = (_inputs, state, [data, size, flags, at]) => {
+  if (isTooLong(state, low(state, size!))) {
+    writeNull(state, at!);
+    return number(state, -E2BIG);
+  }
   if (!isZero(state, flags!.term)) {
     writeNull(state, at!);
     return number(state, -EINVAL);
@@ -130,6 +139,10 @@ const fromMemory: SymbolicHelper = (_inputs, state, [data, size, flags, at]) => 
 
 const reserve: SymbolicHelper = (inputs, state, [map, size, flags, at]) => {
   const bytes = { term: low(state, size!), region: undefined };
+  if (isZero(state, flags!.term) && isTooLong(state, bytes.term)) {
+    writeNull(state, at!);
+    return number(state, -E2BIG);
+  }
   const reserved = RING_HELPERS.bpf_ringbuf_reserve!(inputs, state, [map!, bytes, flags!]);
   if (reserved === undefined || 'operation' in reserved) {
     writeNull(state, at!);

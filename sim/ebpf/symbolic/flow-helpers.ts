@@ -1,5 +1,6 @@
 /** Calls that lead elsewhere: tail calls, and loops over a function. */
 import { E2BIG, EINVAL } from '../../runtime/errno.ts';
+import { INLINED_E2BIG } from '../helpers/callback-helpers.ts';
 import { MAX_LOOPS, MAX_TAIL_CALLS } from '../limits.ts';
 import { enter, type Following } from './frames.ts';
 import type { Inputs } from './inputs.ts';
@@ -69,10 +70,11 @@ export function callLoop(state: PathState): void {
 }
 
 /** What the helper returns where it makes no round. */
-function withoutRounds(state: PathState, rounds: Term, flags: Term): number | undefined {
+function withoutRounds(state: PathState, rounds: Term, flags: Term): number | bigint | undefined {
   const { pool } = state;
   if (!state.decide(pool.equal(flags, pool.constant(64, 0)))) return -EINVAL;
-  if (state.decide(pool.less(pool.constant(64, MAX_LOOPS), rounds))) return -E2BIG;
+  if (state.decide(pool.less(pool.constant(64, MAX_LOOPS), rounds)))
+    return flags.operation === 'const' ? INLINED_E2BIG : -E2BIG;
   return state.decide(pool.equal(rounds, pool.constant(64, 0))) ? 0 : undefined;
 }
 

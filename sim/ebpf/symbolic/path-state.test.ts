@@ -44,6 +44,7 @@ describe('a copy of a path', () => {
     state.macLength = pool.constant(64, 18);
     state.front = { room: 12, transport: 13, isLarger: true };
     state.encapsulated = true;
+    state.checkedSums = 2;
     state.tunnel = { ipv6: true, key: [term], flags: term };
     state.hash = 'known';
     state.assumptions = ['it is so'];

@@ -256,6 +256,8 @@ export class PathState {
   front: BufferFront = NEW_FRONT;
   /** TC: was it put into a tunnel that the kernel knows of (`skb->encapsulation`)? */
   encapsulated = false;
+  /** TC: how many checksums count as checked (`checkedBehind`). */
+  checkedSums = 0;
   /** TC: the tunnel key that the program has stated; undefined: there is what the frame came with. */
   tunnel: StatedTunnel | undefined;
   /** TC: what `bpf_get_hash_recalc` finds: whatever the frame came with, the context's field, or nothing. */
@@ -335,6 +337,7 @@ export class PathState {
     this.macLength = from.macLength;
     this.front = from.front;
     this.encapsulated = from.encapsulated;
+    this.checkedSums = from.checkedSums;
     this.tunnel = from.tunnel;
     this.hash = from.hash;
     this.assumptions = from.assumptions;

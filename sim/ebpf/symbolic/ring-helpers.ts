@@ -127,7 +127,7 @@ const query: SymbolicHelper = (inputs, state, [map, what]) => {
   const ring = ringOf(map!);
   // Where the reader is: 0 in every machine, and anywhere in a kernel.
   const consumer = pool.unknown(64, `fixed.ring${inputs.mapNumber(ring)}_consumer`);
-  const asked = Number(BigInt.asIntN(32, state.number(what!.term)));
+  const asked = Number(BigInt.asUintN(64, state.number(what!.term)));
   if (asked === BPF_RB_AVAIL_DATA) return unread(inputs, state, ring);
   if (asked === BPF_RB_RING_SIZE) return pool.constant(64, sizeOf(inputs, ring));
   if (asked === BPF_RB_CONS_POS) return consumer;

@@ -2,6 +2,7 @@
 import { EACCES, EINVAL, EOPNOTSUPP } from '../../runtime/errno.ts';
 import { PACKET_OTHERHOST, SK_BUFF } from '../context/sk-buff.ts';
 import { HELPERS } from '../helpers/index.ts';
+import { CSUM_LEVEL, checkedBehind } from '../helpers/skb-checksum-helpers.ts';
 import { firstTagAt, MOST_TAGS } from '../helpers/skb-meta-helpers.ts';
 import { packetByte } from './access.ts';
 import { noteAct } from './acts.ts';
@@ -58,15 +59,14 @@ const changeType: SymbolicHelper = (inputs, state, [, type]) => {
   return result(state, 0);
 };
 
-const BPF_CSUM_LEVEL_QUERY = 0n;
-const BPF_CSUM_LEVEL_RESET = 3;
-
 const checksumLevel: SymbolicHelper = (_inputs, state, [, level]) => {
   const { pool } = state;
-  if (state.decide(pool.less(pool.constant(64, BPF_CSUM_LEVEL_RESET), level!.term)))
+  if (state.decide(pool.less(pool.constant(64, CSUM_LEVEL.reset), level!.term)))
     return result(state, -EINVAL);
-  const wanted = state.number(level!.term);
-  if (wanted === BPF_CSUM_LEVEL_QUERY) return result(state, -EACCES);
+  const wanted = Number(state.number(level!.term));
+  const { checkedSums } = state;
+  if (wanted === CSUM_LEVEL.query) return result(state, checkedSums === 0 ? -EACCES : checkedSums - 1);
+  state.checkedSums = checkedBehind(checkedSums, wanted);
   noteAct(state, 'bpf_csum_level (a change)', 'frame', [pool.constant(64, wanted)]);
   return result(state, 0);
 };

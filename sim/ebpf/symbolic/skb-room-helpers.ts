@@ -90,8 +90,11 @@ const changeHead: SymbolicHelper = (inputs, state, [, length, flags]) => {
 /** Room that was made or taken away: of the flags, the kernel keeps what the frame alone does not show. */
 const adjustRoom: SymbolicHelper = (inputs, state, args) => {
   const answer = madeRoom(inputs, state, args);
-  if (state.knowledge.only(answer) === 0n)
-    noteAct(state, 'bpf_skb_adjust_room', 'frame', numbersOf(state, args));
+  if (state.knowledge.only(answer) !== 0n) return answer;
+  const numbers = numbersOf(state, args);
+  noteAct(state, 'bpf_skb_adjust_room', 'frame', numbers);
+  const keepsChecked = (Number(state.number(numbers[2]!) & 0xffff_ffffn) & ROOM.noChecksumReset) !== 0;
+  if (!keepsChecked) state.checkedSums = 0;
   return answer;
 };
 

@@ -365,11 +365,18 @@ class BatchCompiler {
     code.storeWord(MACHINE_WORD.networkHeader * 4, () =>
       code.get(data).i32(ETHERNET_HEADER).op(WASM.i32_add),
     );
-    code.storeWord(MACHINE_WORD.macLength * 4, () => code.i32(0));
+    // Whoever puts a tag beside the frame has measured the MAC header.
+    code.storeWord(MACHINE_WORD.macLength * 4, () =>
+      code
+        .word(CONTEXT_BASE + SK_BUFF.vlanPresent)
+        .i32(ETHERNET_HEADER)
+        .op(WASM.i32_mul),
+    );
     code.storeWord(MACHINE_WORD.frontRoom * 4, () => code.i32(NEW_FRONT.room));
     code.storeWord(MACHINE_WORD.transportHeader * 4, () => code.i32(NEW_FRONT.transport));
     code.storeWord(MACHINE_WORD.largerBuffer * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.encapsulated * 4, () => code.i32(0));
+    code.storeWord(MACHINE_WORD.checkedSums * 4, () => code.i32(0));
     code.storeWord(MACHINE_WORD.storageKept * 4, () => code.i32(0));
   }
 

@@ -3,7 +3,7 @@
  * right here or an imported JavaScript function.
  */
 import type { AbstractState } from '../analysis/abstract-state.ts';
-import { KIND, type Value } from '../analysis/abstract-value.ts';
+import { isConstant, KIND, type Value } from '../analysis/abstract-value.ts';
 import type { BpfMap } from '../bpf-object.ts';
 import { type Helper, registersTaken } from '../helpers/helper.ts';
 import type { LiveMap } from '../maps/live-map.ts';
@@ -61,6 +61,10 @@ function compileImportedCall(call: HelperCall, context: HelperContext): void {
   for (let index = 0; index < count; index++) {
     const type = helper.arguments[index];
     if (type === undefined || type === 'anything') pushHigh(writer, index, state.registers[index + 1]!);
+  }
+  if (helper.inlinedBy !== undefined) {
+    const known = isConstant(state.registers[helper.inlinedBy + 1]!);
+    code.storeWord(MACHINE_WORD.inlined * 4, () => code.i32(known ? 1 : 0));
   }
   // For callbacks, and for helpers that cannot do what they are asked: who calls.
   writer.noteCallSite(slot);
