@@ -1,5 +1,6 @@
 /** The engine `vm`: the interpreter with every check. Slow and strict: the judge of the others. */
 import { reachOf } from '../ebpf/analysis/reach.ts';
+import { BatchBudget } from '../ebpf/batch-budget.ts';
 import { coverageOf } from '../ebpf/interpreter/coverage.ts';
 import { Interpreter, type RunResult } from '../ebpf/interpreter/interpreter.ts';
 import { type Contents, OutsideActs } from '../ebpf/interpreter/outside.ts';
@@ -66,6 +67,7 @@ class VmSession implements Session {
   readonly #program: Program;
   readonly #opened: MachineProgram;
   readonly #interpreter: Interpreter;
+  readonly #budget: BatchBudget;
   readonly #onTrace: VmOptions['onTrace'];
   readonly #onWrites: VmOptions['onWrites'];
   readonly #onPath: VmOptions['onPath'];
@@ -76,6 +78,7 @@ class VmSession implements Session {
     this.#program = program;
     this.#opened = opened;
     this.#interpreter = new Interpreter(opened.machine, opened.wanted, options.budget);
+    this.#budget = new BatchBudget(this.#interpreter.fullBudget);
     this.#onTrace = options.onTrace;
     this.#onWrites = options.onWrites;
     this.#onPath = options.onPath;
@@ -88,6 +91,7 @@ class VmSession implements Session {
     }
     output.clear();
     this.#contents = undefined;
+    this.#budget.begin();
     const lru = lruMaps(machine);
     const isCrowded = (): boolean => lru.some((map) => map.crowded);
     if (isCrowded()) output.uncertainFrom = 0;
@@ -108,7 +112,9 @@ class VmSession implements Session {
         input.rxQueueIndex[index]!,
         input.skb.size === 0 ? undefined : input.skb.get(index),
       );
+      this.#interpreter.fullBudget = this.#budget.next;
       const { action, violation, warning, furtherWarning } = this.#run(entry.program);
+      if (this.#interpreter.budget < 0) this.#budget.note();
       if (output.uncertainFrom > index && isCrowded()) output.uncertainFrom = index;
       if (violation !== undefined) {
         const note = noteAt(violation.program.source, violation.instruction, violation.reason);

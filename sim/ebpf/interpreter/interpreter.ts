@@ -67,7 +67,8 @@ export class Interpreter implements Execution {
   lock = 0;
   /** Is told of every step; slow. */
   tracer: Tracer | undefined;
-  readonly fullBudget: number;
+  /** Instructions that the next runs may execute. */
+  fullBudget: number;
   /** Rounds that `may_goto` still allows in this run. */
   mayGoto = 0;
   /** Registers r6 to r9 of the callers: halves, and beside them their tags. */

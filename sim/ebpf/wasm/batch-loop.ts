@@ -48,8 +48,8 @@ export interface BatchNeeds {
   readonly tailCalls: boolean;
   /** Does the clock move on from packet to packet? */
   readonly ticks: boolean;
-  /** Instructions that a run may execute, where something could use them up. */
-  readonly budget: number | undefined;
+  /** Could something use up the instructions that a run may execute? */
+  readonly budget: boolean;
   readonly mayGoto: number | undefined;
   /** Are packets run where they lie? */
   readonly inPlace: boolean;
@@ -267,7 +267,7 @@ class BatchCompiler {
         .op(WASM.i64_add);
       code.memory(WASM.i64_store, MACHINE_WORD.time * 4);
     }
-    if (needs.budget !== undefined) code.i32(needs.budget).setGlobal(budget);
+    if (needs.budget) code.word(BATCH_WORD.budget).setGlobal(budget);
     if (needs.mayGoto !== undefined) code.i32(needs.mayGoto).setGlobal(mayGoto);
     if (entry.hook === 'xdp') this.#xdpContext(locals);
     else this.#skbContext(entry.hook, locals);

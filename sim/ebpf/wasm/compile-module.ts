@@ -91,6 +91,8 @@ const RUNNER_TYPES = [I32, I32, I32, I32, I32] as const;
 export const JUDGE = 'judge';
 export const RUN_BATCH = 'runBatch';
 export const RUN_ONE = 'runOne';
+/** What is left of the budget: less than 0 once a run was stopped for it. */
+export const BUDGET_LEFT = 'budget';
 export const CALL_BACK = 'callBack';
 export const RUN_RAW = 'runRaw';
 
@@ -199,6 +201,7 @@ class ModuleCompiler {
       encoder.exportFunction(runs === 'packet' ? RUN_ONE : RUN_BATCH, run);
     }
     encoder.exportFunction(CALL_BACK, callBack);
+    encoder.exportGlobal(BUDGET_LEFT, this.#budget);
     encoder.table = table;
     return {
       bytes: encoder.encode(),
@@ -423,7 +426,7 @@ class ModuleCompiler {
       socket: this.#units.some(({ source }) => looksAtSocket(source)),
       tailCalls: helpers.some(({ effects }) => effects.leavesProgram === true),
       ticks: (this.#input.machine.world.tick ?? 0n) !== 0n,
-      budget: loops ? this.#input.budget : undefined,
+      budget: loops,
       mayGoto: mayGoto ? this.#input.mayGoto : undefined,
       inPlace,
     };

@@ -3,6 +3,7 @@ import type { PacketBatch, SkbTunnel } from '../../packet/packet-batch.ts';
 import type { Hook } from '../../runtime/actions.ts';
 import type { FunctionCoverage } from '../../runtime/coverage.ts';
 import { reachOf } from '../analysis/reach.ts';
+import { BatchBudget } from '../batch-budget.ts';
 import { ACCESS } from '../context/context-access.ts';
 import {
   SK_BUFF_SIZE,
@@ -33,6 +34,7 @@ import {
 import { TUNNEL } from '../tunnel-info.ts';
 import { LARGEST_OUTCOME } from './batch-loop.ts';
 import {
+  BUDGET_LEFT,
   CALL_BACK,
   type CompiledModule,
   compileModule,
@@ -125,6 +127,8 @@ export class CompiledMachine {
   readonly #runOne: RunOne | undefined;
   readonly #callBack: CallBack;
   readonly #runRaw: RunRaw | undefined;
+  readonly #budget: BatchBudget;
+  readonly #budgetLeft: WebAssembly.Global;
   #capacity = 0;
   #arena = 0;
   #arenaBytes = 0;
@@ -161,6 +165,9 @@ export class CompiledMachine {
     this.#runOne = instance.exports[RUN_ONE] as RunOne | undefined;
     this.#runRaw = instance.exports[RUN_RAW] as RunRaw | undefined;
     this.#callBack = instance.exports[CALL_BACK] as CallBack;
+    this.#budgetLeft = instance.exports[BUDGET_LEFT] as WebAssembly.Global;
+    this.#budget = new BatchBudget(input.budget);
+    this.#allowBudget();
     this.arrays = Object.fromEntries(ARRAYS.map(([name]) => [name, 0])) as typeof this.arrays;
     this.#placeDevices();
     machine.useHook(this.#hooks[0] ?? 'xdp');
@@ -221,6 +228,8 @@ export class CompiledMachine {
   run(first: number, end: number, observer: BatchObserver): void {
     this.#observer = observer;
     this.#taken = 0;
+    this.#budget.begin();
+    this.#allowBudget();
     this.#emptyOut();
     for (let next = first; next < end; ) {
       this.#bring(next, end);
@@ -256,10 +265,22 @@ export class CompiledMachine {
         next = this.machine.memory.i32[WASM_WORD.packet >> 2]!;
         this.#empty(next);
         observer.stopped(next, this.#stopOf(error));
+        this.#noteBudget();
       }
       next++;
     }
     return end;
+  }
+
+  /** Is that a run which used up all that it might? */
+  #noteBudget(): void {
+    if ((this.#budgetLeft.value as number) >= 0) return;
+    this.#budget.note();
+    this.#allowBudget();
+  }
+
+  #allowBudget(): void {
+    this.machine.memory.setU32(BATCH_WORD.budget, this.#budget.next);
   }
 
   /** Copies the bytes of the next packets into linear memory. */

@@ -19,6 +19,7 @@ const SECTION = {
 
 const KIND_FUNCTION = 0;
 const KIND_MEMORY = 2;
+const KIND_GLOBAL = 3;
 const FUNCTION_TYPE = 0x60;
 
 interface ImportedFunction {
@@ -34,7 +35,7 @@ export class ModuleEncoder {
   /** Type of each function that the module defines. */
   readonly #functions: number[] = [];
   readonly #bodies: (Uint8Array | undefined)[] = [];
-  readonly #exports: { readonly name: string; readonly index: number }[] = [];
+  readonly #exports: { readonly name: string; readonly kind: number; readonly index: number }[] = [];
   /** Initial values of the mutable i32 globals. */
   readonly #globals: number[] = [];
   #table: readonly number[] = [];
@@ -68,7 +69,11 @@ export class ModuleEncoder {
   }
 
   exportFunction(name: string, index: number): void {
-    this.#exports.push({ name, index });
+    this.#exports.push({ name, kind: KIND_FUNCTION, index });
+  }
+
+  exportGlobal(name: string, index: number): void {
+    this.#exports.push({ name, kind: KIND_GLOBAL, index });
   }
 
   /** A mutable i32; returns its index. */
@@ -127,9 +132,9 @@ export class ModuleEncoder {
     });
     section(out, SECTION.export, (body) => {
       body.unsigned(this.#exports.length);
-      for (const { name, index } of this.#exports) {
+      for (const { name, kind, index } of this.#exports) {
         body.name(name);
-        body.byte(KIND_FUNCTION);
+        body.byte(kind);
         body.unsigned(index);
       }
     });

@@ -46,6 +46,8 @@ export const BATCH_WORD = {
   /** Devices with their MAC, for `pkt_type`: rows of ifindex (u32), MAC (6 bytes), 6 bytes unused. */
   devices: 0x1_04c8,
   deviceCount: 0x1_04cc,
+  /** Instructions that the next packet's run may execute. */
+  budget: 0x1_04d8,
 } as const;
 
 /** For each frame: the unit and the slot of the call that is being made, 8 bytes. */
