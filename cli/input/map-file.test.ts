@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { MapDefinition } from '../../sim/runtime/maps.ts';
 import type { Program, ProgramDefinition } from '../../sim/runtime/program.ts';
 import { parse } from '../../sim/runtime/schema.ts';
+import type { Failure } from '../failure.ts';
 import { readMaps, targetOf } from './map-file.ts';
 import { plainEntries } from './map-file-plain.ts';
 import { mapFileShape } from './map-file-schema.ts';
@@ -21,6 +22,16 @@ const FILE = join(scratch, 'map.json');
 function read(text: string): unknown {
   writeFileSync(FILE, text);
   return readMaps([`m=${FILE}`], targetOf(PROGRAM)).maps?.m;
+}
+
+/** Message and remedy. */
+function refusalOf(place: () => void): unknown[] {
+  try {
+    place();
+  } catch (error) {
+    return [(error as Failure).message, (error as Failure).remedy];
+  }
+  return [];
 }
 
 describe('--map NAME=FILE', () => {
@@ -112,6 +123,20 @@ describe('--map NAME=FILE', () => {
     expect(filled.map(({ world }) => world.time)).toEqual([undefined, 1n]);
     expect(filled[0]!.world.maps!.m).toHaveLength(1);
     expect(filled[1]!.world.maps!.m).toBe(filled[0]!.world.maps!.m);
+  });
+
+  it('says which of several programs has not what the files are about, and of one alone nothing', () => {
+    writeFileSync(FILE, '[{"key":1,"value":2}]');
+    const options = { map: [`m=${FILE}`], maxEntries: [], aim: [] };
+    const [has, lacks] = [[MAP], []].map((maps, at) => {
+      const definition = { maps, worlds: [] } as unknown as ProgramDefinition;
+      return { name: `p${at}`, entries: [], definition };
+    });
+    expect(refusalOf(() => placePrograms([has!, lacks!], options))).toEqual([
+      '--map m: the object has no map “m”; available: none',
+      'This is about p1: --world and --map are for all programs that are named.',
+    ]);
+    expect(refusalOf(() => placePrograms([lacks!], options))[1]).toBeUndefined();
   });
 
   it('reads as many entries as share several pieces of memory', () => {

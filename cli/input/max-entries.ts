@@ -14,24 +14,31 @@ import { MANY, parseCount } from './options.ts';
  */
 export function withMaxEntries(programs: readonly Program[], options: readonly string[]): Program[] {
   if (options.length === 0) return [...programs];
-  const sizes = Object.fromEntries(options.map(parse));
-  // Sections with variables are maps as well, of one value that no loader can choose the number of.
-  const known = new Set(
-    programs.flatMap((program) =>
-      mapsOf(program).flatMap((map) => (map.global === undefined ? [map.name] : [])),
-    ),
-  );
-  for (const name of Object.keys(sizes)) {
+  const sizes = options.map((option) => ({ option, size: parse(option) }));
+  const known = new Set(programs.flatMap(sizedMaps));
+  for (const { size } of sizes) {
+    const [name] = size;
     if (known.has(name)) continue;
     const has = [...known].sort().join(', ') || 'none';
     throw inputFailure(`--max-entries ${name}: no such map; available: ${has}`);
   }
-  const repeat = options.flatMap((option) => ['--max-entries', option]);
-  return programs.map((program) => ({
-    ...program,
-    maxEntries: sizes,
-    ...(program.commandLine === undefined ? {} : { commandLine: [...program.commandLine, ...repeat] }),
-  }));
+  return programs.map((program) => {
+    // Of several programs, each takes the sizes of its own maps: a command that repeats a finding names it alone.
+    const names = new Set(sizedMaps(program));
+    const own = sizes.filter(({ size: [name] }) => names.has(name));
+    if (own.length === 0) return program;
+    const repeat = own.flatMap(({ option }) => ['--max-entries', option]);
+    return {
+      ...program,
+      maxEntries: Object.fromEntries(own.map(({ size }) => size)),
+      ...(program.commandLine === undefined ? {} : { commandLine: [...program.commandLine, ...repeat] }),
+    };
+  });
+}
+
+/** Sections with variables are maps as well, of one value that no loader can choose the number of. */
+function sizedMaps(program: Program): string[] {
+  return mapsOf(program).flatMap((map) => (map.global === undefined ? [map.name] : []));
 }
 
 function parse(option: string): [name: string, entries: number] {

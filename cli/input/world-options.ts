@@ -13,7 +13,7 @@ import { mergedHints, type NamedWorld, type Program } from '../../sim/runtime/pr
 import { parse } from '../../sim/runtime/schema.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
-import { inputFailure } from '../failure.ts';
+import { Failure, inputFailure } from '../failure.ts';
 import { parseAims } from './aim.ts';
 import { readMaps, targetOf } from './map-file.ts';
 import { withMaxEntries } from './max-entries.ts';
@@ -85,10 +85,12 @@ export function placePrograms(programs: readonly Program[], options: WorldOption
     const key = sized.object ?? sized;
     let known = read.get(key);
     if (known === undefined) {
-      const target = targetOf(sized);
-      const bound =
-        shape === undefined ? undefined : bind(options.world!, shape, withSizes(target, sized.maxEntries));
-      known = { bound, maps: readMaps(options.map, target) };
+      known = named(sized, programs, () => {
+        const target = targetOf(sized);
+        const bound =
+          shape === undefined ? undefined : bind(options.world!, shape, withSizes(target, sized.maxEntries));
+        return { bound, maps: readMaps(options.map, target) };
+      });
       read.set(key, known);
     }
     const { bound, maps } = known;
@@ -123,17 +125,28 @@ export function statesWorld({ world, map, aim }: WorldOptions): boolean {
   return world !== undefined || map.length > 0 || aim.length > 0;
 }
 
+/** What does not fit one of several programs says which, unless it says what to do already. */
+function named<T>({ name, commandLine = [name] }: Program, programs: readonly Program[], place: () => T): T {
+  try {
+    return place();
+  } catch (error) {
+    if (programs.length === 1 || !(error instanceof Failure) || error.remedy !== undefined) throw error;
+    const remedy = `This is about ${commandLine[0]}: --world and --map are for all programs that are named.`;
+    throw inputFailure(error.message, remedy);
+  }
+}
+
 function readWorldFile(path: string): WorldFileShape {
   const text = readText(path);
-  return named(path, () => parse(worldFileShape, parseJsonc(text)));
+  return inFile(path, () => parse(worldFileShape, parseJsonc(text)));
 }
 
 function bind(path: string, shape: WorldFileShape, target: WorldTarget): BoundWorld {
-  return named(path, () => bindWorld(shape, target));
+  return inFile(path, () => bindWorld(shape, target));
 }
 
 /** Puts the file's name before what is wrong in it. */
-function named<T>(path: string, make: () => T): T {
+function inFile<T>(path: string, make: () => T): T {
   try {
     return make();
   } catch (error) {

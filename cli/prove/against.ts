@@ -63,12 +63,14 @@ const SHRINK_SECONDS = 10;
 /** @throws {Failure} where a build cannot be had */
 export async function against(old: string, next: string, options: AgainstOptions): Promise<AgainstReport> {
   const builds = await resolveBuilds([old, next], { clang: [], flags: [] });
+  // A map that only one of the builds has may be sized, too.
+  const sized = withMaxEntries(
+    builds.flatMap((build) => build.programs.map((one) => one.program)),
+    options.maxEntries,
+  ).values();
   const [first, second] = builds.map((build) => ({
     ...build,
-    programs: build.programs.map((one) => ({
-      ...one,
-      program: withMaxEntries([one.program], options.maxEntries)[0]!,
-    })),
+    programs: build.programs.map((one) => ({ ...one, program: sized.next().value! })),
   }));
   const { pairs, unpaired } = pairPrograms(first!, second!);
   const programs: AgainstProgram[] = [];
