@@ -3,7 +3,7 @@
 import { LINKTYPE } from '../../corpus/formats/link-type.ts';
 import { diagnoseChecksum } from '../explain/diagnose.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
-import { CHECKSUM_LAYERS, type ChecksumSink, type FoundChecksum } from '../oracle/found.ts';
+import { CHECKSUM_LAYERS, type ChecksumSink, type FoundChecksum, LAYER } from '../oracle/found.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type ChecksumFault, type ChecksumFaultKind, ChecksumJudge } from '../oracle/judge.ts';
 import { type Conversation, ConversationReader } from './conversation.ts';
@@ -95,7 +95,9 @@ function lookUp(frame: Uint8Array, { layer, depth }: ChecksumFault): LookedUp {
       reader.note(found);
       if (CHECKSUM_LAYERS[found.layer] !== layer || found.depth !== depth) return;
       result.conversation = reader.read(frame, 0, found);
-      result.isUnfinished = isUnfinished(view, 0, found) || local.explains(packet, found);
+      // A GRE header that the device pushed, and left its checksum empty, is its own fault.
+      const isLeftEmpty = found.layer === LAYER.gre && found.got === 0;
+      result.isUnfinished = !isLeftEmpty && (isUnfinished(view, 0, found) || local.explains(packet, found));
     },
   };
   verifyChecksums(frame, 0, frame.length, sink);

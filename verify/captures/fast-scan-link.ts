@@ -9,12 +9,13 @@ import {
   isZero,
   less,
   notEqual,
-  or,
   shiftRight,
   sum,
 } from '../../sim/ebpf/wasm/routine.ts';
+import { UNKNOWN } from '../oracle/found.ts';
 import { PLACE } from './fast-scan-layout.ts';
 import type { Ends, FastScanState } from './fast-scan-state.ts';
+import { namedNumbers } from './unexamined.ts';
 
 /** EtherTypes as little-endian numbers. */
 export const TYPE = {
@@ -24,6 +25,8 @@ export const TYPE = {
   tags: [0x0081, 0xa888, 0x0091, 0x0092],
 } as const;
 const ETHERNET_SIZE = 14;
+/** SNAP, IP, and what is not looked into. */
+const SAPS_LEFT: readonly number[] = [0xaa, 0x06, ...namedNumbers(UNKNOWN.llcSap)];
 
 /** Sets `isIpv4`, with `cursor` and `limit` at the IP packet. */
 export function writeLinkLayer(state: FastScanState, ends: Ends): void {
@@ -68,10 +71,11 @@ function writeOther(state: FastScanState, { done, leave }: Ends): void {
   // Other link types have numbers of their own.
   routine.branchIf(notEqual(headerSize, ETHERNET_SIZE), leave);
   routine.if(less(and(type, 0xff), 6), () => {
-    // LLC: SNAP and IP are left; nothing else has a checksum. Its length may cut the three bytes off.
+    // LLC: SNAP, IP, and what is to be counted; nothing else has a checksum. Its length may cut the three bytes off.
     routine.branchIf(less(state.available, 3), done);
     const service = byteAt(cursor);
-    routine.branchIf(or(equal(service, 0xaa), equal(service, 0x06)), leave);
+    const [first, ...others] = SAPS_LEFT.map((sap) => equal(service, sap));
+    routine.branchIf(anyOf(first!, ...others), leave);
     routine.branch(done);
   });
   routine.branchIf(byteAt(type, PLACE.etherTypes), leave);

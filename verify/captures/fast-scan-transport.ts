@@ -85,14 +85,14 @@ export function writeTransport(state: FastScanState, ends: Ends, again: Label): 
           routine.if(
             is(PROTOCOL.icmp),
             () => {
-              routine.branchIf(isZero(isIpv4), ends.done);
+              routine.branchIf(isZero(isIpv4), ends.leave);
               set(LAYER.icmp, 8, 2);
             },
             () =>
               routine.if(
                 is(PROTOCOL.icmpv6),
                 () => {
-                  routine.branchIf(isIpv4, ends.done);
+                  routine.branchIf(isIpv4, ends.leave);
                   set(LAYER.icmpv6, 8, 2);
                 },
                 () => writeOther(state, ends, again),

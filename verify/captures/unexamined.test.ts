@@ -64,6 +64,34 @@ it('counts what PPP carries by protocols that it has a name for, or by one byte'
   expect(over(0xc021)).toEqual([]);
 });
 
+it('counts what LLC carries by service access points and types of SNAP that it has a name for, and through the fast scan', () => {
+  const llc = (...header: number[]): string[] =>
+    unexamined(
+      Uint8Array.of(...new Array<number>(12).fill(2), 0, 40, ...header, ...new Array<number>(40).fill(0)),
+    );
+  for (const sap of namedNumbers(UNKNOWN.llcSap)) {
+    expect(llc(sap, sap, 3)).toEqual([unexaminedName(UNKNOWN.llcSap, sap)]);
+    // Asked by an end that names none, or another: a test of the link.
+    expect(llc(sap, sap ^ 4, 3)).toEqual([]);
+  }
+  for (const number of namedNumbers(UNKNOWN.snap)) {
+    const bytes = [32, 24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) & 0xff);
+    expect(llc(0xaa, 0xaa, 3, ...bytes)).toEqual([unexaminedName(UNKNOWN.snap, number)]);
+  }
+  // The spanning tree has no checksum; trunks of Cisco have none, either.
+  expect(llc(0x42, 0x42, 3)).toEqual([]);
+  expect(llc(0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 4)).toEqual([]);
+});
+
+it('counts ICMP over IPv6 and ICMPv6 over IPv4, unless nothing is there, or a later fragment', () => {
+  const over6 = (...data: number[]): string[] =>
+    unexamined(ethernet().ipv6({ nextHeader: 1 }).payload(Uint8Array.from(data)).bytes());
+  expect(over6(8, 0, 1, 2, 0, 0, 0, 0)).toEqual(['icmp over ipv6']);
+  expect(over6()).toEqual([]);
+  const over4 = ethernet().ipv4({ protocol: 58, fragmentOffset: 3 }).payload(new Uint8Array(8)).bytes();
+  expect(unexamined(over4)).toEqual([]);
+});
+
 it('lets a UDP checksum of 0 be where LISP has none over IPv6', () => {
   const status = (port: number): number[] => {
     const checker = new CaptureChecker();

@@ -3,9 +3,11 @@ import { UNKNOWN } from '../oracle/found.ts';
 
 /** By IP protocol number (https://www.iana.org/assignments/protocol-numbers): those that have a checksum. Of some only other versions than those that are followed. */
 const IP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [1, 'icmp over ipv6'],
   [2, 'igmp'],
   [3, 'ggp'],
   [8, 'egp'],
+  [9, 'igrp'],
   [20, 'hmp'],
   [22, 'xns-idp'],
   [27, 'rdp'],
@@ -29,6 +31,7 @@ const IP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [139, 'hip'],
   [140, 'shim6'],
   [50, 'esp (encrypted)'],
+  [58, 'icmpv6 over ipv4'],
 ]);
 
 /** By EtherType: those behind which packets or checksums may lie. */
@@ -40,6 +43,7 @@ const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [0x8870, 'jumbo llc'],
   [0x88e5, 'macsec (encrypted)'],
   [0x2000, 'cdp'],
+  [0x2001, 'nhrp'],
   [0x22f3, 'trill'],
   [0x880b, 'ppp'],
   [0x8906, 'fcoe'],
@@ -60,12 +64,34 @@ const UDP_PORTS: ReadonlyMap<number, string> = new Map([
   [2268, 'amt'],
   [4500, 'esp or ike over udp (encrypted)'],
   [4791, 'roce'],
+  [6511, 'dccp over udp'],
+  [9899, 'sctp over udp'],
   [12222, 'lwapp'],
   [37008, 'tzsp'],
 ]);
 
+/** By service access point of LLC (https://standards.ieee.org/products-programs/regauth/llc/public/): IS-IS and CLNP share one. */
+const LLC_SAPS: ReadonlyMap<number, string> = new Map([
+  [0x80, 'xns-idp'],
+  [0xbc, 'vines'],
+  [0xe0, 'ipx'],
+  [0xfe, 'osi (is-is, clnp)'],
+  // Without LLC: it begins with its checksum, which is 0xffff.
+  [0xff, 'ipx'],
+]);
+
+/** By organization and type of SNAP: protocols of vendors. */
+const SNAP_TYPES: ReadonlyMap<number, string> = new Map([
+  [0x00_00_0c_01_11, 'udld'],
+  [0x00_00_0c_20_00, 'cdp'],
+  [0x00_e0_2b_00_bb, 'edp'],
+  [0x00_e0_52_20_00, 'fdp'],
+  [0x08_00_07_80_9b, 'appletalk'],
+]);
+
 /** By protocol of PPP (https://www.iana.org/assignments/ppp-numbers): those that carry packets. */
 const PPP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [0x0023, 'osi over ppp'],
   [0x0025, 'xns-idp over ppp'],
   [0x0029, 'appletalk over ppp'],
   [0x002b, 'ipx over ppp'],
@@ -80,6 +106,7 @@ const PPP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [0x0063, 'compressed headers over ppp'],
   [0x00fb, 'compressed ppp'],
   [0x00fd, 'compressed ppp'],
+  [0x0207, 'cdp over ppp'],
 ]);
 
 /** PPP may leave out the first byte of its protocol (RFC 1661 §6.5); in front of a protocol of two bytes it is even. */
@@ -90,6 +117,8 @@ const NAMES: Readonly<Record<number, ReadonlyMap<number, string>>> = {
   [UNKNOWN.ipProtocol]: IP_PROTOCOLS,
   [UNKNOWN.udpPort]: UDP_PORTS,
   [UNKNOWN.pppProtocol]: PPP_PROTOCOLS,
+  [UNKNOWN.llcSap]: LLC_SAPS,
+  [UNKNOWN.snap]: SNAP_TYPES,
 };
 
 /** The numbers that have a name. @param space one of `UNKNOWN` */

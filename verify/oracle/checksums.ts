@@ -393,12 +393,12 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         return this.udpTunnel();
       }
       case 1:
-        if (this.ipAddressLength !== 4) return STOP;
+        if (this.ipAddressLength !== 4) return this.notOfThisVersion(protocol, part);
         if (this.wantsHeaders && part !== LATER_FRAGMENT) this.transportHeader(sink, HEADER.icmp, 8, length);
         this.segment(sink, LAYER.icmp, 0, 2, length, complete, part);
         return part === LATER_FRAGMENT ? STOP : this.inIcmp(IPV4, complete, part);
       case 58:
-        if (this.ipAddressLength !== 16) return STOP;
+        if (this.ipAddressLength !== 16) return this.notOfThisVersion(protocol, part);
         if (this.wantsHeaders && part !== LATER_FRAGMENT)
           this.transportHeader(sink, HEADER.icmpv6, 8, length);
         this.segment(sink, LAYER.icmpv6, 58, 2, length, complete, part);
@@ -416,6 +416,12 @@ export class ChecksumScanner extends PacketWalk implements FoundChecksum, FoundH
         }
         return available === 0 ? STOP : this.otherTransport(sink, protocol, length, complete, part);
     }
+  }
+
+  /** ICMP over IPv6, or ICMPv6 over IPv4: nobody says what its checksum would cover. */
+  private notOfThisVersion(protocol: number, part: number): number {
+    if (part !== LATER_FRAGMENT && this.cursor < this.limit) this.unknown(UNKNOWN.ipProtocol, protocol);
+    return STOP;
   }
 
   private otherTransport(

@@ -145,7 +145,15 @@ export interface FoundHeader {
 }
 
 /** Where the number of a protocol that is not followed comes from. */
-export const UNKNOWN = { etherType: 0, ipProtocol: 1, udpPort: 2, pppProtocol: 3 } as const;
+export const UNKNOWN = {
+  etherType: 0,
+  ipProtocol: 1,
+  udpPort: 2,
+  pppProtocol: 3,
+  llcSap: 4,
+  /** Of the organization's three bytes and its type's two. */
+  snap: 5,
+} as const;
 
 export interface ChecksumSink {
   checksum(found: FoundChecksum): void;

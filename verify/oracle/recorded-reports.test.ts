@@ -13,6 +13,8 @@ const SPACES: Readonly<Record<number, string>> = {
   [UNKNOWN.ipProtocol]: 'IP protocol',
   [UNKNOWN.udpPort]: 'UDP port',
   [UNKNOWN.pppProtocol]: 'PPP protocol',
+  [UNKNOWN.llcSap]: 'LLC SAP',
+  [UNKNOWN.snap]: 'SNAP type',
 };
 const hex = (value: number): string => `0x${value.toString(16)}`;
 

@@ -94,6 +94,8 @@ const PORT = {
   lwapp: 12222,
   roce: 4791,
   tzsp: 37008,
+  sctp: 9899,
+  dccp: 6511,
 } as const;
 
 /** Ports of what carries packets, or has a checksum of its own, and is not followed. */
@@ -103,6 +105,8 @@ export const UDP_PORTS_NOT_FOLLOWED: readonly number[] = [
   PORT.lwapp,
   PORT.roce,
   PORT.tzsp,
+  PORT.sctp,
+  PORT.dccp,
 ];
 
 /**
@@ -285,6 +289,8 @@ export class PacketWalk {
       case 0xaa:
         return this.snap();
       default:
+        // Both ends speak the same protocol; the last bit of the source tells answers (IEEE 802.2 §3.3.1.2).
+        if ((this.arena[at]! ^ this.arena[at + 1]!) < 2) this.unknown(UNKNOWN.llcSap, this.arena[at]!);
         return STOP;
     }
   }
@@ -300,6 +306,7 @@ export class PacketWalk {
     if (organization === 0x0080c2 && (type === 1 || type === 7)) {
       return this.cursor < this.limit ? ETHERNET : STOP;
     }
+    this.unknown(UNKNOWN.snap, organization * 0x1_0000 + type);
     return STOP;
   }
 
