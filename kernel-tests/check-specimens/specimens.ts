@@ -156,6 +156,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['stack_sent', 'uninitialized/frame'],
     ['stack_decides', 'uninitialized/decision'],
     ['stack_key', 'uninitialized/map'],
+    ['scratch_kept', 'uninitialized/left-over'],
     ['head_unwritten', 'uninitialized/frame', XDP],
     ['meta_unwritten', 'uninitialized/metadata', XDP],
   ),

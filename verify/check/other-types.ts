@@ -302,10 +302,10 @@ function wayOf(hook: Hook, got: Fate['outcome'], before: Fate['outcome']): strin
 }
 
 /**
- * Entries that others may run in front of, which look at the EtherType: behind a redirect, and behind a tail call. Where user space
- * fills a map of programs, only who alone of all makes tail calls is sure to be the first.
+ * Entries that others may run in front of, which look at the EtherType or fill what is kept for each packet: behind a redirect, and
+ * behind a tail call. Where user space fills a map of programs, only who alone of all makes tail calls is sure to be the first.
  */
-function entriesBehindOthers(program: Program): ReadonlySet<number> {
+export function entriesBehindOthers(program: Program): ReadonlySet<number> {
   const behind = new Set<number>();
   for (const [index, { behindRedirect, after }] of program.entries.entries())
     if (behindRedirect !== undefined || after !== undefined) behind.add(index);

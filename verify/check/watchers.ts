@@ -12,6 +12,7 @@ import { FragmentReads } from './fragment-reads.ts';
 import { HeaderLengths } from './header-lengths.ts';
 import { HelperCalls } from './helper-calls.ts';
 import { LabelTtls } from './label-ttls.ts';
+import { LeftOvers } from './left-overs.ts';
 import { hasLengths, LengthUnits } from './length-units.ts';
 import { MalformedOnly } from './malformed-only.ts';
 import { OrderComparisons } from './order-comparisons.ts';
@@ -33,6 +34,9 @@ import { zeroSums } from './zero-sums.ts';
 
 /** Packets of each kind and action in which lengths of headers are changed. */
 const LENGTHS_OF_EACH = 3;
+
+/** Packets of each kind and action that may leave something in scratch memory. */
+const LEFT_BY_EACH = 2;
 
 interface Watcher {
   /** Is shown each batch, and what the machine made of it. */
@@ -97,6 +101,13 @@ export class Watchers {
       inMachine(new MalformedOnly(program)),
       { find: () => new OtherTypes(program, isGiven, transports).find(machine, known()) },
       { observe: (...batch) => garbage.observe(...batch), find: () => garbage.find(machine, known()) },
+      {
+        find: () =>
+          new LeftOvers(program, isGiven).find(machine, [
+            ...transports.fewOfEach(LEFT_BY_EACH, () => true),
+            ...known(),
+          ]),
+      },
       {
         observe: (...batch) => metadata.observe(...batch),
         find: async () => present(await metadata.find(known())),

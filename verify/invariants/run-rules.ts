@@ -51,6 +51,12 @@ export const RUN_RULES: readonly Rule[] = [
     'The room that `bpf_xdp_adjust_meta` makes in front of the frame holds what lay there, an earlier packet’s metadata say: the kernel does not clear it. With XDP_PASS the program leaves bytes of it as they were that it writes for other packets, or all of them. Right where whoever reads them looks first whether they were filled; bytes that no packet has filled are padding, and a note.',
   ),
   rule(
+    'uninitialized/left-over',
+    'warning',
+    'What another packet left in scratch memory decides',
+    'An element of a per-CPU array holds what the last packet left there: the program fills it in for some packets (ports, of TCP and UDP) and reads it for others. Clear the element first, as with `__builtin_memset`, or write every member on every way. Reported where a packet comes to something else behind another one. Not taken for scratch is what some packet reads before it writes it anew, as counters, buckets and caches do. Right where one packet is meant to set what becomes of the next ones on that CPU.',
+  ),
+  rule(
     'uninitialized/passed',
     'warning',
     'Uninitialised bytes handed on',
