@@ -25,7 +25,8 @@ import {
   widthOf,
 } from './expression.ts';
 import type { InputField } from './inputs.ts';
-import { invert, solveBranch } from './solve.ts';
+import { invert } from './invert.ts';
+import { solveBranch } from './solve.ts';
 
 const FIELDS: readonly InputField[] = [
   ...[0, 1, 2, 3].map((offset) => ({ kind: 'packet', packet: 0, offset }) as const),

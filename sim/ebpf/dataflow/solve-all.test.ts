@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { binary, bytes, cut, evaluate, input, type Operand, swap } from './expression.ts';
 import { type Comparison, type FlowBranch, holds } from './flow-trace.ts';
 import type { InputField } from './inputs.ts';
-import { invert, solveBranch } from './solve.ts';
+import { invert } from './invert.ts';
+import { solveBranch } from './solve.ts';
 
 const FIELDS: readonly InputField[] = [0, 1].map((offset) => ({ kind: 'packet', packet: 0, offset }));
 const [BYTE, OTHER] = [input(FIELDS[0]!, 0x12n), input(FIELDS[1]!, 0x34n)];

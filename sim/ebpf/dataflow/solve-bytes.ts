@@ -1,7 +1,8 @@
 /** Solves for bytes in a row: addresses and keys, which programs put together in one piece or byte by byte. */
 import { type Assignment, bytes, type Operand, tracedValue } from './expression.ts';
 import type { InputField } from './inputs.ts';
-import { type Choosable, invert } from './solve.ts';
+import { invert } from './invert.ts';
+import type { Choosable } from './solve.ts';
 
 /** Bytes that are solved for at a time, where they come from one value. */
 const SIZES = [8, 4, 2, 1];

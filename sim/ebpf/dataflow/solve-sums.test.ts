@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { binary, bytes, checksum, evaluate, input, type Operand } from './expression.ts';
 import type { FlowBranch } from './flow-trace.ts';
 import type { InputField, PacketContext } from './inputs.ts';
-import { invert, solveBranch } from './solve.ts';
+import { invert } from './invert.ts';
+import { solveBranch } from './solve.ts';
 
 const ALL = Array.from({ length: 256 }, (_, value) => BigInt(value));
 const byteField = (offset: number): InputField => ({ kind: 'packet', packet: 0, offset });
@@ -101,10 +102,15 @@ describe('an input of 32 bits', () => {
 describe('two parts put together by or', () => {
   const [HIGH, LOW] = [byteField(0), byteField(1)];
 
-  it('that share bits become a number by one of them alone', () => {
+  it('that share bits become a number by one of them, or by the other', () => {
     const word = binary('or', 64, binary('shl', 64, input(HIGH, 0x12n), 4n), input(LOW, 0x30n));
-    expect(invert(word, 0x1f0n)).toEqual([new Map([[HIGH, 0x1fn]])]);
-    expect(invert(word, 0x1f1n)).toEqual([]);
+    expect(invert(word, 0x1f0n)).toEqual([
+      new Map([[HIGH, 0x1en]]),
+      new Map([[LOW, 0xf0n]]),
+      new Map([[HIGH, 0x1fn]]),
+    ]);
+    expect(invert(word, 0x1f1n)).toEqual([new Map([[LOW, 0xf1n]])]);
+    expect(invert(word, 0x2f1n)).toEqual([]);
   });
 
   it('that share none get their own bits each', () => {

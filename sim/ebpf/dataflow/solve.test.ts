@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { binary, bytes, checksum, cut, evaluate, input, type Operand, swap } from './expression.ts';
 import type { FlowBranch } from './flow-trace.ts';
 import type { InputField } from './inputs.ts';
-import { invert, solveBranch } from './solve.ts';
+import { invert } from './invert.ts';
+import { solveBranch } from './solve.ts';
 
 const fields: readonly InputField[] = Array.from({ length: 8 }, (_, offset) => ({
   kind: 'packet',
@@ -64,6 +65,28 @@ describe('undoing what was computed', () => {
     expect(solved(binary('and', 64, loaded(0, 1), 0x0fn), 7n)?.[0]).toBe(0x17);
     expect(solved(binary('shr', 32, loaded(0, 1), 4n), 0xcn)?.[0]).toBe(0xc2);
     expect(solved(binary('and', 64, loaded(0, 1), 0x0fn), 0x17n)).toBeUndefined();
+  });
+
+  it('undoes shifts by a number that is an input itself', () => {
+    const [mask, by] = [loaded(0, 8), binary('and', 64, loaded(4, 1), 63n)];
+    const window = binary('or', 64, binary('shl', 64, loaded(0, 2), loaded(7, 1)), 1n);
+    expect(solved(window, (0x3412n << 48n) | 1n)).toEqual(values);
+    // The value that is shifted, or by how much.
+    expect(solved(binary('or', 64, binary('shl', 64, mask, 1n), 1n), 0xffn)?.slice(0, 2)).toEqual([0x7f, 0]);
+    expect(solved(binary('shl', 64, 1n, by), 32n)?.[4]).toBe(0x85);
+    expect(solved(binary('shr', 64, 0x8000n, by), 8n)?.[4]).toBe(0x8c);
+    expect(solved(binary('shl', 64, 1n, by), 33n)).toBeUndefined();
+    // Both, where one alone does not do.
+    expect(solved(binary('shl', 64, loaded(0, 1), by), 0xfen)?.slice(0, 5)).toEqual([
+      0xfe, 0x34, 0x56, 0x78, 0x80,
+    ]);
+  });
+
+  it('undoes what one value adds to the bits of another', () => {
+    expect(solved(binary('or', 64, loaded(0, 1), loaded(2, 1)), 0x5fn)?.[0]).toBe(0x1b);
+    expect(solved(binary('or', 64, loaded(1, 1), loaded(3, 1)), 0x3dn)?.slice(1, 4)).toEqual([
+      0x34, 0x56, 0x39,
+    ]);
   });
 
   it('undoes sums, differences, exclusive or and products with odd numbers', () => {

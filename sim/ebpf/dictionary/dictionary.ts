@@ -15,7 +15,7 @@ import { arithmeticOf, COMPARISONS } from '../dataflow/arithmetic.ts';
 import { bytes, cut, type Expression, fieldsOf, input, type Operand } from '../dataflow/expression.ts';
 import type { Comparison } from '../dataflow/flow-trace.ts';
 import type { InputField } from '../dataflow/inputs.ts';
-import { invert } from '../dataflow/solve.ts';
+import { invert } from '../dataflow/invert.ts';
 import { helperAt } from '../helpers/helper-at.ts';
 import {
   accessSize,
