@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Evaluator } from '../../sim/ebpf/symbolic/evaluate.ts';
 import { Knowledge } from '../../sim/ebpf/symbolic/knowledge.ts';
-import type { Term } from '../../sim/ebpf/symbolic/term.ts';
+import { type Term, termText } from '../../sim/ebpf/symbolic/term.ts';
 import { TermPool } from '../../sim/ebpf/symbolic/term-pool.ts';
 import { OnesForm, OnesForms } from './ones-form.ts';
 import { fold, formValue } from './ones-term.ts';
@@ -24,6 +24,14 @@ const [H, L, FLAG, W] = unknowns.slice(3) as [Term, Term, Term, Term];
 const half = (sum: Term): Term => pool.add(wide(pool.extract(sum, 0, 16)), wide(pool.extract(sum, 16, 16)));
 const sum2 = pool.add(wide(A), wide(B));
 const sum3 = pool.add(sum2, wide(C));
+
+const signedHalf = (sum: Term): Term =>
+  pool.add(wide(pool.extract(sum, 0, 16)), pool.shiftRightSigned(sum, 16));
+const difference = pool.sum(32, 0n, [
+  [wide(A), 1n],
+  [wide(B), 1n],
+  [wide(C), -1n],
+]);
 
 const TERMS: Readonly<Record<string, Term>> = {
   'a word': A,
@@ -48,6 +56,17 @@ const TERMS: Readonly<Record<string, Term>> = {
     [wide(A), 3n],
     [wide(B), 256n],
   ]),
+  'three words in one': pool.add(pool.add(A, B), C),
+  '32 bits that may go round': pool.add(W, pool.concat([A, B])),
+  'the same, and one more': pool.addConst(pool.add(W, pool.concat([A, B])), 1),
+  'a word with its sign': pool.signExtend(32, A),
+  'a sum with a sign': pool.add(wide(B), pool.signExtend(32, A)),
+  'twice a sign taken away': pool.sum(32, 7n, [
+    [wide(B), 1n],
+    [pool.signExtend(32, A), -2n],
+  ]),
+  'a difference folded with its sign': signedHalf(difference),
+  'the same twice': signedHalf(signedHalf(difference)),
   'a choice': pool.ite(FLAG, A, B),
   'the lower part of a word': pool.extract(A, 0, 8),
   'the upper part of 32 bits': pool.extract(W, 16, 16),
@@ -116,6 +135,48 @@ describe('what programs compute is a plain sum of words', () => {
     ['folded, and its complement', pool.not(pool.extract(half(half(sum3)), 0, 16)), -1n],
   ] as const)('%s', (_, term, factor) => {
     expect(beside(term, [A, factor], [B, factor], [C, factor])).toEqual([0n]);
+  });
+
+  it('folded with its sign, but for carries', () => {
+    const folded = signedHalf(signedHalf(difference));
+    expect(beside(folded, [A, 1n], [B, 1n], [C, -1n])).toEqual([0n]);
+  });
+
+  it('added up with the carry that a comparison says', () => {
+    const sum = pool.add(W, pool.concat([A, B]));
+    const short = pool.add(wide(A), wide(B));
+    const low = pool.extract(short, 0, 16);
+    const knowledge = new Knowledge(pool);
+    knowledge.add(pool.less(sum, W), undefined);
+    knowledge.add(pool.less(low, B), undefined);
+    const forms = new OnesForms(pool, knowledge);
+    // The carry comes back as 1.
+    const plain = forms.of(W).plus(forms.of(A), 1n).plus(forms.of(B), 1n);
+    const carried = forms.of(sum).plus(plain, -1n);
+    expect([carried.constant, carried.factors.size]).toEqual([65_534n, 0]);
+    const cut = forms.of(low).plus(forms.of(A), -1n).plus(forms.of(B), -1n);
+    expect([cut.constant, cut.factors.size]).toEqual([65_534n, 0]);
+  });
+
+  /** Carries and borrows as programs ask for them, and what they are asked of. */
+  const ASKED: readonly (readonly [asks: Term, sum: Term])[] = [
+    [pool.less(pool.add(W, pool.concat([A, B])), W), pool.add(W, pool.concat([A, B]))],
+    [pool.less(pool.add(A, B), B), pool.addConst(pool.add(A, B), 1)],
+    [pool.less(pool.extract(pool.add(wide(A), wide(B)), 0, 16), B), pool.add(A, B)],
+    [pool.less(W, wide(A)), pool.subtract(W, wide(A))],
+    [pool.less(pool.not(wide(A)), pool.subtract(W, wide(A))), pool.subtract(W, wide(A))],
+    [pool.equal(wide(pool.add(W, wide(A)), 64), pool.add(wide(W, 64), wide(A, 64))), pool.add(W, wide(A))],
+    [pool.less(pool.add(W, pool.not(wide(A))), W), pool.subtract(W, wide(A))],
+  ];
+
+  it('with whatever carries the path has met', () => {
+    for (const [asks, sum] of ASKED)
+      for (const values of ROUNDS) {
+        const knowledge = new Knowledge(pool);
+        knowledge.add(values.isTrue(asks) ? asks : pool.not(asks), undefined);
+        const form = new OnesForms(pool, knowledge).of(sum);
+        expect(formValue(form, values), termText(asks)).toBe(rest(values.value(sum)));
+      }
   });
 
   it('by what a term is made of, where the path knows what it is', () => {

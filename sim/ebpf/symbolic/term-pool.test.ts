@@ -105,6 +105,29 @@ describe('the form of terms', () => {
     expect(pool.equal(round, pool.constant(32, 7))).not.toBe(pool.equal(low, pool.constant(16, 7)));
   });
 
+  it('asks for the bits above, where a sum is compared with its own lower bits', () => {
+    const [a, b] = [pool.unknown(32, 'carry.a'), pool.unknown(32, 'carry.b')];
+    const whole = pool.add(pool.zeroExtend(64, a), pool.zeroExtend(64, b));
+    const carry = pool.extract(whole, 32, 1);
+    for (const cut of [pool.add(a, b), pool.extract(whole, 0, 32)]) {
+      const isCut = pool.equal(pool.zeroExtend(64, cut), whole);
+      for (const [one, other] of [
+        [5n, 7n],
+        [0xffff_ffffn, 1n],
+        [0xffff_ffffn, 0xffff_ffffn],
+      ] as const) {
+        const values = new Evaluator(
+          new Map([
+            [a, one],
+            [b, other],
+          ]),
+        );
+        expect(values.isTrue(isCut)).toBe(one + other <= 0xffff_ffffn);
+      }
+    }
+    expect(pool.equal(pool.zeroExtend(64, pool.add(a, b)), whole)).toBe(pool.not(carry));
+  });
+
   it('knows the remainder that compilers write as a difference', () => {
     const c = (width: number, value: number): Term => pool.constant(width, value);
     const quotient = pool.divide('udiv', word, c(32, 24));

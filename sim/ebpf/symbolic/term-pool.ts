@@ -458,6 +458,8 @@ export class TermPool {
       // Zeros above are compared by themselves; other pieces stay together, unless both sides are cut alike.
       if (isConst(b)) return this.all(this.#piecesEqual(a, b.value));
       if (a.operation === 'concat' && b.operation === 'concat') return this.#equalPieces(a, b, cuts);
+      const carries = this.#cutOf(a, b) ?? this.#cutOf(b, a);
+      if (carries !== undefined) return this.equal(carries, this.constant(carries.width, 0n));
       const narrow = Math.max(bitLength(a.maybe), bitLength(b.maybe));
       if (narrow < width) return this.equal(this.extract(a, 0, narrow), this.extract(b, 0, narrow));
     }
@@ -494,6 +496,20 @@ export class TermPool {
       if (isConst(difference)) return difference.value === 0n ? this.true : this.false;
     }
     return this.#ordered('eq', a, b, 1);
+  }
+
+  /**
+   * A sum that is compared with its own lower bits, as programs ask for a carry.
+   * @returns the bits above these; undefined: it is compared with something else
+   */
+  #cutOf(cut: Term, { operation, width, value, operands, factors }: Term): Term | undefined {
+    const [zeros, low] = cut.operands;
+    const isCut = cut.operation === 'concat' && cut.operands.length === 2 && zeros!.maybe === 0n;
+    if (!isCut || operation !== 'sum') return undefined;
+    const parts = operands.map((one, at) => [this.extract(one, 0, low!.width), factors[at]!] as const);
+    if (this.sum(low!.width, value, parts) !== low) return undefined;
+    const whole = operands.map((one, at) => [one, factors[at]!] as const);
+    return this.extract(this.sum(width, value, whole), low!.width, width - low!.width);
   }
 
   /** Sums that fit in fewer bits are compared in these, whatever they were computed in: the same sum is the same term then. */
