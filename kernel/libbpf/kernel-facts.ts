@@ -30,6 +30,10 @@ const FACTS: KernelFacts = {
     symbols ??= readSymbols();
     return symbols.get(name);
   },
+  hasFunction(name) {
+    symbols ??= readSymbols();
+    return symbols.size === 0 ? undefined : symbols.has(name);
+  },
   variable(name) {
     variables ??= readVariables() ?? 'no BTF';
     return variables === 'no BTF' ? undefined : variables.has(name);

@@ -157,6 +157,28 @@ describe('externs', () => {
     ]);
   });
 
+  it('are, where they are weak, what the kernel at hand has: lacking where the machine has them not, absent where the kernel does not', () => {
+    const name = 'bpf_rcu_read_lock';
+    const lookup = (kfuncs: ReadonlySet<string>, hasFunction: KernelFacts['hasFunction']): unknown => {
+      const facts = {
+        version: 0,
+        config: () => undefined,
+        symbol: () => undefined,
+        variable: () => undefined,
+      };
+      const kernel = hasFunction === undefined ? facts : { ...facts, hasFunction };
+      const count = programOf(loadObject(fixture('linking.o'), { kfuncs, kernel }), 'count');
+      return [loads(count, 0)[1]!.imm, count.missing.some((text) => text.includes(name))];
+    };
+    const all = new Set([name, 'bpf_rcu_read_unlock']);
+    const others = new Set(['bpf_rcu_read_unlock']);
+    expect(lookup(all, () => true)).toEqual([1, false]);
+    expect(lookup(all, () => false)).toEqual([0, false]);
+    expect(lookup(others, () => true)).toEqual([0, true]);
+    for (const nothingKnown of [() => false, () => undefined, undefined])
+      expect(lookup(others, nothingKnown)).toEqual([0, false]);
+  });
+
   it.each([
     ['absent_symbol', 'extern absent_symbol: expected a variable of the kernel, found no kernel to ask'],
     [

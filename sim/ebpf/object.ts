@@ -39,7 +39,7 @@ export interface LoadOptions {
   readonly kernelBtf?: Uint8Array;
   /**
    * The kernel functions that the machine has. With it, weak ones that it lacks become 0 (`bpf_ksym_exists`) and
-   * calls of them are poisoned; without it, every kernel function is taken to exist.
+   * calls of them are poisoned, unless `kernel` has them: then programs that refer to them lack them. Without it, every kernel function is taken to exist.
    */
   readonly kfuncs?: ReadonlySet<string>;
   /** The kernel that the object is read for: kernel functions that came later are absent. Default: the newest. */

@@ -124,17 +124,20 @@ class Found {
   }
 
   kernelFunction({ name, where, isWeak, isOfKernel }: Wanted): Extern {
-    const { present, asKernel } = this.#kernel;
+    const { present, facts, asKernel } = this.#kernel;
     const since = KERNEL_FUNCTIONS_SINCE.get(name) ?? asKernel;
     const isNewer = isOlder(asKernel, since);
-    const isThere = (present === undefined || present.has(name)) && !isNewer;
+    // Which way a program takes that asks for a weak one, the kernel at hand decides, which takes it the same way.
+    const inKernel = isWeak && !isNewer ? facts?.hasFunction?.(name) : undefined;
+    const isThere = (present === undefined || present.has(name)) && !isNewer && inKernel !== false;
     const problem = isNewer
       ? `Linux ${asKernel} has no kernel function ${name}: it came with Linux ${since}`
       : isOfKernel
         ? missingFunction(name)
         : `${where}: ${NOT_LINKED}`;
     const index = this.kfuncs.push(name) - 1;
-    return { is: 'kfunc', name, index, present: isThere, missing: isThere || isWeak ? undefined : problem };
+    const mayLack = isWeak && inKernel !== true;
+    return { is: 'kfunc', name, index, present: isThere, missing: isThere || mayLack ? undefined : problem };
   }
 
   configuration({ name, where, btf, typeId, isWeak }: Wanted): Extern {

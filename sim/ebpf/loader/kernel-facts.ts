@@ -12,6 +12,8 @@ export interface KernelFacts {
   symbol(name: string): bigint | undefined;
   /** Is there a variable of that name in the kernel's BTF? undefined: it has none to look into. */
   variable(name: string): boolean | undefined;
+  /** Has it a function of that name? undefined: it is not told; absent: this is not the kernel that runs. */
+  hasFunction?(name: string): boolean | undefined;
   /** Why nothing is known of its configuration, or of its symbols: "no kernel to ask"; undefined: they were read. */
   unread?(what: 'config' | 'symbols'): string | undefined;
 }

@@ -113,7 +113,9 @@ ${table(
 
 ## Unsupported kernel functions
 
-A weak kernel function (\`__ksym __weak\`) that is missing is absent for the program, as \`bpf_ksym_exists\` shows.
+A weak kernel function (\`__ksym __weak\`) that is missing is absent for the program, as \`bpf_ksym_exists\` shows, where the
+running kernel does not have it either, or there is none to ask. Where that kernel has it, the program takes another way there than it would
+here: then the kernel's engines alone run it, as if the function were not weak.
 
 ${table(
   ['functions', 'programs', 'why'],
