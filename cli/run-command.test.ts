@@ -75,3 +75,31 @@ it('counts one of a thing as one', async () => {
   expect(verified.out).not.toMatch(/\b1 packets/);
   expect((await runInProcess('run', 'xdp_pass', GOOD)).out).toMatch(/, \d\d bytes$/m);
 });
+
+it('ends with 4 on a capture without packets, and names it', async () => {
+  const file = join(scratch, 'none.pcap');
+  const header = [0xa1b2c3d4, 0x0002_0004, 0, 0, 0x40000, 1].flatMap((word) =>
+    [24, 16, 8, 0].map((by) => word >> by),
+  );
+  writeFileSync(file, Uint8Array.from(header));
+  expect(await runInProcess('run', 'icmp_echo', file)).toEqual({
+    code: 4,
+    out: '',
+    err: `no packets in ${file}: nothing ran\n`,
+  });
+  const json = await runInProcess('run', 'icmp_echo', file, '--json');
+  expect([json.code, JSON.parse(json.out).packets]).toEqual([4, []]);
+  expect((await runInProcess('run', 'icmp_echo', file, GOOD)).code).toBe(0);
+});
+
+it('says of a case that was saved for another program which map this one lacks, and how to run its packets', async () => {
+  const file = join(scratch, 'of another.pcapng');
+  const maps = { tx_port: [] };
+  await saveCase(file, { program: 'router', world: { maps }, stimuli: [{ packet: ethernet().bytes() }] });
+  const { code, err } = await runInProcess('run', 'icmp_echo', file);
+  expect(code).toBe(2);
+  expect(err).toContain(
+    'was saved for router, in a world that fills map “tx_port”, which icmp_echo does not have\n',
+  );
+  expect(err).toContain(`npx xdpsim corpus convert '${file}' --out packets.pcap\n`);
+});

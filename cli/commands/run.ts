@@ -1,7 +1,6 @@
 /** `xdpsim run`: packets through one program, and what comes of them. */
 
 import { type Command, Option } from 'commander';
-import type { Case } from '../../corpus/cases/case.ts';
 import type { PacketFilter } from '../../corpus/filter/filter.ts';
 import { writeCapture } from '../../corpus/formats/capture-writer.ts';
 import { formatToWrite, isPacketList } from '../../corpus/formats/packet-list/index.ts';
@@ -21,7 +20,6 @@ import type { MapSnapshot } from '../../sim/runtime/map-snapshot.ts';
 import { isPerCpu } from '../../sim/runtime/maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
-import { commandText } from '../../verify/explain/command.ts';
 import { entryText } from '../../verify/explain/map-text.ts';
 import { reasonOf } from '../../verify/explain/note-text.ts';
 import { isAccepted } from '../../verify/kernel-verdict.ts';
@@ -33,10 +31,8 @@ import { parseFilterOption } from '../input/filter-option.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
-import { FILTER_HELP, parseHex, repeated } from '../input/options.ts';
-import { casesFromFile } from '../input/packets.ts';
+import { FILTER_HELP, repeated } from '../input/options.ts';
 import { resolvePrograms } from '../input/program-source.ts';
-import { isThere } from '../input/read-file.ts';
 import {
   mapOption,
   maxEntriesOption,
@@ -49,6 +45,7 @@ import { printJson, reportLine } from '../output.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
 import { traceText } from '../trace-text.ts';
 import { runBareInstructions } from './run-bytecode.ts';
+import { casesOf, matching, type WorldAndPackets } from './run-cases.ts';
 
 interface Options extends WorldOptions {
   readonly packet: readonly string[];
@@ -154,7 +151,7 @@ async function run(name: string | undefined, packets: readonly string[], options
     placed,
     engine,
     options,
-    matching(casesOf(sources, program), options.filter),
+    matching(casesOf(sources, program), sources, options.filter),
     batch,
   );
   if (options.write !== undefined) await runToFile(outcomes, options.write);
@@ -215,79 +212,6 @@ function tracer(program: Program, options: Options, terminal: Terminal): Engine 
       for (const line of traceText(trace, object, terminal.style)) terminal.print(line);
     },
   });
-}
-
-type WorldAndPackets = Pick<Case, 'world' | 'stimuli'>;
-
-/** A saved case brings the world that it begins in; all else meets the program's first world. */
-async function* casesOf(sources: readonly string[], program: Program): AsyncGenerator<WorldAndPackets> {
-  const world = program.definition?.worlds[0]?.world ?? {};
-  let shared: World | undefined;
-  for (const source of sources) {
-    let isFirst = true;
-    for await (const one of casesIn(source, program, world)) {
-      if (shared !== undefined && one.world !== shared) {
-        throw inputFailure(
-          `${source}: a saved case starts in a world of its own and cannot follow other packets`,
-          isFirst ? byItself(program, source) : inFiles(source),
-        );
-      }
-      shared = one.world;
-      isFirst = false;
-      yield one.world === world ? { ...one, stimuli: one.stimuli.map(comingIn(program)) } : one;
-    }
-  }
-}
-
-/** Where there are several files. */
-function byItself({ name, commandLine = [name] }: Program, source: string): string {
-  return `Run each by itself, this one with: ${commandText('run', ...commandLine, '--packet', source)}`;
-}
-
-/** Where one file has several cases. */
-function inFiles(source: string): string {
-  const command = commandText('corpus', 'merge', source, '--out', 'DIR');
-  return `Run each saved case by itself; this writes a file for each: ${command}`;
-}
-
-/** Where the user states devices, packets of which nobody says so come in by the first. */
-function comingIn({ hints }: Program): (stimulus: Stimulus) => Stimulus {
-  const [ingressIfindex] = hints?.ingressIfindexes ?? [];
-  return (stimulus) => (ingressIfindex === undefined ? stimulus : { ingressIfindex, ...stimulus });
-}
-
-/** The packets that match; a program's state is then what these alone leave. */
-async function* matching(
-  cases: AsyncIterable<WorldAndPackets>,
-  filter: PacketFilter | undefined,
-): AsyncGenerator<WorldAndPackets> {
-  if (filter === undefined) {
-    yield* cases;
-    return;
-  }
-  let matches = 0;
-  for await (const one of cases) {
-    const stimuli = one.stimuli.filter(({ packet }) => filter.matches(packet));
-    matches += stimuli.length;
-    yield { ...one, stimuli };
-  }
-  if (matches > 0) return;
-  reportLine(`no packet matches ${filter.text}`);
-  process.exitCode = EXIT.incomplete;
-}
-
-async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<WorldAndPackets> {
-  if (source === '-' || isThere(source)) {
-    yield* casesFromFile(source, { program: program.name, world });
-  } else if (/[^0-9a-fA-F\s:]/.test(source)) {
-    throw inputFailure(`${source}: neither a file nor hexadecimal digits`);
-  } else {
-    const packet = parseHex(source, 'packet');
-    if (packet.length === 0) {
-      throw inputFailure(`packet: expected hexadecimal digits or the name of a capture, got “${source}”`);
-    }
-    yield { world, stimuli: [{ packet }] };
-  }
 }
 
 interface Refused {
