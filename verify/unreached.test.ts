@@ -194,13 +194,16 @@ describe('a helper whose result is compared with 0', () => {
     ]);
   });
 
-  it('is not, where other bits, other numbers or another register is compared', () => {
-    for (const text of [
-      'r0 &= 8\nif r0 == 0 goto out',
-      'if r0 == 7 goto out',
-      'r1 = 0\nif r0 == r1 goto out',
-    ])
-      expect([text, reasons(`${TRIM}\n${text}${OUT}`)]).toEqual([text, [ONE_WAY]]);
+  it('returned nothing that leads on, where other bits or other numbers are compared', () => {
+    for (const text of ['r0 &= 8\nif r0 == 0 goto out', 'if r0 == 7 goto out'])
+      expect([text, reasons(`${TRIM}\n${text}${OUT}`)]).toEqual([
+        text,
+        ['bpf_xdp_adjust_head returned nothing that leads there'],
+      ]);
+  });
+
+  it('is not, where it is compared with what another register holds', () => {
+    expect(reasons(`${TRIM}\nr1 = 0\nif r0 == r1 goto out${OUT}`)).toEqual([ONE_WAY]);
   });
 });
 

@@ -263,7 +263,12 @@ function reasonOf(
     ((operation === (BPF_JMP | BPF_JEQ) && way === 'notTaken') ||
       (operation === (BPF_JMP | BPF_JNE) && way === 'taken'));
   if (helper !== MAP_LOOKUP_ELEM || !wantsEntry)
-    return resultOf(object, program, start, slot, way) ?? fieldOf(program, start, slot) ?? ONE_WAY;
+    return (
+      resultOf(object, program, start, slot, way) ??
+      otherResultOf(object, program, slot, call) ??
+      fieldOf(program, start, slot) ??
+      ONE_WAY
+    );
   const map = mapPassed(instructions, start, call!);
   const name = map === undefined ? undefined : object.maps[map]?.name;
   if (name === undefined) return { because: 'the lookup found no entry' };
@@ -340,6 +345,19 @@ function resultOf(...at: Parameters<typeof comparedResult>): Reason | undefined 
   if (missing === 'other')
     return { because: `${called.name} returned ${isPointer ? 'NULL' : '0'} each time` };
   return { because: `${called.name} ${missing === 'negative' ? 'never failed' : 'failed each time'}` };
+}
+
+/** A number that a call returned is compared with another one than 0, or after something was computed of it. */
+function otherResultOf(
+  object: BpfObject,
+  program: BpfProgram,
+  slot: number,
+  call: number | undefined,
+): Reason | undefined {
+  if (call === undefined || (program.instructions.opcode[slot]! & BPF_X) !== BPF_K) return undefined;
+  const called = helperAt(object, program, call);
+  if (called === undefined || called.returns.endsWith('_or_null')) return undefined;
+  return { because: `${called.name} returned nothing that leads there` };
 }
 
 /** A field of the context that is compared, and that no test can set; undefined elsewhere. */

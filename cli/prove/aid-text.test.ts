@@ -33,6 +33,12 @@ describe('what a proof gave, in words', () => {
     expect(aidText({ ...many, shown: 1 })).toBe('2 paths followed in 0.5 s, 1 of them has a packet');
   });
 
+  it('says of TC frames that those in one piece were followed', () => {
+    expect(aidText({ ...AID, impossible: [WAY, WAY], areLinear: true })).toContain(
+      '; 2 ways of branches are proved unreachable for frames in one piece',
+    );
+  });
+
   it('says nothing of ways where there are none', () => {
     expect(aidText(AID)).toBe('2 paths followed in 0.5 s, 0 of them have a packet');
     expect(aidText({ ...AID, impossible: [WAY] })).toContain('; one way of a branch is proved unreachable');

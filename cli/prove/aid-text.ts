@@ -9,6 +9,7 @@ export function aidText({
   beyond,
   impossible,
   elsewhere = [],
+  areLinear = false,
   doubt,
   seconds,
 }: ProofAid): string {
@@ -26,7 +27,7 @@ export function aidText({
   const closed =
     impossible.length === 0
       ? ''
-      : `; ${impossible.length === 1 ? 'one way of a branch is' : `${impossible.length} ways of branches are`} proved unreachable`;
+      : `; ${impossible.length === 1 ? 'one way of a branch is' : `${impossible.length} ways of branches are`} proved unreachable${areLinear ? ' for frames in one piece' : ''}`;
   const others = elsewhere.length === 0 ? '' : `; ${othersText(elsewhere)}`;
   return `${followed}${kernels}${closed}${others}${doubt === undefined ? '' : `; not all: ${doubt}`}`;
 }

@@ -43,6 +43,8 @@ export interface ProofAid {
   readonly shown: number;
   /** Ways that no input takes, into whichever of the functions it comes. */
   readonly impossible: readonly ProvedWay[];
+  /** Are these ways proved impossible for frames in one piece only, as all are that paths know of at TC? Absent: no. */
+  readonly areLinear?: boolean;
   /** Ways that only what no engine here can stand for takes; absent: none. */
   readonly elsewhere?: readonly OthersWay[];
   /** That were followed and that an engine here may go, those of longer frames among them. */
@@ -106,6 +108,7 @@ export async function proofAid(program: Program, options: ProveOptions): Promise
     cases: [...cases, ...atOtherPlaces],
     shown: cases.length,
     impossible: ways.impossible(),
+    ...(functions.some(({ entry }) => entry.hook !== 'xdp') ? { areLinear: true } : {}),
     ...(elsewhere.length === 0 ? {} : { elsewhere }),
     paths,
     beyond,
