@@ -2,7 +2,7 @@
 /* Programs that translate addresses, of ICMP errors, too. */
 #include "common.h"
 
-/* Leads errors about the packets of one host to where it is. */
+/* Leads errors about the echo requests of one host to where it is. */
 PROGRAM int quote_left(CONTEXT *ctx)
 {
 	const __be32 to = bpf_htonl(0x0a000001);
@@ -18,7 +18,7 @@ PROGRAM int quote_left(CONTEXT *ctx)
 	if ((void *)(quoted + 1) > packet.end || icmp->type != ICMP_DEST_UNREACH)
 		return PASS;
 	from = packet.ip->daddr;
-	if (quoted->version != 4 || quoted->ihl != 5 || quoted->saddr != from)
+	if (quoted->version != 4 || quoted->ihl != 5 || quoted->protocol != IPPROTO_ICMP || quoted->saddr != from)
 		return PASS;
 	packet.ip->check = update32(packet.ip->check, from, to);
 	packet.ip->daddr = to;

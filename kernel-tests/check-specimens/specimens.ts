@@ -195,6 +195,12 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['version_wrong', 'action/malformed-only'],
   ),
   ...of('marks', ['voice', 'ecn/changed'], ['congested', 'ecn/changed'], ['voice6', 'flow-label/changed']),
+  ...of(
+    'dns',
+    ['dns_response', 'dns/response-answered'],
+    ['dns_bit', 'dns/not-a-response'],
+    ['dns_count', 'dns/unreadable'],
+  ),
   ...of('quotes', ['quote_left', 'icmp/quote-left']),
   ...of(
     'sums',

@@ -79,6 +79,10 @@ export const WITHOUT_PROGRAM: Readonly<Record<string, string>> = {
   'reply/to-itself': 'A responder that writes `saddr = daddr; daddr = saddr`.',
   'reply/askers-mac':
     'An ARP responder that writes the addresses of the reply, and no source into the frame.',
+  'dns/other-question':
+    'A responder that looks names up in lower case, and writes them so into the packet that it answers with.',
+  'dns/address-length': 'A responder that answers whatever type was asked for with 4 bytes.',
+  'dns/ttl-byte-order': 'A responder that writes `answer->ttl = 60`.',
   'arp/reply-answered': 'An ARP responder that does not look at the operation.',
   'arp/frame-source': 'An ARP responder for several hosts, whose frames all have the address of the device.',
   'neighbour/to-all-nodes':

@@ -13,7 +13,7 @@ import type { CheckFinding } from './finding.ts';
 export const FEW = 3;
 
 const BY_WRITING =
-  /^(checksum|lengths|fragments|payload|ethertype|pppoe|protocol|ttl|ecn|flow-label|icmp|reply|tcp)\//;
+  /^(checksum|lengths|fragments|payload|ethertype|pppoe|protocol|ttl|ecn|flow-label|icmp|dns|reply|tcp)\//;
 
 /** Layers whose checksum programs do not know: to write there without knowing any is one fault. */
 const FOREIGN = /^checksum\/(sctp|udplite|dccp|gre|igmp|pim|vrrp|ospf|ospf3|icmpext)$/;

@@ -9,6 +9,7 @@ import { actionInvariant } from '../invariants/action.ts';
 import { arp } from '../invariants/arp.ts';
 import { broken } from '../invariants/broken.ts';
 import { decapsulation } from '../invariants/decapsulation.ts';
+import { dnsAnswer } from '../invariants/dns-answer.ts';
 import { icmpError } from '../invariants/icmp-error.ts';
 import { INVARIANTS } from '../invariants/index.ts';
 import type { Breach, Invariant, OutcomeInvariant } from '../invariants/invariant.ts';
@@ -50,6 +51,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     tcpAnswer,
     neighbourDiscovery,
     arp,
+    dnsAnswer,
     options,
     segmentSize,
     trafficClass,

@@ -16,7 +16,7 @@ import { decidingLine, hasContents, traceOf } from './probe.ts';
 
 /** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
 const DEPENDS_ON_CONTENTS =
-  /^(action|redirect|reply|ttl|ecn|flow-label|mpls|tcp|pppoe|protocol|arp|neighbour)\/|^ethertype\/(?!compared|unchecked)|^fragments\/ports-read$|^lengths\/misplaced$|^lookup\/prefix-length$/;
+  /^(action|redirect|reply|ttl|ecn|flow-label|mpls|tcp|pppoe|protocol|arp|dns|neighbour)\/|^ethertype\/(?!compared|unchecked)|^fragments\/ports-read$|^lengths\/misplaced$|^lookup\/prefix-length$/;
 
 /** What may come ready-made: a header, the sum of one, the difference that a change makes to it. */
 const READY_MADE = /^(checksum|lengths)\//;

@@ -6,7 +6,7 @@ import { PacketBatch } from '../../sim/packet/packet-batch.ts';
 import { DELIVERY } from '../../sim/runtime/delivery.ts';
 import { CHECKSUM_LAYERS, CHECKSUM_STATUSES, verifyChecksums } from '../oracle/checksums.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
-import { bytes, data, ethernet, icmpv6, ipv4, ipv6, udp } from '../test-support/packets.ts';
+import { bytes, data, ethernet, icmpv6, ipv4, ipv6, udp, V4_A, V4_B } from '../test-support/packets.ts';
 import { changed, fingerprint } from '../test-support/recorded.ts';
 import { RIGHT_PACKETS } from '../test-support/right-packets.ts';
 import { type OnChanged, RewrittenWords } from './rewritten.ts';
@@ -99,6 +99,29 @@ describe('neighbours of a packet', () => {
     expect(flags).toContain(0x12);
     packet[at + 13] = 0x18;
     expect(variantsOf({ packet }).map((one) => one.packet[at + 13])).not.toContain(0x12);
+  });
+
+  it('of DNS queries include a response, and one with an OPT record', () => {
+    const query = [0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+    const packet = ethernet(0x0800, ipv4(17, udp(Uint8Array.from(query))));
+    const messages = variantsOf({ packet })
+      .map((one) => toHex(one.packet.subarray(42)))
+      .filter((one) => one.startsWith('abcd'));
+    for (const question of ['0000010001', '03775777' + '0000010001']) {
+      expect(messages).toContain(`abcd01000001000000000000${question}`);
+      expect(messages).toContain(`abcd81000001000000000000${question}`);
+      expect(messages).toContain(`abcd01000001000000000001${question}00002904d0000000000000`);
+    }
+    // What has no question gets one.
+    const bare = Uint8Array.of(0xab, 0xcd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    const asked = variantsOf({ packet: ethernet(0x0800, ipv4(17, udp(bare))) }).map((one) =>
+      toHex(one.packet),
+    );
+    expect(asked.some((one) => one.endsWith('abcd00000001000000000000037757770000010001'))).toBe(true);
+    const answered = variantsOf({
+      packet: ethernet(0x0800, ipv4(17, udp(Uint8Array.from(query), V4_A, V4_B, 54))),
+    });
+    expect(answered.map((one) => one.packet[44])).not.toContain(0x81);
   });
 
   it('include those that met congestion, of IPv6 with a flow label', () => {

@@ -59,7 +59,7 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
   const odd = [...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
   const flags = withFlags(packet);
-  const all = [...variants, tagged(packet), ...odd, ...flags, ...longer(packet)];
+  const all = [...variants, tagged(packet), ...odd, ...flags, ...dnsForms(packet, at), ...longer(packet)];
   return all.map((one) => ({ ...stimulus, packet: one }));
 }
 
@@ -451,6 +451,43 @@ const LENGTH_FIELDS: Readonly<Record<number, number>> = {
   [HEADER.ipv6]: 4,
   [HEADER.udp]: 4,
 };
+
+const [DNS_PORT, DNS_HEADER, RESPONSE] = [53, 12, 0x80];
+/** One question, for the address of a name in upper and lower case. */
+const COUNTS = [0, 1, 0, 0, 0, 0, 0, 0];
+const QUESTION = [3, 0x77, 0x57, 0x77, 0, 0, 1, 0, 1];
+/** The root's name, type 41, 1232 bytes of UDP, and no options (RFC 6891 §6.1.2). */
+const OPT = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+
+/**
+ * A DNS query, and one with a question that can be read: as a response, which nobody answers; and with an OPT record, as most come,
+ * behind which programs write their answers.
+ */
+function* dnsForms(packet: Uint8Array, network: number): Generator<Uint8Array, void, void> {
+  const found = transportOf(packet);
+  if (found?.protocol !== UDP || read16(packet, found.at + 2) !== DNS_PORT) return;
+  const message = found.at + 8;
+  if (message + DNS_HEADER > found.end || (packet[message + 2]! & RESPONSE) !== 0) return;
+  const own = packet.subarray(message, found.end);
+  const asked = Uint8Array.from([...own.subarray(0, 4), ...COUNTS, ...QUESTION]);
+  const withMessage = (bytes: readonly number[]): Uint8Array =>
+    withDatagram(packet, network, Uint8Array.from([...packet.subarray(found.at, message), ...bytes]));
+  yield withMessage([...asked]);
+  for (const query of [own, asked]) {
+    yield withMessage([...query.with(2, query[2]! | RESPONSE)]);
+    if (read16(query, 10) === 0) yield withMessage([...query.with(11, 1), ...OPT]);
+  }
+}
+
+/** The same with another datagram behind the IP header. */
+function withDatagram(packet: Uint8Array, network: number, datagram: Uint8Array): Uint8Array {
+  const found = transportOf(packet)!;
+  const copy = Uint8Array.from([...packet.subarray(0, found.at), ...datagram]);
+  write16(copy, found.at + 4, datagram.length);
+  if (found.version === 4) write16(copy, network + 2, copy.length - network);
+  else write16(copy, network + 4, datagram.length);
+  return repaired(copy, found.at + 4);
+}
 
 /** Where the operation is behind the type, and that of requests. */
 const [ARP, OPERATION_AT, REQUEST] = [0x0806, 8, 1];

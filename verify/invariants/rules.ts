@@ -2,6 +2,7 @@
 import { ACTION_RULES } from './action.ts';
 import { ARP_RULES } from './arp.ts';
 import { CHECKSUM_RULES } from './checksum-rules.ts';
+import { DNS_RULES } from './dns-answer.ts';
 import { FRAME_RULES } from './frame-rules.ts';
 import { HELPER_RULES } from './helper-rules.ts';
 import { ICMP_ERROR_RULES } from './icmp-error.ts';
@@ -42,6 +43,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...SEGMENT_SIZE_RULES,
   ...NEIGHBOUR_RULES,
   ...ARP_RULES,
+  ...DNS_RULES,
 ];
 
 export const RULES: readonly Rule[] = [
