@@ -84,3 +84,17 @@ PROGRAM int dns_count(CONTEXT *ctx)
 	dns->additional = 0;
 	return TRANSMIT(ctx);
 }
+
+/* Goes back to the port that the query came from, and from there. */
+PROGRAM int dns_ports(CONTEXT *ctx)
+{
+	struct packet packet;
+	struct dns *dns = dns_message(ctx, &packet);
+
+	if (!dns || dns->flags & bpf_htons(0x8000))
+		return PASS;
+	return_datagram(&packet);
+	IF_FAULTY(((struct udphdr *)packet.l4)->source = ((struct udphdr *)packet.l4)->dest;)
+	dns->flags = bpf_htons(REFUSED);
+	return TRANSMIT(ctx);
+}

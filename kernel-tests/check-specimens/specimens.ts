@@ -200,6 +200,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['dns_response', 'dns/response-answered'],
     ['dns_bit', 'dns/not-a-response'],
     ['dns_count', 'dns/unreadable'],
+    ['dns_ports', 'reply/ports-left'],
   ),
   ...of('quotes', ['quote_left', 'icmp/quote-left']),
   ...of(

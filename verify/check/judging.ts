@@ -20,6 +20,7 @@ import { options } from '../invariants/options.ts';
 import { pppoe } from '../invariants/pppoe.ts';
 import { redirectTarget } from '../invariants/redirect.ts';
 import { reply } from '../invariants/reply.ts';
+import { replyPorts } from '../invariants/reply-ports.ts';
 import { replyTarget, sameMacs } from '../invariants/reply-target.ts';
 import { segmentSize } from '../invariants/segment-size.ts';
 import { tcpAnswer } from '../invariants/tcp-answer.ts';
@@ -45,6 +46,7 @@ export function checkJudging(program: Program, isOn: IsOn): Judging {
     ttl,
     reply,
     replyTarget,
+    replyPorts,
     sameMacs,
     unanswerable,
     icmpError,

@@ -13,6 +13,7 @@ import { PPPOE_RULES } from './pppoe.ts';
 import { PROTOCOL_RULES } from './protocol-number.ts';
 import { REDIRECT_RULES } from './redirect.ts';
 import { REPLY_RULES } from './reply.ts';
+import { REPLY_PORT_RULES } from './reply-ports.ts';
 import { REPLY_TARGET_RULES } from './reply-target.ts';
 import type { Rule } from './rule.ts';
 import { RUN_RULES } from './run-rules.ts';
@@ -36,6 +37,7 @@ const HEADER_RULES: readonly Rule[] = [
   ...MPLS_RULES,
   ...REPLY_RULES,
   ...REPLY_TARGET_RULES,
+  ...REPLY_PORT_RULES,
   ...UNANSWERABLE_RULES,
   ...ICMP_ERROR_RULES,
   ...TRANSLATED_QUOTE_RULES,

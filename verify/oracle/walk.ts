@@ -123,6 +123,11 @@ const DESTINATIONS: readonly number[] = [
   PORT.lisp,
 ];
 
+/** Ports of what carries packets, with which a datagram may come from whatever port and be answered to this one. */
+export const TUNNEL_PORTS: ReadonlySet<number> = new Set(
+  Object.values(PORT).filter((port) => port !== PORT.dns && port !== PORT.mdns && port !== PORT.quic),
+);
+
 /** IP in IP, GRE, EtherIP, MPLS: what needs no addresses of the header around it. */
 const IN_GUE: ReadonlySet<number> = new Set([4, 41, 47, 97, 137]);
 
