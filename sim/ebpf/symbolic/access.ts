@@ -6,6 +6,7 @@ import { type Inputs, packetUnknown } from './inputs.ts';
 import { settlePlaces, settlePlacesIn } from './open-places.ts';
 import { type Block, NotFollowed, type PathState, PathViolation } from './path-state.ts';
 import type { Value } from './path-value.ts';
+import { forgetSame } from './per-cpu-values.ts';
 import { isConst, type Term } from './term.ts';
 
 /** Where blocks lie, for comparisons: far from everything else, and far from each other. */
@@ -126,6 +127,7 @@ export function store(state: PathState, pointer: Value, offset: number, size: nu
       if (block.mayBeAnother === true)
         throw new NotFollowed('a store into a value that other keys may be found to have, too');
       const at = blockPlace(state, region.block, pool.addConst(address, -blockAddress(region.block)), size);
+      if (block.map >= 0) forgetSame(state, region.block);
       if (value.region !== undefined) {
         if (block.what === 'map value') state.leaks = true;
         if (size === 8) {

@@ -16,6 +16,7 @@ import {
 } from '../instruction.ts';
 import { NotFollowed, type PathState } from './path-state.ts';
 import type { Region, Value } from './path-value.ts';
+import { isOfSomeCpu } from './per-cpu-values.ts';
 import type { Term } from './term.ts';
 
 /** Comparisons that depend on an address's sign, or on its bits. */
@@ -29,6 +30,8 @@ export function requireComparable(state: PathState, opcode: number, a: Value, b:
   // Of which CPU each of them is nobody knows.
   if (isVariable(state, a) && isVariable(state, b))
     throw new NotFollowed('a comparison of addresses of variables of the kernel');
+  if (a.region?.kind === 'block' && b.region?.kind === 'block' && (isOfCpu(state, a) || isOfCpu(state, b)))
+    throw new NotFollowed('a comparison of addresses of values of some CPU');
   const operation = opcode & OPERATION_MASK;
   const isWide = (opcode & CLASS_MASK) === BPF_JMP;
   if (isWide && (operation === BPF_JEQ || operation === BPF_JNE)) return;
@@ -49,6 +52,10 @@ export function requireOneMemory(a: Value, b: Value, what: string): void {
 
 function isVariable({ blocks }: PathState, { region }: Value): boolean {
   return region?.kind === 'block' && blocks[region.block]!.what === 'kernel variable';
+}
+
+function isOfCpu({ blocks }: PathState, { region }: Value): boolean {
+  return region?.kind === 'block' && isOfSomeCpu(blocks[region.block]!);
 }
 
 /** Is it a number that lies below all addresses, or above (`IS_ERR_OR_NULL`)? */

@@ -53,9 +53,9 @@ export function anyValue(
     open = { isNull: unknown };
     return state.decide(unknown);
   };
-  const fresh = (what: 'sample' | 'kernel variable', size: number): Value => {
+  const fresh = (what: 'sample' | 'kernel variable', size: number, map: number = -1): Value => {
     open = { ...open, behind: Array.from({ length: size }, (_, at) => pool.unknown(8, `${name}.${at}`)) };
-    return freshBlock(state, what, size, name);
+    return freshBlock(state, what, size, name, map);
   };
   let result: Value | Term | undefined;
   switch (helper.returns) {
@@ -94,7 +94,7 @@ export function anyValue(
       if (region?.kind !== 'map') throw new NotFollowed(`${helper.name} of a map that is looked up itself`);
       const size = inputs.machine.maps[region.map]!.valueSize;
       if (isNull()) result = pool.constant(64, 0);
-      else result = fresh('sample', size);
+      else result = fresh('sample', size, region.map);
       break;
     }
     case 'slice':
@@ -309,9 +309,15 @@ const KNOWN_BOUNDS: ReadonlyMap<string, readonly [number, number]> = new Map([
   ['bpf_ringbuf_output', [-4095, 0]],
 ]);
 
-function freshBlock(state: PathState, what: 'sample' | 'kernel variable', size: number, name: string): Value {
+function freshBlock(
+  state: PathState,
+  what: 'sample' | 'kernel variable',
+  size: number,
+  name: string,
+  map: number,
+): Value {
   const writable = what === 'sample';
-  const block = addBlock(state, { what, map: -1, size, writable, name, memory: new PathMemory() });
+  const block = addBlock(state, { what, map, size, writable, name, memory: new PathMemory() });
   return blockPointer(state, block);
 }
 

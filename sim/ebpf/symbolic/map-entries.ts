@@ -7,6 +7,7 @@ import type { Inputs } from './inputs.ts';
 import { isFull, mayHaveHeldMore } from './map-room.ts';
 import { PathMemory } from './path-memory.ts';
 import { type GoneBlocks, type MapEntryState, NotFollowed, type PathState } from './path-state.ts';
+import { forgetSame } from './per-cpu-values.ts';
 import type { Term } from './term.ts';
 import {
   addressBits,
@@ -305,6 +306,7 @@ function storeValue(
   value: readonly Term[],
 ): void {
   const { memory } = state.blocks[block]!;
+  forgetSame(state, block);
   for (const [at, byte] of value.entries()) memory.setByte(at, byte);
   for (const { offset, size } of specialFields) {
     for (let at = offset; at < offset + size; at++) memory.setByte(at, state.pool.constant(8, 0));
