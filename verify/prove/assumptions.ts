@@ -15,7 +15,9 @@ export function assumptionsOf(
   const linear = inPieces
     ? ', linear, or with the Ethernet header alone linear for slices'
     : ', all of them linear';
-  const all = [`frames have ${limits.shortest} to ${limits.longest} bytes${hook === 'xdp' ? '' : linear}`];
+  const inOneBuffer = inputs.frags ? ', each of them in one buffer' : '';
+  const where = hook === 'xdp' ? inOneBuffer : linear;
+  const all = [`frames have ${limits.shortest} to ${limits.longest} bytes${where}`];
   const answered = new Set(paths.flatMap((one) => one.answers.map((answer) => answer.helper)));
   if (answered.size > 0) {
     const names = [...answered].sort().join(', ');

@@ -22,10 +22,10 @@ const section = (name: string, readOnly: boolean): BpfMap => ({
   },
 });
 
-function inputsOf(maps: readonly BpfMap[], hook: Hook = 'xdp'): Inputs {
+function inputsOf(maps: readonly BpfMap[], hook: Hook = 'xdp', frags: boolean = false): Inputs {
   const object = testObject({ main: 'exit' }, maps);
   const limits = { shortest: 20, longest: 90, mostMetadata: 12 };
-  return new Inputs(pool, new Machine(object, {}), hook, object.programs[0]!, limits);
+  return new Inputs(pool, new Machine(object, {}), hook, { ...object.programs[0]!, frags }, limits);
 }
 
 const ALWAYS = 'the instructions and helpers mean what the machine of this version takes them to mean';
@@ -35,6 +35,10 @@ describe('a proof takes for granted', () => {
     expect(assumptionsOf(inputsOf([]), [], [], [])).toEqual(['frames have 20 to 90 bytes', ALWAYS]);
     expect(assumptionsOf(inputsOf([], 'tc-ingress'), [], [], [])).toEqual([
       'frames have 20 to 90 bytes, all of them linear',
+      ALWAYS,
+    ]);
+    expect(assumptionsOf(inputsOf([], 'xdp', true), [], [], [])).toEqual([
+      'frames have 20 to 90 bytes, each of them in one buffer',
       ALWAYS,
     ]);
   });

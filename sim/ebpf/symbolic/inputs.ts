@@ -113,6 +113,8 @@ export class Inputs {
   readonly layout: ContextLayout;
   /** The kind of map that the program stands in, where only a redirect runs it. */
   readonly behindRedirect: BpfProgram['behindRedirect'];
+  /** XDP: does the program take frames in several buffers? It is followed with frames in one. */
+  readonly frags: boolean;
   /** At TC: does its section leave open at which end of a device it is attached (`SEC("tc")`)? Then it is followed at ingress. */
   readonly isAnywhere: boolean;
   /** Where the frame begins. */
@@ -146,6 +148,7 @@ export class Inputs {
     this.machine = machine;
     this.hook = hook;
     this.behindRedirect = program.behindRedirect;
+    this.frags = program.frags;
     this.isAnywhere = hook === 'tc-ingress' && !/ingress/.test(program.section);
     this.limits = limitsOf(hook, machine, limits);
     this.layout = programLayout(hook === 'xdp' ? 'xdp' : 'tc', program);
