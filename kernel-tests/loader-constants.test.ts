@@ -116,3 +116,26 @@ describeKernel('constants of the loader', ['root', 'testrun', 'compiler'], () =>
     expect(findings.map(({ invariant }) => invariant)).toEqual(['load/refused']);
   });
 });
+
+describeKernel('functions that are there to be replaced', ['compiler'], () => {
+  it('return what is nobody’s action until then: a note, where others that return it are wrong', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'xdpsim-replaced-'));
+    try {
+      const path = join(scratch, 'replaced.o');
+      compileBpf('kernel-tests/fixtures/replaced.bpf.c', path);
+      const object = new Uint8Array(readFileSync(path));
+      const engines = { machine: createWasmEngine(), witness: createVmEngine() };
+      const found = async (name: string): Promise<string[]> => {
+        const program: Program = { name, object, entries: [{ function: name, hook: 'xdp' }] };
+        const checked = await check({ program, ...engines, seed: 'replaced', runs: 2048, sweeps: false });
+        return checked.findings.map(({ invariant, severity, summary }) =>
+          [severity, invariant, /\(by (\w+), which stands for/.exec(summary)?.[1] ?? ''].join(' ').trim(),
+        );
+      };
+      expect(await found('dispatcher')).toEqual(['info action/unknown first']);
+      expect(await found('wrong')).toEqual(['error action/unknown']);
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  });
+});

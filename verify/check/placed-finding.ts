@@ -12,6 +12,7 @@ import { looksAtLabel } from './label-meaning.ts';
 import { lineLeavingZero } from './left-alone.ts';
 import { lowersElsewhere } from './lowers-elsewhere.ts';
 import { MapContents } from './map-contents.ts';
+import { placeholderReturning } from './placeholders.ts';
 import { decidingLine, hasContents, traceOf } from './probe.ts';
 
 /** What may be a map's fault: what a program does with a number from a map, it does because the map says so. */
@@ -51,6 +52,14 @@ export async function placedFinding(
       ...placed,
       severity: 'info',
       summary: `${placed.summary}: say what belongs there (--world) to have it judged`,
+    };
+  const placeholder =
+    finding.invariant === 'action/unknown' ? await placeholderReturning(program, divergence) : undefined;
+  if (placeholder !== undefined)
+    return {
+      ...placed,
+      severity: 'info',
+      summary: `${placed.summary} (by ${placeholder}, which stands for a function that whoever loads the program puts there)`,
     };
   if (worlds !== undefined || program.definition !== undefined) return placed;
   const isMadeUp = hasContents(divergence.case.world);
