@@ -101,6 +101,26 @@ describe('what is taken off', () => {
     expect(judged(echo, echo.slice(42))).toBe('');
   });
 
+  it('under labels, and in a session of L2TPv3, is what both ends have agreed upon', () => {
+    const short = (to: number): string => `${to - 4} ${HEADERS} within the headers of the tunnel`;
+    const label = [0, 0xfa, 0x11, 64];
+    for (const [frame, to] of [
+      [overUdp(6635, bytes(label, INNER.slice(14))), 46],
+      [overUdp(6635, bytes(label, INNER)), 46],
+      [overUdp(6635, bytes(label, [0, 0, 0, 9], INNER)), 46],
+      [overUdp(6635, bytes([0, 0, 0x20, 64], label, INNER.slice(14))), 50],
+      [ethernet(0x0800, ipv4(115, bytes([0, 0, 0, 42], [1, 2, 3, 4], INNER))), 38],
+      [ethernet(0x0800, ipv4(115, bytes([0, 0, 0, 42], INNER))), 38],
+      [overUdp(1701, bytes([0, 3, 0, 0, 0, 0, 0, 42], INNER)), 50],
+    ] as const) {
+      for (const cut of [to, to + 4, to + 8, to + 14]) expect(judged(frame, frame.slice(cut))).toBe('');
+      expect(judged(frame, frame.slice(to - 4))).toBe(short(to));
+      const under = (at: number): Uint8Array => bytes(frame.slice(0, 14), frame.slice(at));
+      expect(judged(frame, under(to + 4))).toBe('');
+      expect(judged(frame, under(to - 4))).toContain('begins within the headers of the tunnel');
+    }
+  });
+
   it('has what the Ethernet header announces behind it', () => {
     const packet = ethernet(0x0800, ipv4(4, INNER.slice(14)));
     const under = (from: number, type = 0x0800): Uint8Array =>

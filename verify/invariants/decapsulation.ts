@@ -5,7 +5,8 @@
  * there.
  *
  * Judged are tunnels of which a number says what they are (VXLAN, Geneve, GRE, GTP-U, IP in IP and so on), VLAN tags, and the Ethernet header: of
- * headers of a program's own nobody knows where they end. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
+ * headers of a program's own nobody knows where they end. What lies under labels, or in a session of L2TPv3, both ends have agreed upon, and
+ * no header says it: of these, only their own headers are judged. A program that takes as much off whatever comes, as off a header that a switch puts in front, is
  * for `check` to tell (`verify/check/by-chance.ts`).
  */
 import { ETHERTYPE } from '../../sim/packet/numbers.ts';
@@ -99,7 +100,8 @@ interface Tunnel {
   /** Where the outer IP header begins, and the tunnel's own header ends. */
   readonly from: number;
   readonly to: number;
-  readonly carries: 'frame' | 'packet';
+  /** Undefined: no header says. */
+  readonly carries: 'frame' | 'packet' | undefined;
 }
 
 function isIpType(type: number): boolean {
@@ -111,6 +113,7 @@ function tunnelCut(pair: FramePair, cut: number): string | undefined {
   const tunnel = tunnelOf(pair);
   if (tunnel === undefined || cut <= tunnel.from) return undefined;
   if (cut < tunnel.to) return 'the headers of the tunnel';
+  if (tunnel.carries === undefined) return undefined;
   if (tunnel.carries === 'packet') return cut === tunnel.to ? PACKET : undefined;
   const { before, beforeOffset } = pair;
   if (cut === tunnel.to + ETHERNET_HEADER && isIpType(read16(before, beforeOffset + cut - 2))) return PACKET;
@@ -134,6 +137,7 @@ function behindHeader(pair: FramePair): Breach | undefined {
   const begins = cut + ETHERNET_HEADER;
   if (cut <= 0 || begins <= tunnel.from || begins === tunnel.to) return undefined;
   if (begins < tunnel.to) return breachBehind(cut, 'the headers of the tunnel');
+  if (tunnel.carries === undefined) return undefined;
   const inner = tunnel.carries === 'packet' ? IPV4_HEADER : ETHERNET_HEADER;
   return begins < tunnel.to + inner ? breachBehind(cut, INSIDE[tunnel.carries]) : undefined;
 }
@@ -150,8 +154,15 @@ function tunnelOf({ was, before, beforeOffset, beforeLength }: FramePair): Tunne
   if (((was.flags[0]! | (isUdp ? was.flags[1]! : 0)) & bare) !== 0) return undefined;
   // Behind a port that is nobody's, what looks like a tunnel may be a program's own.
   if (isUdp && !announcements('udpPort').has(read16(before, beforeOffset + at + 2))) return undefined;
-  const last = outerLayers(before.subarray(beforeOffset, beforeOffset + beforeLength)).at(-1);
+  const frame = before.subarray(beforeOffset, beforeOffset + beforeLength);
+  const layers = outerLayers(frame);
+  const last = layers.at(-1);
   if (last === undefined || !isCarried(last.next) || QUOTING.includes(last.protocol.name)) return undefined;
+  const unstated = layers.findLast(({ protocol }) => UNSTATED.has(protocol.name));
+  if (unstated !== undefined) {
+    const { protocol, offset, end, context } = unstated;
+    return { from, to: offset + protocol.step(frame, offset, end, context).length, carries: undefined };
+  }
   const carries = last.next === 'ethernet' ? 'frame' : 'packet';
   // What is within is all there.
   const least = carries === 'frame' ? ETHERNET_HEADER : IPV4_HEADER;
@@ -159,6 +170,8 @@ function tunnelOf({ was, before, beforeOffset, beforeLength }: FramePair): Tunne
 }
 
 const IPV4_HEADER = 20;
+/** Behind the last label stands a packet, a frame, or a control word in front of one; in a session, a cookie in front of anything. */
+const UNSTATED: ReadonlySet<string> = new Set(['mpls', 'l2tpv3', 'l2tpudp']);
 /** What an error quotes is in no tunnel. */
 const QUOTING: readonly string[] = ['icmp', 'icmpv6'];
 
