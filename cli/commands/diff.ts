@@ -9,7 +9,7 @@ import { runningKernel } from '../../kernel/libbpf/kernel-facts.ts';
 import { packageFile } from '../../kernel/package-file.ts';
 import type { KernelVersion } from '../../sim/ebpf/kernel-versions.ts';
 import { EngineError } from '../../sim/engines/engine.ts';
-import { mergedHints, type NamedWorld, type Program } from '../../sim/runtime/program.ts';
+import { mergedHints, type NamedWorld } from '../../sim/runtime/program.ts';
 import { worldsOf } from '../../verify/batch-plan.ts';
 import { type DiffOptions, type DiffReport, diff } from '../../verify/diff/diff.ts';
 import type { BuildPair } from '../../verify/diff/pair.ts';
@@ -26,6 +26,7 @@ import { differingLines, mapLines, sameLine } from '../diff/report-text.ts';
 import { saveExamples } from '../diff/save.ts';
 import { createEngineAs, versionOption } from '../engines.ts';
 import { EXIT } from '../failure.ts';
+import { casesForProgram } from '../input/cases-of-others.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
@@ -216,7 +217,7 @@ async function comparePair(
     }),
     ...(options.time === undefined ? {} : { seconds: options.time }),
     worlds,
-    cases: casesOf(pair.old, options.packets, worlds),
+    cases: casesOf(pair, options.packets, worlds),
     source: new PacketGenerator(hints, [pair.old.entries[0]!.hook]),
     sweeps: options.sweeps,
     maxClasses: options.maxClasses,
@@ -293,15 +294,16 @@ async function proveSame(
 
 /** Captures of real traffic, and what the user names before these. */
 async function* casesOf(
-  program: Program,
+  pair: BuildPair,
   files: readonly string[],
   worlds: readonly NamedWorld[],
 ): NonNullable<DiffOptions['cases']> & AsyncGenerator {
   const world = worlds[0]?.world ?? {};
-  for (const file of files) yield* casesFromCapture(file, { program: program.name, world });
+  const { name: program } = pair.old;
+  for (const file of files) yield* casesForProgram(file, [pair.old, pair.new], { program, world });
   const folder = packageFile('corpus/captures');
   const own = readdirSync(folder).filter((name) => /\.pcap(ng)?$/.test(name));
   for (const name of own.sort()) {
-    yield* casesFromCapture(join(folder, name), { program: program.name, world });
+    yield* casesFromCapture(join(folder, name), { program, world });
   }
 }

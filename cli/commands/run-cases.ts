@@ -1,15 +1,13 @@
 /** The packets that `run` is given, from files and as digits, each with the world that it meets. */
 import type { Case } from '../../corpus/cases/case.ts';
 import type { PacketFilter } from '../../corpus/filter/filter.ts';
-import { mapNamed } from '../../sim/ebpf/made-maps.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { commandText } from '../../verify/explain/command.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { targetOf } from '../input/map-file.ts';
+import { casesForProgram } from '../input/cases-of-others.ts';
 import { parseHex } from '../input/options.ts';
-import { casesFromFile } from '../input/packets.ts';
 import { isThere } from '../input/read-file.ts';
 import { reportLine } from '../output.ts';
 
@@ -17,7 +15,7 @@ export type WorldAndPackets = Pick<Case, 'world' | 'stimuli'>;
 
 /**
  * A saved case brings the world that it begins in; all else meets the program's first world.
- * @throws {Failure} for saved cases of several worlds, and for one whose world the program cannot be in
+ * @throws {Failure} for saved cases of several worlds
  */
 export async function* casesOf(
   sources: readonly string[],
@@ -34,24 +32,11 @@ export async function* casesOf(
           isFirst ? byItself(program, source) : inFiles(source),
         );
       }
-      if (shared === undefined && one.world !== world) requireMaps(one, program, source);
       shared = one.world;
       isFirst = false;
       yield one.world === world ? { ...one, stimuli: one.stimuli.map(comingIn(program)) } : one;
     }
   }
-}
-
-/** A case that was saved for another program: its world may fill maps that this one does not have. */
-function requireMaps(saved: Case, program: Program, source: string): void {
-  const { maps } = targetOf(program);
-  const filled = [...Object.keys(saved.world.maps ?? {}), ...Object.keys(saved.world.slots ?? {})];
-  const lacking = filled.find((name) => mapNamed(maps, name) === undefined);
-  if (lacking === undefined) return;
-  throw inputFailure(
-    `${source}: was saved for ${saved.program}, in a world that fills map “${lacking}”, which ${program.name} does not have`,
-    `This writes its packets alone: ${commandText('corpus', 'convert', source, '--out', 'packets.pcap')}`,
-  );
 }
 
 /** Where there are several files. */
@@ -101,7 +86,7 @@ export async function* matching(
 
 async function* casesIn(source: string, program: Program, world: World): AsyncGenerator<Case> {
   if (source === '-' || isThere(source)) {
-    yield* casesFromFile(source, { program: program.name, world });
+    yield* casesForProgram(source, [program], { program: program.name, world });
   } else if (/[^0-9a-fA-F\s:]/.test(source)) {
     throw inputFailure(`${source}: neither a file nor hexadecimal digits`);
   } else {

@@ -9,8 +9,8 @@ import { realPlace } from '../../corpus/files/atomic-file.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { EXIT, inputFailure } from '../failure.ts';
+import { casesForProgram } from '../input/cases-of-others.ts';
 import { announceMemory } from '../input/memory.ts';
-import { casesFromFile } from '../input/packets.ts';
 import { isDirectory } from '../input/read-file.ts';
 import { type PlacedProgram, placePrograms, type WorldOptions } from '../input/world-options.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -97,7 +97,11 @@ async function* readCases(
   const worlds = new Map<World, World>();
   const world = program.definition?.worlds[0]?.world ?? {};
   for (const file of files) {
-    for await (const one of casesFromFile(file, { program: program.name, packetsPerCase: 1, world })) {
+    for await (const one of casesForProgram(file, [program], {
+      program: program.name,
+      packetsPerCase: 1,
+      world,
+    })) {
       let own = worlds.get(one.world);
       if (own === undefined) {
         own = inWorld(one.world);

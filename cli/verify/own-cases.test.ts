@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { saveCase } from '../../corpus/cases/case.ts';
 import { PacketGenerator } from '../../corpus/generate/generator.ts';
 import { TEST_RUN_LIMITS } from '../../corpus/generate/packet-limits.ts';
 import { seedFromText } from '../../corpus/generate/random.ts';
@@ -63,6 +64,18 @@ describe('packets that the user brings', () => {
       ]),
     );
     expect(cases[0]!.case.stimuli[0]!.packet).toEqual(PACKET);
+  });
+
+  it('meet the worlds of this program where they were saved for another, whose maps it does not have', async () => {
+    const file = join(scratch, 'another.pcapng');
+    const stimuli = [{ packet: PACKET }];
+    await saveCase(file, { program: 'router', world: { maps: { tx_port: [] } }, stimuli });
+    await saveCase(join(scratch, 'own.pcapng'), { program: 'mine', world: { maps: { flows: [] } }, stimuli });
+    const cases = await ownCases([file, join(scratch, 'own.pcapng')], program, worlds);
+    expect(cases.map(({ case: { world } }) => world)).toEqual([
+      ...worlds.map(({ world }) => world),
+      { maps: { flows: [] } },
+    ]);
   });
 
   it('reach what no generated packet does, and are what packets of the run are made of', async () => {

@@ -2,7 +2,7 @@
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
-import { casesFromFile } from '../input/packets.ts';
+import { casesForProgram } from '../input/cases-of-others.ts';
 
 /** Packets of one case: as many as a batch has. */
 const PACKETS_PER_CASE = 2048;
@@ -20,7 +20,7 @@ export async function ownCases(
   const plain = {};
   for (const path of files) {
     const options = { program: program.name, world: plain, packetsPerCase: PACKETS_PER_CASE };
-    for await (const one of casesFromFile(path, options)) {
+    for await (const one of casesForProgram(path, [program], options)) {
       const own = one.world === plain ? worlds.map(({ world }) => world) : [one.world];
       // What a file was kept or saved for says nothing about this program.
       for (const world of own) {
