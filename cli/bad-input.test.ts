@@ -125,6 +125,7 @@ const NOT_PROGRAMS: readonly (readonly [string, RegExp])[] = [
   ['', /no program “”/],
   ['nope', /no program “nope”\n.*xdpsim programs lists/],
   ['icmp-echo', /no program “icmp-echo”; did you mean icmp_echo\?/],
+  ['my', /no program “my”; did you mean my\.o\?/],
   ['icmp_eco', /no program “icmp_eco”; did you mean icmp_echo\?/],
   ['missing.o', /missing\.o: no such file/],
   ['missing.c', /missing\.c: no such file/],
@@ -321,6 +322,7 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
   programs: [
     [['programs', 'icmp-echo'], /no program “icmp-echo”; did you mean icmp_echo\?/],
     [['programs', ''], /no program “”/],
+    [['programs', 'my'], /no program “my”\n/],
     [['programs', 'a', 'b'], /Expected 1 argument but got 2/],
   ],
   bench: [
@@ -602,7 +604,9 @@ const SETS: Readonly<Record<string, readonly Refused[]>> = {
   init: [
     [['init', 'missing.c'], /missing\.c: no such file/],
     ...forms(
-      NOT_PROGRAMS.filter(([name]) => !['', 'nope', 'icmp-echo', 'icmp_eco', 'folder.c'].includes(name)),
+      NOT_PROGRAMS.filter(
+        ([name]) => !['', 'nope', 'icmp-echo', 'icmp_eco', 'my', 'folder.c'].includes(name),
+      ),
       (name) => ['init', name],
     ),
     [['init', 'text.txt'], /text\.txt: ELF header/],

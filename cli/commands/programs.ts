@@ -56,7 +56,7 @@ function run(name: string | undefined, options: { json?: boolean; color: boolean
 
 function find(name: string): ProgramDefinition {
   const found = programByName(name);
-  if (found === undefined) throw noProgram(name);
+  if (found === undefined) throw noProgram(name, []);
   return found;
 }
 

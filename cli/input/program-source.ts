@@ -128,12 +128,21 @@ async function resolveProgram(
   throw noProgram(name);
 }
 
-/** For a name that is neither a built-in program's nor a file's. */
-export function noProgram(name: string): Failure {
-  const near = nearestName(
-    name,
-    programs.map((one) => one.name),
-  );
+/** What programs' files end in, the compiled ones first. */
+const FILE_ENDINGS = ['.o', '.bpf.o', '.bpf.c', '.c', '.model.ts'];
+
+/**
+ * For a name that is neither a built-in program's nor a file's.
+ * @param endings of files that would do in its place
+ */
+export function noProgram(name: string, endings: readonly string[] = FILE_ENDINGS): Failure {
+  const file = endings.map((ending) => `${name}${ending}`).find((path) => name !== '' && isThere(path));
+  const near =
+    file ??
+    nearestName(
+      name,
+      programs.map((one) => one.name),
+    );
   return inputFailure(
     `no program “${name}”${near === undefined ? '' : `; did you mean ${near}?`}`,
     'xdpsim programs lists the built-in programs. Name an object by its file (./prog.o).',

@@ -44,9 +44,13 @@ describe('the functions that are attached together', () => {
   });
 
   it('are refused where two want the same hook', () => {
-    const several = object(['a', 'xdp', 'xdp'], ['b', 'xdp', 'xdp']);
+    const several = object(['t', 'tc', 'tc-ingress'], ['a', 'xdp', 'xdp'], ['b', 'xdp', 'xdp']);
     expect(() => chooseEntries('x.o', several, undefined, [])).toThrow(
-      expect.objectContaining({ kind: 'input', remedy: 'Name one: x.o:a' }),
+      expect.objectContaining({
+        kind: 'input',
+        message: 'x.o has several programs for one hook: a, b',
+        remedy: 'Name one: x.o:a',
+      }),
     );
   });
 

@@ -30,9 +30,12 @@ export function chooseEntries(
     throw new EngineError('input', `${file} has no XDP or TC program ${wanted}; it has ${names || 'none'}`);
   }
   if (entries.length === 0) throw new EngineError('input', `${file} has no XDP or TC program`);
-  if (new Set(entries.map((entry) => entry.hook)).size === entries.length) return entries;
-  throw new EngineError('input', `${file} has several programs for one hook: ${names}`, {
-    remedy: `Name one: ${file}:${entries[0]!.function}`,
+  const rivals = entries.filter(({ hook }) => entries.filter((other) => other.hook === hook).length > 1);
+  if (rivals.length === 0) return entries;
+  // Of two hooks with several programs each, the first is named.
+  const several = rivals.filter(({ hook }) => hook === rivals[0]!.hook).map((entry) => entry.function);
+  throw new EngineError('input', `${file} has several programs for one hook: ${several.join(', ')}`, {
+    remedy: `Name one: ${file}:${several[0]}`,
   });
 }
 

@@ -394,7 +394,18 @@ describe('loadObject', () => {
       'code for eBPF (EM_BPF, clang -target bpf), found code for x86-64',
     ],
     ['unknown machines by number', () => patched(18, 0xfe), 'found machine 254'],
-    ['executables', () => patched(16, 2), 'a relocatable object (ET_REL), found e_type 2'],
+    ['executables', () => patched(16, 2), 'a relocatable object (ET_REL), found an executable (ET_EXEC)'],
+    [
+      'shared libraries',
+      () => patched(16, 3),
+      'a relocatable object (ET_REL), found an executable or a shared library',
+    ],
+    ['unknown types', () => patched(16, 9), 'a relocatable object (ET_REL), found e_type 9'],
+    [
+      'texts',
+      () => new TextEncoder().encode('\t.text\n'),
+      'found 09 2e 74 65, a text file: name the compiled object',
+    ],
     ['a section table beyond the end', () => patched(43, 1), 'section headers'],
     ['names of sections in a section that is not there', () => patched(62, 0xf0), 'a section index below'],
   ])('refuses %s', (_, make, message) => {

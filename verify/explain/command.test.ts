@@ -112,4 +112,5 @@ it('quotes what a shell would take apart', () => {
   expect(commandText('a', 'b c', '', "d'e", 'x@%+=:,./-_')).toBe(
     `npx xdpsim a 'b c' '' 'd'\\''e' x@%+=:,./-_`,
   );
+  expect(commandText('a\nb', "it's\t\\")).toBe(`npx xdpsim $'a\\x0ab' $'it\\'s\\x09\\\\'`);
 });

@@ -84,6 +84,17 @@ export function commandText(...words: readonly string[]): string {
   return ['npx xdpsim', ...words.map(quoted)].join(' ');
 }
 
+/** As bash and zsh take it. Control characters would be shown as something else, so they are written as their numbers. */
 function quoted(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  const controls = /[\x00-\x1f\x7f]/g;
+  if (controls.test(text)) {
+    const escaped = text.replaceAll(/['\\]/g, '\\$&').replaceAll(controls, (one) => `\\x${hexOf(one)}`);
+    return `$'${escaped}'`;
+  }
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function hexOf(character: string): string {
+  return character.charCodeAt(0).toString(16).padStart(2, '0');
 }

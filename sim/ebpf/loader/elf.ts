@@ -137,8 +137,10 @@ function checkHeader(file: Reader): void {
   // libelf knows one version, and does not look at the second place that names it (e_version).
   if (bytes[6] !== EV_CURRENT) throw new ObjectError('ELF header +0x6', 'ELF version 1', `${bytes[6]}`);
   const type = file.u16(16, 'e_type');
-  if (type !== ET_REL)
-    throw new ObjectError('ELF header +0x10', 'a relocatable object (ET_REL)', `e_type ${type}`);
+  if (type !== ET_REL) {
+    const found = OTHER_TYPES.get(type) ?? `e_type ${type}`;
+    throw new ObjectError('ELF header +0x10', 'a relocatable object (ET_REL)', found);
+  }
   const machine = file.u16(18, 'e_machine');
   // Old compilers left the machine out; libbpf takes such objects too.
   if (machine !== EM_BPF && machine !== EM_NONE) {
@@ -147,6 +149,13 @@ function checkHeader(file: Reader): void {
     throw new ObjectError('ELF header +0x12', 'code for eBPF (EM_BPF, clang -target bpf)', found);
   }
 }
+
+/** What else ELF files are (`e_type`). */
+const OTHER_TYPES: ReadonlyMap<number, string> = new Map([
+  [2, 'an executable (ET_EXEC)'],
+  [3, 'an executable or a shared library (ET_DYN)'],
+  [4, 'a core dump (ET_CORE)'],
+]);
 
 /** What files that are taken for objects begin with, and what they are. */
 const OTHER_FILES: readonly (readonly [begin: string, what: string])[] = [
@@ -165,10 +174,20 @@ const OTHER_FILES: readonly (readonly [begin: string, what: string])[] = [
   ['21 3c 61 72', 'an archive of objects (ar): name one object of it'],
 ];
 
+const TEXT = 'a text file: name the compiled object, or a C source, whose name ends in .c';
+
+function isText(bytes: Uint8Array): boolean {
+  const start = bytes.subarray(0, 512);
+  return (
+    start.length > 0 && start.every((byte) => (byte >= 0x20 ? byte !== 0x7f : byte >= 0x09 && byte <= 0x0d))
+  );
+}
+
 /** The first bytes, and what they are the begin of, where that is known. */
 function beginOf(bytes: Uint8Array): string {
   const begin = firstBytes(bytes);
-  const what = OTHER_FILES.find(([start]) => begin.startsWith(start))?.[1];
+  const what =
+    OTHER_FILES.find(([start]) => begin.startsWith(start))?.[1] ?? (isText(bytes) ? TEXT : undefined);
   return what === undefined ? begin : `${begin}, ${what}`;
 }
 
