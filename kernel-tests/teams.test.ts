@@ -269,7 +269,7 @@ it('init lists the programs of the folder, writes once, and what it writes is re
     const path = `xdpsim.config.${format === 'js' ? 'mjs' : format}`;
     expect(await runInProcess('init', '--format', format)).toMatchObject({
       code: 0,
-      err: `${path}: 1 program; next: xdpsim check\n`,
+      err: `${path}: 1 program; next: npx xdpsim check\n`,
     });
     expect(readFileSync(path, 'utf8')).toContain('src/mark.bpf.c');
     const before = readFileSync(path, 'utf8');

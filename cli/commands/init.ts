@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { programByName } from '../../sim/programs/index.ts';
+import { commandText } from '../../verify/explain/command.ts';
 import { isSource } from '../compile/compile-source.ts';
 import { configText, findPrograms, initialConfig } from '../config/initial.ts';
 import { findConfig } from '../config/load.ts';
@@ -40,7 +41,7 @@ async function run(
   const text = configText(initialConfig(programs), format);
   await writeAtomically(path, [new TextEncoder().encode(text)]);
   const found = programs.length === 1 ? '1 program' : `${programs.length} programs`;
-  reportLine(`${path}: ${found}; next: xdpsim check`);
+  reportLine(`${path}: ${found}; next: ${commandText('check')}`);
 }
 
 /**

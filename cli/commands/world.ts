@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { writeAtomically } from '../../corpus/files/atomic-file.ts';
 import { initialWorldFile } from '../../sim/ebpf/world-file/init.ts';
+import { commandText } from '../../verify/explain/command.ts';
 import { cflagsOption, clangOption } from '../compile/settings.ts';
 import { inputFailure } from '../failure.ts';
 import { targetOf } from '../input/map-file.ts';
@@ -51,7 +52,9 @@ async function init(name: string, options: Options): Promise<void> {
     );
   }
   await writeAtomically(out, [new TextEncoder().encode(text)]);
-  reportLine(`${out}: edit it, then run: xdpsim verify ${name} --world ${out}`);
+  // How a source was compiled belongs to it.
+  const compiled = first!.commandLine?.slice(1) ?? [];
+  reportLine(`${out}: edit it, then run: ${commandText('verify', name, ...compiled, '--world', out)}`);
 }
 
 /** `my` for `build/my.bpf.o:main`. */

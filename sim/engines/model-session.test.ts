@@ -190,7 +190,7 @@ describe('a session', () => {
     ).toEqual({
       available: false,
       reason: 'no model for p',
-      remedy: 'write f.model.ts, then run: xdpsim verify ./f.model.ts',
+      remedy: 'write f.model.ts, then run: npx xdpsim verify ./f.model.ts',
     });
     expect(createModelEngine().availability()).toEqual({ available: true });
   });

@@ -64,7 +64,7 @@ function availability(program?: Program): Availability {
   return {
     available: false,
     reason: `no model for ${program.name}`,
-    remedy: `write ${module}, then run: xdpsim verify ./${module}`,
+    remedy: `write ${module}, then run: npx xdpsim verify ./${module}`,
   };
 }
 
