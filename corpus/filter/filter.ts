@@ -5,7 +5,7 @@
 import { type Place, readNumber } from '../../sim/packet/declaration/place.ts';
 import type { Context } from '../../sim/packet/dissection.ts';
 import { protocolByName } from '../../sim/packet/protocols.ts';
-import { type LayerPlace, layersOf } from '../../sim/packet/walk-layers.ts';
+import { type HeaderPlace, layersOf } from '../../sim/packet/walk-layers.ts';
 import type { HeaderView } from './composed-names.ts';
 import type { DeclaredTarget, Target } from './names.ts';
 import { type Comparison, type Literal, type Node, type Operand, parseFilter } from './parse.ts';
@@ -25,7 +25,7 @@ interface View {
   bytes: Uint8Array;
   offset: number;
   end: number;
-  layers: readonly LayerPlace[];
+  layers: readonly HeaderPlace[];
 }
 
 type Test = (view: View) => boolean;
@@ -178,7 +178,7 @@ function holds(bytes: Uint8Array, at: number, end: number, needle: Uint8Array): 
 function numbersOf({ field, mask }: Operand): Each<number> {
   const masked = (value: number): number => (mask === undefined ? value : (value & mask) >>> 0);
   if (field === 'frame.len') return ({ offset, end }, see) => see(masked(end - offset));
-  if (field === 'frame') return () => false;
+  if (field === 'frame' || 'protocols' in field) return () => false;
   const targets = byProtocol(field.targets);
   return (view, see) => {
     for (const layer of view.layers) {
@@ -195,12 +195,22 @@ function numbersOf({ field, mask }: Operand): Each<number> {
 function rangesOf({ field, slice }: Operand): Each<Range> {
   const range: Range = { at: 0, end: 0 };
   const sliced = (at: number, end: number, see: (range: Range) => boolean): boolean => {
-    range.at = slice === undefined ? at : at + slice.start;
-    range.end = slice === undefined ? end : range.at + slice.length;
-    return range.end <= end && see(range);
+    const { start, length } = slice ?? { start: 0 };
+    range.at = (start < 0 ? end : at) + start;
+    range.end = length === undefined ? end : range.at + length;
+    return range.at >= at && range.at <= range.end && range.end <= end && see(range);
   };
   if (field === 'frame') return ({ offset, end }, see) => sliced(offset, end, see);
   if (field === 'frame.len') return () => false;
+  if ('protocols' in field) {
+    const names = new Set(field.protocols);
+    const isWhole = slice === undefined;
+    return ({ layers }, see) =>
+      layers.some(
+        ({ name, offset, end, headerEnd }) =>
+          names.has(name) && sliced(offset, isWhole ? end : headerEnd, see),
+      );
+  }
   const targets = byProtocol(field.targets);
   return (view, see) => {
     for (const layer of view.layers) {
@@ -219,7 +229,7 @@ function byProtocol(targets: readonly Target[]): Map<string, Target[]> {
   return map;
 }
 
-function numberOf(view: View, layer: LayerPlace, target: Target): number | undefined {
+function numberOf(view: View, layer: HeaderPlace, target: Target): number | undefined {
   if ('composed' in target) return target.composed.number?.(headerView(view, layer));
   const place = targetPlace(view, layer, target);
   if (place === undefined) return undefined;
@@ -230,7 +240,7 @@ function numberOf(view: View, layer: LayerPlace, target: Target): number | undef
 
 function rangeOf(
   view: View,
-  layer: LayerPlace,
+  layer: HeaderPlace,
   target: Target,
 ): readonly [from: number, to: number] | undefined {
   if ('composed' in target) return target.composed.range?.(headerView(view, layer));
@@ -239,7 +249,7 @@ function rangeOf(
   return place === undefined ? undefined : [at, at + place.size];
 }
 
-function targetPlace(view: View, layer: LayerPlace, { name, only }: DeclaredTarget): Place | undefined {
+function targetPlace(view: View, layer: HeaderPlace, { name, only }: DeclaredTarget): Place | undefined {
   if (only !== undefined) {
     const by = placeOf(view, layer, only.by);
     if (by === undefined || !only.types.includes(readNumber(view.bytes, layer.offset, by))) return undefined;
@@ -247,7 +257,7 @@ function targetPlace(view: View, layer: LayerPlace, { name, only }: DeclaredTarg
   return placeOf(view, layer, name);
 }
 
-function headerView(view: View, layer: LayerPlace): HeaderView {
+function headerView(view: View, layer: HeaderPlace): HeaderView {
   return {
     bytes: view.bytes,
     layer,
@@ -257,7 +267,7 @@ function headerView(view: View, layer: LayerPlace): HeaderView {
 }
 
 /** Where the field lies in this header; undefined where it is not there, or cut off. */
-function placeOf({ bytes }: View, { name, offset, end }: LayerPlace, field: string): Place | undefined {
+function placeOf({ bytes }: View, { name, offset, end }: HeaderPlace, field: string): Place | undefined {
   const place = protocolByName(name)!.placeIn(bytes, offset, field, end);
   if (place === undefined || offset + place.at + place.size > end) return undefined;
   return place;

@@ -10,13 +10,25 @@ export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=';
 /** Something in the packet: a field, or the frame itself. */
 export interface Operand {
   readonly node: 'operand';
-  readonly field: FieldName | 'frame' | 'frame.len';
+  readonly field: FieldName | ProtocolBytes | 'frame' | 'frame.len';
   readonly kind: Kind;
   /** `& mask`, of numbers. */
   readonly mask?: number;
   /** `[start:length]`, of bytes and addresses. */
-  readonly slice?: { readonly start: number; readonly length: number };
+  readonly slice?: Slice;
   readonly token: Token;
+}
+
+/** The bytes of a protocol: of its header where they are sliced, else with all that it carries. */
+export interface ProtocolBytes {
+  readonly protocols: readonly string[];
+}
+
+export interface Slice {
+  /** Below 0: from the end. */
+  readonly start: number;
+  /** Absent: to the end. */
+  readonly length?: number;
 }
 
 /** What a field is compared with. */
@@ -145,7 +157,11 @@ class Parser {
     this.#next++;
     const name = token.text;
     const protocol = protocolNames().get(name);
-    if (protocol !== undefined) return { node: 'protocol', names: protocol };
+    if (protocol !== undefined) {
+      const bytes: Operand = { node: 'operand', field: { protocols: protocol }, kind: 'bytes', token };
+      if (this.#is('[')) return { ...bytes, slice: this.#slice(bytes) };
+      return this.#is('contains') ? bytes : { node: 'protocol', names: protocol };
+    }
     const operand = this.#operand(token);
     if (operand === undefined) this.#unknown(token);
     return operand;
@@ -180,15 +196,15 @@ class Parser {
     this.#fail(`there is no field or protocol “${text}”${hint}`, token);
   }
 
-  /** `[start:length]`, or `[at]` for one byte. */
-  #slice({ kind, token }: Operand): { start: number; length: number } {
+  /** `[start:length]`, `[first-last]`, `[start:]`, `[:length]`, or `[at]` for one byte; a start below 0 counts from the end. */
+  #slice({ kind, token }: Operand): Slice {
     if (kind === 'number') this.#fail(`${token.text} is a number: use & to look at some of its bits`);
     this.#next++;
     const place = this.#value();
-    const match = /^(\d+)(?::(\d+))?$/.exec(place.text);
-    if (match === null || match[2] === '0') this.#fail('expected [start:length] or [byte]', place);
+    const slice = sliceOf(place.text);
+    if (slice === undefined) this.#fail('expected [start:length], [first-last] or [byte]', place);
     this.#expect(']', 'behind the slice');
-    return { start: Number(match[1]), length: Number(match[2] ?? 1) };
+    return slice;
   }
 
   #value(): Token {
@@ -246,7 +262,7 @@ class Parser {
     switch (left.kind) {
       case 'number': {
         const value = this.#number(token);
-        const bits = typeof left.field === 'string' ? 32 : left.field.bits;
+        const bits = typeof left.field === 'string' || 'protocols' in left.field ? 32 : left.field.bits;
         const most = 2 ** bits - 1;
         if (value > most) this.#fail(`${left.token.text} has ${bits} bits: at most ${most}`, token);
         return { is: 'number', value };
@@ -258,7 +274,7 @@ class Parser {
         return this.#address(token, left.kind);
       default: {
         const bytes = token.kind === 'text' ? new TextEncoder().encode(token.text) : this.#bytes(token);
-        const size = left.slice?.length ?? (typeof left.field === 'string' ? undefined : sizeOf(left.field));
+        const size = sizeOf(left);
         if (size !== undefined && bytes.length !== size)
           this.#fail(`${bytes.length} bytes, ${size} are compared`, token);
         return whole(bytes);
@@ -289,14 +305,17 @@ class Parser {
 
   #number(token: Token): number {
     const { text } = token;
-    if (token.kind === 'word' && (/^\d+$/.test(text) || /^0x[0-9a-f]+$/i.test(text))) return Number(text);
+    // What begins with a 0 is octal, as in C and Wireshark.
+    if (token.kind === 'word' && /^0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
+    if (token.kind === 'word' && /^(0|[1-9]\d*|0x[0-9a-f]+|0b[01]+)$/i.test(text)) return Number(text);
     if (token.kind === 'word' && /^true$/i.test(text)) return 1;
     if (token.kind === 'word' && /^false$/i.test(text)) return 0;
     this.#fail(`expected a number, not “${text}”`, token);
   }
 
   #bytes(token: Token): Uint8Array {
-    const digits = token.text.replace(/^0x/i, '').replaceAll(/[:-]/g, '');
+    const written = token.text.replace(/^0x/i, '').replaceAll(/[:-]/g, '');
+    const digits = written.length === 1 ? `0${written}` : written;
     if (digits === '' || digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits))
       this.#fail(`expected bytes such as de:ad:be:ef or text in quotation marks, not “${token.text}”`, token);
     return Uint8Array.from({ length: digits.length / 2 }, (_, at) =>
@@ -313,9 +332,25 @@ const KINDS: Readonly<Record<Kind, string>> = {
   bytes: 'bytes',
 };
 
-/** Bytes of a field; undefined where that is another number in each packet. */
-function sizeOf({ bits }: FieldName): number | undefined {
-  return bits === 0 ? undefined : bits / 8;
+/** Bytes of what is compared; undefined where that is another number in each packet. */
+function sizeOf({ field, slice }: Operand): number | undefined {
+  if (slice !== undefined) return slice.length;
+  return typeof field === 'string' || 'protocols' in field || field.bits === 0 ? undefined : field.bits / 8;
+}
+
+function sliceOf(text: string): Slice | undefined {
+  const match = /^(-?\d+)?(?:([:-])(\d+)?)?$/.exec(text);
+  if (match === null) return undefined;
+  const [, from, sign, number] = match;
+  const start = Number(from ?? 0);
+  if (sign === undefined)
+    return from === undefined ? undefined : start === -1 ? { start } : { start, length: 1 };
+  if (sign === ':') {
+    if (number === undefined) return from === undefined ? undefined : { start };
+    return number === '0' ? undefined : { start, length: Number(number) };
+  }
+  const length = Number(number ?? Number.NaN) - start + 1;
+  return from === undefined || start < 0 || !(length > 0) ? undefined : { start, length };
 }
 
 function whole(bytes: Uint8Array): Literal {

@@ -17,6 +17,12 @@ export interface LayerPlace {
   readonly end: number;
 }
 
+/** Where a layer lies, and its header. */
+export interface HeaderPlace extends LayerPlace {
+  /** Where the bytes of its header end, as far as they are there. */
+  readonly headerEnd: number;
+}
+
 /** What is done with each layer: returns how long its header is, and what follows. */
 export type Visit = (
   protocol: Protocol,
@@ -106,11 +112,17 @@ export function layersOf(
   end: number,
   first: string = 'ethernet',
   around?: Context,
-): LayerPlace[] {
-  const layers: LayerPlace[] = [];
+): HeaderPlace[] {
+  const layers: HeaderPlace[] = [];
   const visit: Visit = (protocol, at, layerEnd, context) => {
-    layers.push({ name: protocol.name, offset: at, end: layerEnd });
-    return protocol.step(bytes, at, layerEnd, context);
+    const step = protocol.step(bytes, at, layerEnd, context);
+    layers.push({
+      name: protocol.name,
+      offset: at,
+      end: layerEnd,
+      headerEnd: Math.min(at + step.length, layerEnd),
+    });
+    return step;
   };
   walkLayers(bytes, offset, end, first, visit, undefined, around);
   return layers;

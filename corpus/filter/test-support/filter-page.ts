@@ -31,19 +31,20 @@ xdpsim run router capture.pcapng --filter 'ip.ttl in {1, 2} || ipv6.hlim <= 1'
 | \`tcp.dport in {22, 80, 8000..8080}\` | the field is one of these, or within the range |
 | \`tcp.flags & 0x02\` | one of these bits is set; \`tcp.flags & 0x12 == 0x02\`: the bits under the mask |
 | \`tcp.flags.syn == 1\` | the bit is set (\`tcp.flags.syn\` alone: there is a TCP header) |
-| \`eth.src[0:3] == 00:1b:21\`, \`frame[12:2] == 81:00\` | bytes from a start on, so many; \`[5]\` is one byte |
-| \`frame contains "GET"\`, \`frame contains de:ad\` | the bytes occur |
+| \`eth.src[0:3] == 00:1b:21\`, \`frame[12:2] == 81:00\` | bytes from a start on, so many; also \`[2-3]\`, \`[4:]\`, \`[:4]\` and \`[5]\`, one byte; \`[-4:2]\` counts from the end |
+| \`tcp[13] == 02\`, \`ip[12:4] == 0a:00:00:01\` | bytes of the header, in hexadecimal |
+| \`frame contains "GET"\`, \`udp contains de:ad\` | the bytes occur, of a protocol in its header or in what it carries |
 | \`frame.len > 1514\` | the packet has so many bytes |
 | \`a && b\`, \`a \\|\\| b\`, \`!a\`, \`( )\` | also \`and\`, \`or\`, \`not\`; \`eq\`, \`ne\`, \`lt\`, \`le\`, \`gt\`, \`ge\` |
 
-Numbers are decimal or hexadecimal (\`0x50\`). \`ip.addr\`, \`ipv6.addr\`, \`eth.addr\`, \`tcp.port\`, \`udp.port\` stand for either end.
+Numbers are decimal, hexadecimal (\`0x50\`), binary (\`0b101\`), or octal, with a 0 in front (\`017\`). \`ip.addr\`, \`ipv6.addr\`, \`eth.addr\`, \`tcp.port\`, \`udp.port\` stand for either end.
 Headers inside tunnels and in the packets that ICMP errors quote count, too. A field that is cut off is not there. A filter
 that is wrong is refused (exit code 2) with the column, what was expected, and the name that you may have meant.
 
 Units are Wireshark's: \`ip.hdr_len\` and \`tcp.hdr_len\` count bytes (\`ip.ihl\` and \`tcp.dataOffset\` the words of the wire),
 \`ip.frag_offset\` units of 8 bytes; \`tcp.len\` is what the IP header leaves for data, captured or not. What Wireshark
 finds out from other packets has no name here, nor have \`frame.number\`, \`frame.cap_len\` (\`frame.len\` is what was captured), \`frame.protocols\`, and what
-is inside options (\`ip.opt.*\`, \`tcp.options.*\`); \`matches\`, and slices other than \`[start:length]\` and \`[at]\`, are not understood. \`eth.type\` is there
+is inside options (\`ip.opt.*\`, \`tcp.options.*\`); \`matches\`, functions, and slices of several parts are not understood. \`eth.type\` is there
 in frames that have one, \`eth.len\` in those with a length; \`tcp.seq\` and \`tcp.ack\` are the numbers on the wire (Wireshark: \`tcp.seq_raw\`).
 
 ## Names
