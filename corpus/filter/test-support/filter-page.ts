@@ -45,7 +45,8 @@ Units are Wireshark's: \`ip.hdr_len\` and \`tcp.hdr_len\` count bytes (\`ip.ihl\
 \`ip.frag_offset\` units of 8 bytes; \`tcp.len\` is what the IP header leaves for data, captured or not. What Wireshark
 finds out from other packets has no name here, nor have \`frame.number\`, \`frame.cap_len\` (\`frame.len\` is what was captured), \`frame.protocols\`, and what
 is inside options (\`ip.opt.*\`, \`tcp.options.*\`); \`matches\`, functions, and slices of several parts are not understood. \`eth.type\` is there
-in frames that have one, \`eth.len\` in those with a length; \`tcp.seq\` and \`tcp.ack\` are the numbers on the wire (Wireshark: \`tcp.seq_raw\`).
+in frames that have one, \`eth.len\` in those with a length; \`tcp.seq\` and \`tcp.ack\` are the numbers on the wire (Wireshark: \`tcp.seq_raw\`), and \`ip.dst\` is the header's, in front of
+a source route, too (Wireshark: \`ip.cur_rt\`; its \`ip.dst\` is the route's last address).
 
 ## Names
 
