@@ -63,3 +63,13 @@ const FLOOD: NamedWorld = { name: 'a flood', world: { time: 3_600_000_000_000n, 
 it.each(['1', '2', '3'])('a limit of packets in a second is reached with seed %s', (seed) => {
   expect(guide(program, { seed, effort: 400_000, worlds: [TRICKLE, FLOOD] }).missing).toEqual([]);
 });
+
+it('reaches what one jiffy decides', () => {
+  const jiffy = `call bpf_jiffies64\nr1 = r0\nr1 %= 100000\nr0 = 2\nif r1 != 99999 goto out\nr0 = 1\nout:\nexit`;
+  const program: Program = {
+    name: 'jiffy',
+    entries: [{ function: 'main', hook: 'xdp' }],
+    object: writeElf({ main: jiffy }),
+  };
+  expect(guide(program, { seed: 'jiffies', effort: 200_000 }).missing).toEqual([]);
+});

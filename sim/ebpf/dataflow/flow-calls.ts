@@ -1,4 +1,5 @@
 /** What calls of helpers do to the flow of data: the ones that copy, sum or look something up; of the others, what their record says. */
+import { INITIAL_JIFFIES, NANOSECONDS_PER_JIFFY } from '../../runtime/clock.ts';
 import { indexKey } from '../../runtime/map-snapshot.ts';
 import { ARGUMENT_TYPES } from '../helpers/argument-types.ts';
 import type { Helper } from '../helpers/helper.ts';
@@ -346,15 +347,25 @@ function forgetChanged({ memory }: CallView, machine: Machine, before: Uint8Arra
   else for (const [at, byte] of now.entries()) if (byte !== before[at]) memory.forget(data + at, 1);
 }
 
+/** The clock itself, in nanoseconds or in jiffies. */
+function clockOf(
+  name: string,
+  value: bigint,
+  { time }: Machine,
+  { memory, packet }: CallView,
+): Operand | undefined {
+  const field = memory.field(`time ${packet}`, () => ({ kind: 'time', packet }));
+  if (value === time) return input(field, time);
+  if (name !== 'bpf_jiffies64') return undefined;
+  const jiffies = binary('div', 64, input(field, time), BigInt(NANOSECONDS_PER_JIFFY));
+  return binary('add', 64, jiffies, INITIAL_JIFFIES);
+}
+
 function resultOf(after: State, view: CallView, { name, effects }: Helper): Operand | undefined {
   const value = r0(after);
   const { machine } = after;
   if (name === 'bpf_xdp_get_buff_len') return view.tracer.lengthPlus(Number(value));
-  if (effects.dependsOn.includes('clock') && value === machine.time)
-    return input(
-      view.memory.field(`time ${view.packet}`, () => ({ kind: 'time', packet: view.packet })),
-      value,
-    );
+  if (effects.dependsOn.includes('clock')) return clockOf(name, value, machine, view);
   if (effects.dependsOn.includes('cpu') && value === BigInt(machine.cpu))
     return input(
       view.memory.field('cpu', () => ({ kind: 'cpu', packet: view.packet })),
