@@ -27,6 +27,21 @@ const DEFAULT_CPUS = 64;
  */
 const MOST_PER_CPU = 65_536;
 
+const PAGE = 4096;
+/** The largest ring that a number of 32 bits can say. */
+const LARGEST_RING = 0x8000_0000;
+
+/**
+ * Returns the size that libbpf makes of a ring's: the kernel takes powers of two and whole pages alone, and what is none is rounded up
+ * (src/libbpf.c, `adjust_ringbuf_sz`, since 1.0; cilium/ebpf does the same).
+ */
+function ringSize(bytes: number): number {
+  if (bytes > LARGEST_RING) return bytes;
+  let size = PAGE;
+  while (size < bytes) size *= 2;
+  return size;
+}
+
 /** Is it for the loader to say how many entries a map of this definition has? */
 export function leavesSizeToLoader({ type, maxEntries }: { type: MapType; maxEntries: number }): boolean {
   return maxEntries === 0 && !SIZELESS.has(type);
@@ -42,9 +57,10 @@ export function maxEntriesOf(
 ): number {
   const { name, type, maxEntries } = definition;
   const wanted = Object.hasOwn(stated, name) ? stated[name] : undefined;
-  if (wanted !== undefined) return wanted;
+  const isRing = type === 'RINGBUF' || type === 'USER_RINGBUF';
+  if (wanted !== undefined) return isRing ? ringSize(wanted) : wanted;
   if (type === 'PERCPU_HASH' && maxEntries > MOST_PER_CPU) return MOST_PER_CPU;
-  if (!leavesSizeToLoader(definition)) return maxEntries;
-  if (type === 'RINGBUF' || type === 'USER_RINGBUF') return DEFAULT_RING;
+  if (!leavesSizeToLoader(definition)) return isRing ? ringSize(maxEntries) : maxEntries;
+  if (isRing) return DEFAULT_RING;
   return type === 'CPUMAP' ? DEFAULT_CPUS : DEFAULT;
 }
