@@ -209,6 +209,35 @@ describe('bpf_trace_printk', () => {
   });
 });
 
+describe('bpf_snprintf', () => {
+  /** What it returns for `count` pointers to `found`. */
+  function printed(format: string, size: number, found: string, count: number): number {
+    const { machine } = runText('r0 = 0\nexit');
+    const place = (text: string): number => {
+      const at = machine.memory.allocate(64);
+      machine.memory.u8.set(
+        Uint8Array.from(text, (letter) => letter.charCodeAt(0)),
+        at,
+      );
+      return at;
+    };
+    const [text, address, pointers, out] = [place(format), place(found), place(''), place('')];
+    for (let index = 0; index < count; index++) machine.memory.setU64(pointers + 8 * index, BigInt(address));
+    return HELPERS.get(165)!.run(machine, out, size, text, pointers, 8 * count);
+  }
+
+  it('counts addresses of the Internet up to the end of what there is room for', () => {
+    const address = '\x0a\x0b\x0c\x0d';
+    expect([0, 5, 13, 40].map((size) => printed('%pI4.%pi4', size, address, 2))).toEqual([2, 13, 28, 28]);
+  });
+
+  it('does not look at the width of what it finds, nor for a user’s memory', () => {
+    expect(printed('%9s|', 40, 'abc', 1)).toBe(11);
+    expect(printed('%9pks|', 40, 'abc', 1)).toBe(5);
+    expect(printed('%pus|', 40, 'abc', 1)).toBe(2);
+  });
+});
+
 describe('bpf_tcp_raw_gen_syncookie_ipv4', () => {
   /** The size that the cookie stands for. */
   const size = (...options: readonly number[]): number => {
