@@ -85,7 +85,7 @@ it('ends with 4 on a capture without packets, and names it', async () => {
   expect(await runInProcess('run', 'icmp_echo', file)).toEqual({
     code: 4,
     out: '',
-    err: `no packets in ${file}: nothing ran\n`,
+    err: `${file}: no packets\nnothing ran\n`,
   });
   const json = await runInProcess('run', 'icmp_echo', file, '--json');
   expect([json.code, JSON.parse(json.out).packets]).toEqual([4, []]);

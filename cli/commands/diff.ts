@@ -26,11 +26,11 @@ import { differingLines, mapLines, sameLine } from '../diff/report-text.ts';
 import { saveExamples } from '../diff/save.ts';
 import { createEngineAs, versionOption } from '../engines.ts';
 import { EXIT } from '../failure.ts';
-import { casesForProgram } from '../input/cases-of-others.ts';
 import { AS_KERNEL_HELP, parseKernelVersion } from '../input/kernel-version.ts';
 import { assumedSizes } from '../input/max-entries.ts';
 import { announceMemory } from '../input/memory.ts';
 import { freshSeed, parseCount, parseDirectory, repeated } from '../input/options.ts';
+import { casesForProgram } from '../input/program-cases.ts';
 import { runsOption, seedOption, shrinkTimeOption, timeOption } from '../input/run-options.ts';
 import {
   aimOption,

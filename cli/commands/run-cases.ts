@@ -6,8 +6,8 @@ import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { commandText } from '../../verify/explain/command.ts';
 import { EXIT, inputFailure } from '../failure.ts';
-import { casesForProgram } from '../input/cases-of-others.ts';
 import { parseHex } from '../input/options.ts';
+import { casesForProgram } from '../input/program-cases.ts';
 import { isThere } from '../input/read-file.ts';
 import { reportLine } from '../output.ts';
 
@@ -59,11 +59,9 @@ function comingIn({ hints }: Program): (stimulus: Stimulus) => Stimulus {
 /**
  * Returns the packets that match; a program's state is then what these alone leave. Where there are none, that is said, and the exit
  * code is that of a run that is incomplete.
- * @param sources where the packets come from, for the message
  */
 export async function* matching(
   cases: AsyncIterable<WorldAndPackets>,
-  sources: readonly string[],
   filter: PacketFilter | undefined,
 ): AsyncGenerator<WorldAndPackets> {
   let seen = 0;
@@ -76,11 +74,8 @@ export async function* matching(
     yield { ...one, stimuli };
   }
   if (matches > 0) return;
-  reportLine(
-    seen === 0 || filter === undefined
-      ? `no packets in ${sources.join(', ')}: nothing ran`
-      : `no packet matches ${filter.text}`,
-  );
+  // Which files are empty is said where they are read.
+  reportLine(seen === 0 || filter === undefined ? 'nothing ran' : `no packet matches ${filter.text}`);
   process.exitCode = EXIT.incomplete;
 }
 

@@ -151,7 +151,7 @@ async function run(name: string | undefined, packets: readonly string[], options
     placed,
     engine,
     options,
-    matching(casesOf(sources, program), sources, options.filter),
+    matching(casesOf(sources, program), options.filter),
     batch,
   );
   if (options.write !== undefined) await runToFile(outcomes, options.write);

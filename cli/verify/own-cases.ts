@@ -2,7 +2,7 @@
 import type { SavedCase } from '../../corpus/cases/case.ts';
 import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { NamedWorld, Program } from '../../sim/runtime/program.ts';
-import { casesForProgram } from '../input/cases-of-others.ts';
+import { casesForProgram } from '../input/program-cases.ts';
 
 /** Packets of one case: as many as a batch has. */
 const PACKETS_PER_CASE = 2048;

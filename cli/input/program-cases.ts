@@ -1,4 +1,4 @@
-/** Cases that were saved for another program, whose worlds fill maps that this one does not have. */
+/** Cases from files, also such as were saved for another program, whose worlds fill maps that this one does not have. */
 import type { Case, CasesFromCaptureOptions } from '../../corpus/cases/case.ts';
 import { mapNamed } from '../../sim/ebpf/made-maps.ts';
 import type { Program } from '../../sim/runtime/program.ts';
@@ -17,7 +17,7 @@ export function lackingMap({ maps = {}, slots = {} }: World, program: Program): 
 
 /**
  * The cases in a file, as `casesFromFile` reads them. Of those whose world this program cannot be in, it is the packets that somebody
- * wants: they meet the world that packets of a capture do, and standard error says so once.
+ * wants: they meet the world that packets of a capture do, and standard error says so once. So it does of a file without packets.
  * @param builds of one program, which all run the cases
  */
 export async function* casesForProgram(
@@ -26,7 +26,9 @@ export async function* casesForProgram(
   options: CasesFromCaptureOptions & { readonly world: World },
 ): AsyncGenerator<Case, void, undefined> {
   let isSaid = false;
+  let isEmpty = true;
   for await (const one of casesFromFile(path, options)) {
+    isEmpty &&= one.stimuli.length === 0;
     const other =
       one.world === options.world ? undefined : builds.find((build) => lackingMap(one.world, build));
     if (other === undefined) {
@@ -37,6 +39,7 @@ export async function* casesForProgram(
     isSaid = true;
     yield { ...one, world: options.world };
   }
+  if (isEmpty) reportLine(`${path === '-' ? 'standard input' : path}: no packets`);
 }
 
 function withoutWorldText(path: string, { program, world }: Case, other: Program): string {
