@@ -103,4 +103,26 @@ PROGRAM int label_kept(CONTEXT *ctx)
 	*label = bpf_htonl(ENTRY(200, entry & 0xf00, (entry & 0xff) FAULTY_OR_RIGHT(, - 1)));
 	return TRANSMIT(ctx);
 }
+
+/* Takes a label off that is the only one, or takes it for that. */
+PROGRAM int label_popped(CONTEXT *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__be32 *label = first_label(ctx);
+	struct iphdr *ip = (void *)(label + 1);
+	struct ethhdr old;
+
+	if (!label || (void *)(ip + 1) > (void *)(long)ctx->data_end || ip->version != 4)
+		return PASS;
+	IF_RIGHT(if (!(*label & bpf_htonl(BOTTOM))) return PASS;)
+	old = *eth;
+	old.h_proto = bpf_htons(ETH_P_IP);
+	if (bpf_xdp_adjust_head(ctx, sizeof(*label)))
+		return DROP;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return DROP;
+	*eth = old;
+	return PASS;
+}
 #endif

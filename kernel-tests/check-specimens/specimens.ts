@@ -244,6 +244,7 @@ export const OWN_SPECIMENS: readonly CheckSpecimen[] = [
     ['label_expired', 'mpls/expired', XDP],
     ['label_wrapped', 'mpls/wrapped', XDP],
     ['label_kept', 'mpls/not-lowered', XDP],
+    ['label_popped', 'ethertype/stale', XDP],
   ),
   ...of(
     'translators',

@@ -42,6 +42,28 @@ describe('the EtherType', () => {
     expect(verdict(tagged(0x0800, four), ethernet(0x0800, four))).toBeUndefined();
   });
 
+  it('is not the packet’s own with a label left in between that looks like a header', () => {
+    const labels = (last: readonly number[], packet: Uint8Array): Uint8Array =>
+      ethernet(0x8847, bytes(0, 1, 0, 64, last, packet));
+    const left = (type: number, last: readonly number[], packet: Uint8Array): Uint8Array =>
+      ethernet(type, bytes(last, packet));
+    for (const last of [
+      [0x45, 0, 1, 64],
+      [0x45, 0, 0x0b, 1],
+    ])
+      expect(verdict(labels(last, four), left(0x0800, last, four))).toBe(
+        'the EtherType says 0x0800 (IPv4), but the IPv4 packet begins 4 bytes further on',
+      );
+    const last = [0x60, 0, 1, 64];
+    expect(verdict(labels(last, six), left(0x86dd, last, six))).toContain('the IPv6 packet begins 4 bytes');
+    // Nor is it where the label is taken for a packet of the other version.
+    expect(verdict(labels([0x45, 0, 1, 64], six), left(0x0800, [0x45, 0, 1, 64], six))).toContain(
+      '0x0800 (IPv4)',
+    );
+    expect(verdict(labels(last, six), left(0x8847, last, six))).toBeUndefined();
+    expect(verdict(labels(last, six), ethernet(0x86dd, six))).toBeUndefined();
+  });
+
   it('is not the packet’s own with a part of its tags left in between', () => {
     const two = (packet: Uint8Array, type: number): Uint8Array =>
       ethernet(0x88a8, bytes(0, 1, u16(0x8100), 0, 5, u16(type), packet));

@@ -21,6 +21,7 @@ import {
 } from '../oracle/announcement.ts';
 import { HEADER, HEADER_FLAG, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
+import { closedStack, LABEL_SIZE, labelsOf } from '../oracle/label-stacks.ts';
 import type { Breach, Invariant } from './invariant.ts';
 
 /** What follows these has a form of its own, which is not IP's. */
@@ -168,11 +169,12 @@ function judgeGapBy(pair: FramePair, shift: number): Breach | undefined {
   const [version, type, size, addresses] = kind === HEADER.ipv4 ? [4, IPV4, 20, 12] : [6, IPV6, 40, 8];
   if (gap <= 0 || gap > MAX_GAP || start + size > afterLength) return undefined;
   const got = read16(after, afterOffset + at);
-  if (got !== type || after[afterOffset + at + 2]! >> 4 === version) return undefined;
+  const isOther = got !== type || after[afterOffset + at + 2]! >> 4 === version;
+  if (isOther && !(isIpType(got) && areLabels(pair, at + 2, start, shift))) return undefined;
   // The version and the addresses: a TTL may have gone down.
   if (!pair.isOld(start, start + 1, shift) || !pair.isOld(start + addresses, start + size, shift))
     return undefined;
-  const said = `${hex(got)} (IPv${version})`;
+  const said = `${hex(got)} (${MEANINGS.get(got)})`;
   return {
     invariant: 'ethertype/stale',
     severity: 'error',
@@ -183,6 +185,19 @@ function judgeGapBy(pair: FramePair, shift: number): Breach | undefined {
     sentence: `the EtherType says ${said}, but the IPv${version} packet begins ${gap} bytes further on`,
     summary: 'the EtherType does not name what follows it',
   };
+}
+
+function isIpType(type: number): boolean {
+  return type === IPV4 || type === IPV6;
+}
+
+/** Are these bytes the rest of a stack of labels that came in front of the packet, whatever they look like? */
+function areLabels(pair: FramePair, from: number, to: number, shift: number): boolean {
+  const { before, beforeOffset, beforeLength } = pair;
+  const start = labelsOf(before, beforeOffset, beforeLength);
+  if (start === undefined || from + shift <= start || !pair.isOld(from, to, shift)) return false;
+  const stack = closedStack(before.subarray(beforeOffset, beforeOffset + beforeLength), start);
+  return stack !== undefined && start + stack.count * LABEL_SIZE === to + shift;
 }
 
 /** Does what this EtherType announces begin here, as far as can be told? */
