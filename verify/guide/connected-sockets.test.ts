@@ -55,3 +55,13 @@ it('has those alone that a world states', () => {
   const connected = cases.filter((one) => one.world.sockets?.some(({ remote }) => remote !== undefined));
   expect(connected).toEqual([]);
 });
+
+it('has others for what a program asks of one besides: a mark, the device that it is bound to, the address', () => {
+  const asks = [16, 0, 24, 48].map(
+    (field) => `r1 = *(u32 *)(r8 + ${field})\nif r1 == 0 goto next${field}\nr9 += 1\nnext${field}:`,
+  );
+  const lookup = STATE.slice(0, STATE.lastIndexOf('  r8 = *(u32')).replace('skc_lookup_tcp', 'sk_lookup_udp');
+  const text = `${lookup}r8 = r0\nr9 = 0\n${asks.join('\n')}\nr1 = r8\ncall bpf_sk_release\nout:\nr0 = 2\nexit`;
+  const asking: Program = { ...program, object: writeElf({ main: text }) };
+  expect(guide(asking, { seed: 'sockets', effort: 800_000 }).missing).toEqual([]);
+});

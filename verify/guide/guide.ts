@@ -20,7 +20,7 @@ import { dictionaryOf } from '../../sim/ebpf/dictionary/dictionary.ts';
 import { dictionaryHints } from '../../sim/ebpf/dictionary/dictionary-hints.ts';
 import { readsMetadata } from '../../sim/ebpf/dictionary/read-metadata.ts';
 import type { Machine } from '../../sim/ebpf/machine.ts';
-import { PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
+import { DEFAULT_INGRESS_IFINDEX, PacketBatch, type Stimulus } from '../../sim/packet/packet-batch.ts';
 import {
   type GeneratorHints,
   hintsOf,
@@ -41,11 +41,12 @@ import { HeldFields, MOST_MENDED, partingOf } from './mending.ts';
 import { mergeWorlds } from './merge-worlds.ts';
 import { mutateSequence } from './mutate-sequence.ts';
 import { reversed } from './reversed-packet.ts';
+import { otherSockets } from './socket-answers.ts';
 import { askingFor } from './stated-entries.ts';
 import { StatedWorlds } from './stated-worlds.ts';
 import { type Edge, edgeId, type Sequence, type TracedRun, TracedRuns } from './traced-runs.ts';
 import { type Reached, Ways } from './ways.ts';
-import { answerCall, answersFor, answersOf, withConnected, withFilled } from './world-answers.ts';
+import { answerCall, answersFor, answersOf, fromSomePort, withFilled } from './world-answers.ts';
 import { withMoreElements } from './world-edits.ts';
 
 export interface GuideOptions {
@@ -102,8 +103,8 @@ const MAX_PACKETS = 8;
 const PATIENCE = 0.4;
 /** Combinations of ways that are told apart. */
 const MAX_PATHS = 20_000;
-/** How often one call that looks for a socket gets one that is connected. */
-const CONNECTED = 8;
+/** How often one call that looks for a socket gets one of each other kind. */
+const MOST_SOCKETS = 8;
 /** How often a packet is repeated that changes a map. */
 const REPETITIONS: readonly number[] = [2, 3, 5, 9, 17, 33, 65, 129];
 /** The share of the effort after which maps that the program changes are given entries, whatever else is left to try. */
@@ -399,7 +400,7 @@ class Guide {
     for (const call of calls) {
       this.#meet(sequence, call, background);
       this.#answer(sequence, call, background, where);
-      this.#connect(sequence, call);
+      this.#connect(sequence, call, background);
     }
     const choices = this.#choicesOf(calls);
     const onSearch = (nodes: number): void => {
@@ -542,16 +543,18 @@ class Guide {
     }
   }
 
-  /** A socket that listens was found, or none: nothing that is compared afterwards says that there is another kind. */
-  #connect(sequence: Sequence, call: FlowCall): void {
-    const place = `${call.program} ${call.slot} connected`;
-    const attempts = this.#calls.get(place) ?? 0;
-    const isStated = this.#worlds.all.some(({ world }) => world.sockets !== undefined);
-    if (isStated || attempts >= CONNECTED || this.#isOver()) return;
-    const world = withConnected(sequence.world, call);
-    if (world === undefined) return;
-    this.#calls.set(place, attempts + 1);
-    this.#try({ ...sequence, world });
+  /** A socket that listens was found, or none: nothing that is compared afterwards says that there are other kinds. */
+  #connect(sequence: Sequence, call: FlowCall, background: Background): void {
+    if (this.#worlds.all.some(({ world }) => world.sockets !== undefined)) return;
+    const asking = fromSomePort(sequence, call, background.machine, isChoosable(background));
+    const ifindex = sequence.stimuli[call.packet]?.ingressIfindex ?? DEFAULT_INGRESS_IFINDEX;
+    for (const [kind, world] of otherSockets(asking.sequence.world, asking.call, ifindex).entries()) {
+      const place = `${call.program} ${call.slot} socket ${kind}`;
+      const attempts = this.#calls.get(place) ?? 0;
+      if (world === undefined || attempts >= MOST_SOCKETS || this.#isOver()) continue;
+      this.#calls.set(place, attempts + 1);
+      this.#try({ ...asking.sequence, world });
+    }
   }
 
   #choicesOf(calls: readonly FlowCall[]): Choices {

@@ -13,7 +13,8 @@ import { createFib } from '../../sim/runtime/fib-lookup.ts';
 import type { MapType } from '../../sim/runtime/maps.ts';
 import type { MapEntry, World } from '../../sim/runtime/world.ts';
 import { data } from '../test-support/packets.ts';
-import { answerCall, answersOf, withConnected, withFilled } from './world-answers.ts';
+import { otherSockets } from './socket-answers.ts';
+import { answerCall, answersOf, fromSomePort, withFilled } from './world-answers.ts';
 
 const NOTHING = new Uint8Array(0);
 const KEY = Uint8Array.of(7, 0, 0, 0);
@@ -388,13 +389,13 @@ describe('sockets', () => {
   });
 
   it.each([
-    ['bpf_skc_lookup_tcp', tuple4, 'tcp', '192.0.2.9:8080', '10.0.0.1:1234'],
-    ['bpf_sk_lookup_udp', tuple6, 'udp', '[2001:db8::2]:443', '[2001:db8::1]:1234'],
+    ['bpf_skc_lookup_tcp', tuple4, 'tcp', '192.0.2.9:8080', '10.0.0.1:1234', '0.0.0.0:8080'],
+    ['bpf_sk_lookup_udp', tuple6, 'udp', '[2001:db8::2]:443', '[2001:db8::1]:1234', '[::]:443'],
   ] as const)(
-    '%s: one that is connected to the tuple’s source, beside the other',
-    (helper, parameters, protocol, local, remote) => {
+    '%s: one that is connected to the tuple’s source beside the other, and others instead of it',
+    (helper, parameters, protocol, local, remote, anywhere) => {
       const world: World = { cpu: 1, sockets: [{ protocol, local }] };
-      const connected = withConnected(world, asks(helper, parameters));
+      const [connected, ...others] = otherSockets(world, asks(helper, parameters), 3);
       expect(connected).toEqual({
         cpu: 1,
         sockets: [
@@ -402,19 +403,41 @@ describe('sockets', () => {
           { protocol, local, remote },
         ],
       });
-      expect(withConnected(connected!, asks(helper, parameters))).toBeUndefined();
+      expect(others.map((one) => one?.sockets)).toEqual([
+        [{ protocol, local: anywhere }],
+        [{ protocol, local, ifindex: 3 }],
+        [{ protocol, local, mark: 1 }],
+      ]);
+      expect(otherSockets(connected!, asks(helper, parameters), 3)[0]).toBeUndefined();
     },
   );
 
   it('are connected by no other call, and to nowhere', () => {
-    expect(withConnected({}, asks('bpf_map_lookup_elem', tuple4))).toBeUndefined();
-    expect(withConnected({}, asks('bpf_sk_lookup_tcp', new Uint8Array(13)))).toBeUndefined();
+    expect(otherSockets({}, asks('bpf_map_lookup_elem', tuple4), 1)).toEqual([]);
+    expect(otherSockets({}, asks('bpf_sk_lookup_tcp', new Uint8Array(13)), 1)).toEqual([]);
     const noPort = tuple4.slice();
     noPort.fill(0, 8, 10);
-    expect(withConnected({}, asks('bpf_sk_lookup_tcp', noPort))).toBeUndefined();
+    expect(otherSockets({}, asks('bpf_sk_lookup_tcp', noPort), 1)[0]).toBeUndefined();
     const fromGroup = tuple4.slice();
     fromGroup[0] = 224;
-    expect(withConnected({}, asks('bpf_sk_lookup_tcp', fromGroup))).toBeUndefined();
+    expect(otherSockets({}, asks('bpf_sk_lookup_tcp', fromGroup), 1)[0]).toBeUndefined();
+  });
+
+  it('are connected to another port than 0, where the packet can come from one', () => {
+    const noPort = tuple4.slice();
+    noPort.fill(0, 8, 10);
+    const parts = [...noPort].map(BigInt);
+    const ofPacket = [6, 7].map((offset) => input({ kind: 'packet', packet: 0, offset }, 0n));
+    const asking = (port: readonly Operand[]): FlowCall => ({
+      ...asks('bpf_sk_lookup_tcp', noPort),
+      keyParts: [...parts.slice(0, 8), ...port, ...parts.slice(10)],
+    });
+    const sequence = { world: {}, stimuli: packets(20) };
+    const moved = fromSomePort(sequence, asking(ofPacket), noMaps, () => true);
+    expect([...moved.sequence.stimuli[0]!.packet.subarray(6, 8)]).toEqual([0x3a, 0x99]);
+    expect([...moved.call.parameters.subarray(8, 10)]).toEqual([0x3a, 0x99]);
+    const fixed = asking([0n, 0n]);
+    expect(fromSomePort(sequence, fixed, noMaps, () => true)).toEqual({ sequence, call: fixed });
   });
 
   it('of another protocol or place are no reason not to open one', () => {

@@ -34,6 +34,8 @@ import { canBeOpen } from '../../sim/runtime/sockets.ts';
 import type { Device, MapEntry, MapSlot, Route, Socket, World } from '../../sim/runtime/world.ts';
 import { NO_DEVICE } from '../mtu-world.ts';
 import { askingAbout, lengthInstead, MTU_ANSWERS, mtuAnswer } from './mtu-answers.ts';
+import { askedSocket, endpointText, isSocketLookup, withSocket } from './socket-answers.ts';
+import type { Sequence } from './traced-runs.ts';
 import { asksTunnel, tunnelAnswers, withTunnelAnswer } from './tunnel-edits.ts';
 import {
   isSameKey,
@@ -281,41 +283,6 @@ function ofTunnel(
   return { world, stimuli: changed };
 }
 
-/** `struct bpf_sock_tuple`: source, destination, and their ports, as the packet has them. */
-interface AskedSocket {
-  readonly protocol: Socket['protocol'];
-  /** Bytes of an address. */
-  readonly size: 4 | 16;
-  readonly source: Uint8Array;
-  readonly destination: Uint8Array;
-  readonly sport: number;
-  readonly dport: number;
-}
-
-function askedSocket({ helper, parameters }: FlowCall): AskedSocket | undefined {
-  if (!isSocketLookup(helper)) return undefined;
-  const size = parameters.length === 12 ? 4 : parameters.length === 36 ? 16 : undefined;
-  if (size === undefined) return undefined;
-  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
-  return {
-    protocol: helper.endsWith('udp') ? 'udp' : 'tcp',
-    size,
-    source: parameters.subarray(0, size),
-    destination: parameters.subarray(size, 2 * size),
-    sport: view.getUint16(2 * size),
-    dport: view.getUint16(2 * size + 2),
-  };
-}
-
-function isSocketLookup(helper: string): boolean {
-  return helper.includes('_lookup_tcp') || helper.includes('_lookup_udp');
-}
-
-function endpointText(address: Uint8Array, port: number): string {
-  const text = addressToText(address);
-  return `${address.length === 4 ? text : `[${text}]`}:${port}`;
-}
-
 /**
  * A socket that takes from everybody. On an address that no socket can be bound to, none is looked for either: it is exchanged where
  * it comes from.
@@ -331,12 +298,13 @@ function ofSocket(draft: Draft, call: FlowCall): Answer | undefined {
   const socket = socketAt(destination);
   if (sockets.some((one) => one.protocol === protocol && one.local === socket.local)) return undefined;
   if (canBeOpen([socket])) {
-    const answer = withSocket(draft.world, socket);
-    return answer === undefined || asked.dport !== 0 ? answer : { ...answer, stimuli: draft.stimuli };
+    const world = withSocket(draft.world, socket);
+    if (world === undefined) return undefined;
+    return asked.dport !== 0 ? { world } : { world, stimuli: draft.stimuli };
   }
   const instead = routable(draft, call, size, size);
-  const answer = instead === undefined ? undefined : withSocket(draft.world, socketAt(instead));
-  return answer === undefined ? undefined : { ...answer, stimuli: draft.stimuli };
+  const world = instead === undefined ? undefined : withSocket(draft.world, socketAt(instead));
+  return world === undefined ? undefined : { world, stimuli: draft.stimuli };
 }
 
 /** A port that a socket can have, where 0 was asked for: a setting that nobody has given, say. Undefined: it cannot be another. */
@@ -346,25 +314,26 @@ function portInstead(draft: Draft, call: FlowCall, at: number): number | undefin
 }
 
 /**
- * The world with a socket that is connected to where the packet comes from: what a program asks of one, its state say, is other than of
- * one that takes from everybody, and is found before it.
- * @returns undefined where the call looks for no socket, or there cannot be one like that
+ * A case and its call that looks for a socket, with another source port than 0, from which nobody is connected; the same where it has one, or
+ * can have none.
  */
-export function withConnected(world: World, call: FlowCall): World | undefined {
+export function fromSomePort(
+  sequence: Sequence,
+  call: FlowCall,
+  machine: Machine,
+  choosable: Choosable,
+): { readonly sequence: Sequence; readonly call: FlowCall } {
   const asked = askedSocket(call);
-  if (asked === undefined) return undefined;
-  const { protocol, source, destination, sport, dport } = asked;
-  const local = endpointText(destination, dport);
-  const remote = endpointText(source, sport);
-  const isThere = (one: Socket): boolean =>
-    one.protocol === protocol && one.local === local && one.remote === remote;
-  if (world.sockets?.some(isThere)) return undefined;
-  return withSocket(world, { protocol, local, remote })?.world;
-}
-
-function withSocket(world: World, socket: Socket): Answer | undefined {
-  const sockets = [...(world.sockets ?? []), socket];
-  return canBeOpen(sockets) ? { world: { ...world, sockets } } : undefined;
+  if (asked?.sport !== 0) return { sequence, call };
+  const draft: Draft = { world: sequence.world, stimuli: sequence.stimuli.slice(), machine, choosable };
+  const port = portInstead(draft, call, 2 * asked.size);
+  if (port === undefined) return { sequence, call };
+  const parameters = call.parameters.slice();
+  parameters.set([port >> 8, port & 0xff], 2 * asked.size);
+  return {
+    sequence: { ...sequence, world: draft.world, stimuli: draft.stimuli },
+    call: { ...call, parameters },
+  };
 }
 
 /** That no service has by convention, and no kernel gives to those that ask for none. */
