@@ -188,6 +188,8 @@ class Guide {
   readonly #fills = new Set<string>();
   /** Ways that were seen to hang on what a world states in a map. */
   readonly #askedOfMaps = new Set<number>();
+  /** Ways that none had gone, and that were seen to hang on inputs in cases that reached nothing new. */
+  readonly #askedOfInputs = new Set<number>();
   readonly #nearest = new Nearest();
   #lastRun: TracedRun | undefined;
 
@@ -307,12 +309,27 @@ class Guide {
     }
     const isCombination = sequence.stimuli.length === 1 && this.#combinations?.enter(run) === true;
     if (run.fresh.length === 0) {
+      if (this.#asksInputs(run.trace)) this.#queue.add(sequence, 'wanted');
       if (this.#presets && this.#asksAnew(run.trace)) this.#queue.add(sequence, 'everywhere');
       if (isCombination) this.#keepCombined(sequence, run, before);
       return false;
     }
     this.#keep(sequence, run, before);
     return true;
+  }
+
+  /**
+   * Does a way that none has gone hang on inputs, for the first time? Cases that were kept came there with a number that nobody could solve for:
+   * a length of no digits, say, where one of a digit reaches nothing new by itself.
+   */
+  #asksInputs({ branches }: FlowTrace): boolean {
+    const before = this.#askedOfInputs.size;
+    for (const branch of branches) {
+      const edge = opposite(branch);
+      const id = edgeId(edge);
+      if (this.#runs.timesOf(edge) === 0 && !this.#attempts.has(id)) this.#askedOfInputs.add(id);
+    }
+    return this.#askedOfInputs.size > before;
   }
 
   /**
