@@ -61,6 +61,9 @@ export async function judgedCopies(
   return { findings, notJudged: [...new Set(cut)] };
 }
 
+/** Whoever collects copies has no socket to look for. */
+const OF_SOCKETS = 'icmp/quote-left';
+
 /** The first copy that packets are sent as, or the second … */
 class Copy {
   readonly #options: CheckOptions;
@@ -78,9 +81,9 @@ class Copy {
   constructor({ kernel: _, ...options }: CheckOptions, isOn: IsOn, number: number, budget: TimeBudget) {
     this.#program = { ...options.program, copy: number };
     this.#options = { ...options, program: this.#program };
-    this.#isOn = isOn;
+    this.#isOn = (id) => id !== OF_SOCKETS && isOn(id);
     this.#isFirst = number === 0;
-    this.#runs = new CheckRuns(this.#options, isOn, budget);
+    this.#runs = new CheckRuns(this.#options, this.#isOn, budget);
     const isGiven = options.worlds !== undefined;
     this.#ttl = new TtlSteps(this.#program, isGiven);
     this.#wraps = new TtlWraps(this.#program, isGiven);
