@@ -17,9 +17,18 @@ int metadata(struct xdp_md *ctx)
 	__be16 proto = 0;
 	__u32 hash = 0;
 	__u16 tci = 0;
+	__u32 *own;
 
 	put(0, bpf_xdp_metadata_rx_timestamp(ctx, &timestamp));
 	put(1, bpf_xdp_metadata_rx_hash(ctx, &hash, &type));
 	put(2, bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci));
+	/* Right into the metadata, for a socket of AF_XDP. */
+	if (bpf_xdp_adjust_meta(ctx, -8))
+		return XDP_ABORTED;
+	own = (void *)(long)ctx->data_meta;
+	if ((void *)(own + 2) > (void *)(long)ctx->data)
+		return XDP_ABORTED;
+	own[0] = own[1] = 0;
+	put(3, bpf_xdp_metadata_rx_hash(ctx, &own[0], (void *)&own[1]));
 	return XDP_PASS;
 }

@@ -12,7 +12,8 @@ function define(name: string, ...results: Helper['arguments']): Helper {
     arguments: ['context', ...results],
     returns: 'word',
     note: '`-EOPNOTSUPP`, as with a driver that has nothing to say; the kernel takes it only from programs bound to a device',
-    rules: { hooks: 'xdp', license: 'any', packetAccess: false },
+    // What they say may go right into the metadata in front of the frame, as of all kernel functions (kernel/bpf/verifier.c, `check_mem_reg`).
+    rules: { hooks: 'xdp', license: 'any', packetAccess: true },
     effects: NO_EFFECTS,
     symbolic: 'any value',
     run: () => -EOPNOTSUPP,
