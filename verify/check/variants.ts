@@ -2,7 +2,7 @@
  * Neighbours of packets that a program was seen to change: the same as a fragment, of another protocol, with options, with
  * options at odd offsets or a tag, at the end of its TTL, to a group, from where no host is, as an ICMP error of its length, with more
  * data, with the flag of resets, as the question of a host that has no address yet; with a packet inside where it says that there is
- * one; with one more label. What a program does not look at before it writes shows there.
+ * one; with one more label, or one whose TTL is used up. What a program does not look at before it writes shows there.
  */
 import { packet as build } from '../../sim/packet/build.ts';
 import { GENEVE_PORT } from '../../sim/packet/geneve.ts';
@@ -11,7 +11,7 @@ import { isTpid } from '../../sim/packet/vlan.ts';
 import { verifyChecksums } from '../oracle/checksums.ts';
 import { HEADER, HEADER_FLAG, isIp, PART } from '../oracle/found.ts';
 import { HeaderList } from '../oracle/header-list.ts';
-import { withMoreLabels } from './label-variants.ts';
+import { withMoreLabels, withSpentLabels } from './label-variants.ts';
 import { ChecksumRepair } from './sweep-packets.ts';
 
 const IPV4 = 0x0800;
@@ -46,7 +46,7 @@ export const LATER_WORDS: readonly number[] = [
   ...OFFSET_BITS.flatMap((bit) => [bit, bit | MORE_FOLLOW]),
 ];
 
-/** All that can be made of one packet; of a frame without IP behind its tags none, but of an ARP request the reply to it, and of labels one more. */
+/** All that can be made of one packet; of a frame without IP behind its tags none, but of an ARP request the reply to it, of labels one more, and one whose TTL is used up. */
 export function variantsOf(stimulus: Stimulus): Stimulus[] {
   const { packet } = stimulus;
   const sound = withItsVersion(packet);
@@ -57,7 +57,10 @@ export function variantsOf(stimulus: Stimulus): Stimulus[] {
   }
   const at = networkAt(packet);
   if (at === undefined)
-    return [...arpReply(packet), ...withMoreLabels(packet)].map((one) => ({ ...stimulus, packet: one }));
+    return [...arpReply(packet), ...withSpentLabels(packet), ...withMoreLabels(packet)].map((one) => ({
+      ...stimulus,
+      packet: one,
+    }));
   const variants = packet[at]! >> 4 === 4 ? variants4(packet, at) : variants6(packet, at);
   const odd = [...oddTcpOptions(packet, at), ...oddIpOptions(packet, at)];
   const flags = withFlags(packet);

@@ -75,6 +75,13 @@ describe('the quote of an ICMP error', () => {
     expect(judged(came, error4([V4_B, ROUTER], [V4_B, V4_A]))).toBeUndefined();
   });
 
+  it('is none where it is no IP packet', () => {
+    const came = error4([ROUTER, V4_B], [V4_B, V4_A]);
+    const left = error4([ROUTER, HOST], [V4_B, V4_A]);
+    for (const frame of [came, left]) frame[42] = 0x05;
+    expect(judged(came, left)).toBeUndefined();
+  });
+
   it('is judged in IPv6, too', () => {
     const other = [...V6_A.slice(0, 15), 9];
     const error6 = (to: Address, from: Address): Uint8Array => {

@@ -34,7 +34,7 @@ export const translatedQuote: Invariant = {
 
 const ICMP_HEADER = 8;
 
-/** Is it an ICMP error, the one that came, with enough of a quote? @param row its IP header, as `came` is that of the other */
+/** Is it an ICMP error, the one that came, with enough of a quote, of a packet of its version? @param row its IP header, as `came` is that of the other */
 function isErrorKept(pair: FramePair, row: number, came: number): boolean {
   const { is, was, before, beforeOffset, after, afterOffset } = pair;
   if (!holdsMessage(is, row + 1) || !holdsMessage(was, came + 1)) return false;
@@ -43,7 +43,10 @@ function isErrorKept(pair: FramePair, row: number, came: number): boolean {
   const then = beforeOffset + was.start[came + 1]!;
   if (!(isV4 ? ERRORS4 : ERRORS6).has(after[now]!) || !sameBytes(after, now, before, then, 2)) return false;
   const least = ICMP_HEADER + (isV4 ? 20 : 40);
-  return is.start[row + 1]! + least <= pair.afterLength && was.start[came + 1]! + least <= pair.beforeLength;
+  if (is.start[row + 1]! + least > pair.afterLength || was.start[came + 1]! + least > pair.beforeLength)
+    return false;
+  const version = before[then + ICMP_HEADER]! >> 4;
+  return version === (isV4 ? 4 : 6);
 }
 
 function holdsMessage(list: FramePair['is'], row: number): boolean {
