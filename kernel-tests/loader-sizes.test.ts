@@ -31,10 +31,10 @@ describeKernel('maps without max_entries', ['root', 'testrun', 'compiler'], () =
     ]);
   });
 
-  it('get the size that the user states', async () => {
+  it('get the size that the user states, and a ring the next one that it can have', async () => {
     const [program] = withMaxEntries(
       [fixtureOf('loader-sizes', 'count')],
-      ['flows=3', 'table=100', 'ring=4096'],
+      ['flows=3', 'table=100', 'ring=3000'],
     );
     const report = await run(program!);
     expect(report.divergences.map(({ summary }) => summary)).toEqual([]);

@@ -13,8 +13,7 @@ extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	/* No power of two: the loader rounds it up. */
-	__uint(max_entries, 3000);
+	__uint(max_entries, 4096);
 } ring SEC(".maps");
 
 struct {

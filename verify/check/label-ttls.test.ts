@@ -72,6 +72,11 @@ describe('a label that is swapped', () => {
     expect(await found(swaps({ to: lowered, least: 2 }), packet)).toEqual([]);
   });
 
+  it('goes on with 255 where the only packet that was seen came with TTL 0', async () => {
+    const skipsOne = (ttl: number): number => (ttl === 1 ? ttl : lowered(ttl));
+    expect(await found(swaps({ to: skipsOne }), labels(0))).toEqual(['mpls/wrapped 0 255']);
+  });
+
   it('keeps its TTL where none is lowered', async () => {
     const keeps = { to: (ttl: number) => ttl };
     expect(await found(swaps(keeps))).toEqual(['mpls/not-lowered 64 64']);

@@ -109,7 +109,8 @@ export class LabelTtls {
     const key = `${input.entry[packet]} ${delivery}`;
     const isSentOn = delivery === DELIVERY.redirected || delivery === DELIVERY.sentBack;
     const { hook } = this.#program.entries[input.entry[packet]!]!;
-    if (top.came - top.left === 1) keepFirst(this.#lowered, key, world, input, packet);
+    // From 0 it goes to 255.
+    if (((top.came - top.left) & 0xff) === 1) keepFirst(this.#lowered, key, world, input, packet);
     else if (top.came === top.left && top.came > 1 && top.isSwapped && isSentOn && isForwarded(hook))
       keepFirst(this.#kept, key, world, input, packet);
   }
