@@ -16,7 +16,13 @@ const TRANSPORT = 14 + 20;
 
 const udp = packet.ethernet().ipv4().udp({ destinationPort: 9 }).payload(data(8)).bytes();
 const dns = packet.ethernet().ipv4().udp({ destinationPort: 53 }).dns().bytes();
+const response = packet.ethernet().ipv4().udp({ sourcePort: 53, destinationPort: 4000 }).dns().bytes();
 const gre = packet.ethernet().ipv4().gre().ipv4().udp().bytes();
+const pptp = gre
+  .with(TRANSPORT, 0x30)
+  .with(TRANSPORT + 1, 1)
+  .with(TRANSPORT + 2, 0x88)
+  .with(TRANSPORT + 3, 0x0b);
 const tcp = packet.ethernet().ipv4().tcp().bytes();
 const fragment6 = Uint8Array.from([
   ...packet.ethernet().ipv6().udp().bytes().slice(0, 54).with(20, 44),
@@ -88,6 +94,14 @@ describe('a mask in the wrong byte order', () => {
     expect(await severities(0x7800)).toEqual([undefined]);
   });
 
+  it('is a warning where the version of GRE is the recursion control of RFC 1701', async () => {
+    const seen = await seenOf(
+      drops((one) => (meant(one, TRANSPORT) & 0x0700) !== 0),
+      gre,
+    );
+    expect(seen.map(({ severity }) => severity)).toEqual(['warning']);
+  });
+
   it('shows in what is counted', async () => {
     const counts: Behaviour = ({ packet: frame }, state) => {
       if ((misread(frame, FRAGMENT) & 0x1fff) !== 0) state.counts.set(1, 1);
@@ -106,6 +120,13 @@ describe('a mask in the wrong byte order', () => {
       (one) => (meant(one, TRANSPORT + 10) & 0x8080) === 0x8080,
       dns,
     ],
+    [
+      'where recursion is looked for in what comes from a server',
+      (one) => (meant(one, TRANSPORT + 10) & 0x0080) !== 0,
+      response,
+    ],
+    ['where PPTP acknowledges (RFC 2637)', (one) => (meant(one, TRANSPORT) & 0x0080) !== 0, pptp],
+    ['where TCP’s AE flag decides (RFC 9768)', (one) => (meant(one, TRANSPORT + 12) & 0x0100) !== 0, tcp],
     ['where nothing depends on it', () => true, udp],
     ['where its bits are counted', (one) => (one[FRAGMENT]! ^ one[FRAGMENT + 1]!) % 3 === 0, udp],
     [

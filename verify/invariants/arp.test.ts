@@ -106,6 +106,11 @@ it('a frame from another address than the sender’s is worth a note, one from w
   expect(judged({ from: MAC_A })).toBe('');
 });
 
+it('an announcement that is passed on, with another MAC address, is no answer', () => {
+  const announced = { operation: 2, sender: [MAC_A, V4_A], target: [MAC_A, V4_A] };
+  expect(judged({ sender: [MAC_B, V4_A], target: [MAC_B, V4_A] }, announced)).toBe('');
+});
+
 it('a reply is not answered', () => {
   const came = { operation: 2, target: [MAC_B, V4_B] };
   expect(judged({}, came)).toBe('arp/reply-answered at 20');

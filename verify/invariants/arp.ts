@@ -134,7 +134,7 @@ class Exchange {
     return this.has(SENDER.ip, TARGET.ip, IP_SIZE) && this.has(TARGET.ip, SENDER.ip, IP_SIZE);
   }
 
-  /** Did the request ask for another address than that of who asked? Announcements do not. */
+  /** Did it come with another address as its target than as its sender? Announcements do not. */
   asksForAnother(): boolean {
     const { before } = this.#pair;
     return !sameBytes(before, this.#came + SENDER.ip, before, this.#came + TARGET.ip, IP_SIZE);
@@ -155,7 +155,9 @@ function judgeAnswer(operation: number, pair: FramePair, came: number, left: num
   if (operation !== REQUEST && operation !== REPLY) return undefined;
   const exchange = new Exchange(pair, came, left);
   if (operation === REQUEST) return judgePacket(exchange);
-  return exchange.isComplete() && exchange.operation() === REPLY ? REPLY_ANSWERED : undefined;
+  // An announcement has one address as both, which is still so where somebody passes it on, with another MAC address, say.
+  if (!exchange.isComplete() || !exchange.asksForAnother()) return undefined;
+  return exchange.operation() === REPLY ? REPLY_ANSWERED : undefined;
 }
 
 const REPLY_ANSWERED: Wrong = {

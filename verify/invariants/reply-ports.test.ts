@@ -77,8 +77,8 @@ describe('the ports of a reply', () => {
     expect(judged(segment([4000, 80]), segment([8080, 4000], V4_B, V4_A))).toBe('');
   });
 
-  it('stay what they are in tunnels, and where the packet goes on to another host', () => {
-    for (const port of [4789, 6081, 2152])
+  it('stay what they are in tunnels and in what else goes to one port on both sides, as BFD does, and where the packet goes on to another host', () => {
+    for (const port of [4789, 6081, 2152, 3784, 4784, 319])
       expect(judged(datagram([4000, port]), datagram([4000, port], V4_B, V4_A))).toBe('');
     expect(judged(segment([4000, 80]), segment([4000, 80], V4_A, OTHER))).toBe('');
     expect(judged(segment([4000, 80]), segment([4000, 80], OTHER, V4_A))).toBe('');

@@ -55,11 +55,24 @@ function hasPorts(list: HeaderList, row: number): boolean {
 }
 
 /**
- * Are they as they came, or is one of them written over both? Other ports the program, or a map, knows why to take. Tunnels, and some
- * other protocols over UDP, have their port as the destination on both sides.
+ * UDP ports that both sides send to, whatever port each sends from: PTP (IEEE 1588 annex C), HSRP (RFC 2281 §5), GLBP, and BFD, of one
+ * hop and its echo, of several, and of a link in a group (RFC 5881 §4, RFC 5883 §5, RFC 7130 §2.2). So do tunnels.
  */
+const ON_BOTH_SIDES: ReadonlySet<number> = new Set([
+  319,
+  320,
+  1985,
+  3222,
+  3784,
+  3785,
+  4784,
+  6784,
+  ...TUNNEL_PORTS,
+]);
+
+/** Are they as they came, or is one of them written over both? Other ports the program, or a map, knows why to take. */
 function isLeft(then: Ports, now: Ports, isTcp: boolean): boolean {
-  if (then.source === then.destination || (!isTcp && TUNNEL_PORTS.has(then.destination))) return false;
+  if (then.source === then.destination || (!isTcp && ON_BOTH_SIDES.has(then.destination))) return false;
   if (now.source === then.source)
     return now.destination === then.destination || now.destination === then.source;
   return isTcp && now.source === then.destination && now.destination === then.destination;

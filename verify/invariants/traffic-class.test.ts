@@ -74,6 +74,20 @@ describe('the ECN bits', () => {
     expect(judged(four(CE), four(0, V4_A, OTHER))).toBe('ecn/changed at 15: CE: Not-ECT');
   });
 
+  it('are the program’s own in what answers a group, to that group, and where source and destination are one', () => {
+    const [all, mdns] = [
+      [255, 255, 255, 255],
+      [224, 0, 0, 251],
+    ];
+    for (const group of [all, mdns]) {
+      expect(judged(four(CE, V4_A, group), four(0, V4_B, group))).toBe('');
+      expect(judged(four(CE, V4_A, group), four(0, V4_A, group))).toBe('ecn/changed at 15: CE: Not-ECT');
+    }
+    const group6 = [0xff, 2, ...new Array<number>(13).fill(0), 0xfb];
+    expect(judged(six((CE << 20) | 0x12345, V6_A, group6), six(0, V6_B, group6))).toBe('');
+    expect(judged(four(CE, V4_A, V4_A), four(0, V4_A, V4_A))).toBe('');
+  });
+
   it('take over the marks of a header that was around them', () => {
     const tunnelled = (tos: number): Uint8Array => ethernet(0x0800, ipv4(4, inner4(tos)));
     expect(judged(tunnelled(ECT_0), four(ECT_1))).toBe('');

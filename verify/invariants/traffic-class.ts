@@ -6,7 +6,7 @@
  */
 import { HEADER, isIp } from '../oracle/found.ts';
 import type { FramePair } from '../oracle/frame-pair.ts';
-import { addressesOf, sameBytes } from './answers.ts';
+import { addressesOf, isGroup, sameBytes } from './answers.ts';
 import { type Breach, headerOf, type Invariant } from './invariant.ts';
 import { type Rule, rule } from './rule.ts';
 import { sameIp } from './ttl.ts';
@@ -41,13 +41,18 @@ export const trafficClass: Invariant = {
   },
 };
 
-/** Does one of its addresses stand where it stood? Answers, and packets that the program sends of its own accord, have other ones. */
+/**
+ * Does one of its addresses stand where it stood? Answers, and packets that the program sends of its own accord, have other ones. What
+ * answers a group goes to that group as well, from another address; where both are one, exchanging them changes nothing.
+ */
 function keepsAnAddress(pair: FramePair, row: number, came: number): boolean {
   const { is, was, before, beforeOffset, after, afterOffset } = pair;
   const [at, size] = addressesOf(is.kind[row]!);
   const now = afterOffset + is.start[row]! + at;
   const then = beforeOffset + was.start[came]! + at;
-  return sameBytes(after, now, before, then, size) || sameBytes(after, now + size, before, then + size, size);
+  if (sameBytes(before, then, before, then + size, size)) return false;
+  if (sameBytes(after, now, before, then, size)) return true;
+  return sameBytes(after, now + size, before, then + size, size) && !isGroup(after, now + size, size);
 }
 
 const [NOT_ECT, ECT_1, ECT_0, CE] = [0, 1, 2, 3];
