@@ -91,4 +91,16 @@ describe('the quote of an ICMP error', () => {
     expect(judged(error6(V6_B, V6_B), error6(other, V6_B))).toBe(38);
     expect(judged(error6(V6_B, V6_B), error6(other, other))).toBeUndefined();
   });
+
+  it('is looked for in whole messages, right behind the IP header', () => {
+    const first = (frame: Uint8Array): Uint8Array => frame.with(20, 0x20);
+    const came = error4([ROUTER, V4_B], [V4_B, V4_A]);
+    expect(judged(first(came), first(error4([ROUTER, HOST], [V4_B, V4_A])))).toBeUndefined();
+    const extended = (to: Address): Uint8Array => {
+      const quoted = ipv6(17, udp(data(8), V6_B, V6_A), V6_B, V6_A);
+      const message = icmpv6(1, [0, 0, 0, 0], quoted, V6_A, to);
+      return ethernet(0x86dd, ipv6(60, Uint8Array.of(58, 0, 1, 4, 0, 0, 0, 0, ...message), V6_A, to));
+    };
+    expect(judged(extended(V6_B), extended([...V6_A.slice(0, 15), 9]))).toBeUndefined();
+  });
 });

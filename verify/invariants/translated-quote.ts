@@ -34,7 +34,11 @@ export const translatedQuote: Invariant = {
 
 const ICMP_HEADER = 8;
 
-/** Is it an ICMP error, the one that came, with enough of a quote, of a packet of its version? @param row its IP header, as `came` is that of the other */
+/**
+ * Is it an ICMP error, the one that came, with enough of a quote, of a packet of its version? None is so long that it comes in fragments,
+ * or has extension headers, behind which few programs look.
+ * @param row its IP header, as `came` is that of the other
+ */
 function isErrorKept(pair: FramePair, row: number, came: number): boolean {
   const { is, was, before, beforeOffset, after, afterOffset } = pair;
   if (!holdsMessage(is, row + 1) || !holdsMessage(was, came + 1)) return false;
@@ -50,8 +54,10 @@ function isErrorKept(pair: FramePair, row: number, came: number): boolean {
 }
 
 function holdsMessage(list: FramePair['is'], row: number): boolean {
-  if (row >= list.count || list.part[row] === PART.laterFragment) return false;
-  if (list.kind[row] !== HEADER.icmp && list.kind[row] !== HEADER.icmpv6) return false;
+  const isV6 = list.kind[row] === HEADER.icmpv6;
+  if (row >= list.count || list.part[row - 1] !== PART.whole) return false;
+  if (list.kind[row] !== HEADER.icmp && !isV6) return false;
+  if (isV6 && list.start[row] !== list.start[row - 1]! + 40) return false;
   return (list.flags[row]! & (HEADER_FLAG.cut | HEADER_FLAG.impossible | HEADER_FLAG.quoted)) === 0;
 }
 
