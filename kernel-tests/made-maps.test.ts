@@ -153,7 +153,9 @@ describeKernel('an object with templates', ['compiler'], () => {
           ({ summary }) => summary,
         );
       expect(lostBy('shared')).toEqual([
-        expect.stringContaining('counter/lost-update: a value of a map in tables is loaded, added to and stored'),
+        expect.stringContaining(
+          'counter/lost-update: a value of a map in tables is loaded, added to and stored',
+        ),
       ]);
       expect(lostBy('table_of_cpu')).toEqual([]);
       expect(lostBy('value_of_cpu')).toEqual([]);

@@ -120,7 +120,9 @@ describe.skipIf(compilerProblem() !== undefined)('a C source in the place of an 
   it('shows warnings of a source that compiles, on standard error', async () => {
     const { code, out, err } = await run('warns.bpf.c');
     expect({ code, out }).toEqual({ code: 0, out: 'packet 1: XDP_PASS, 60 bytes\n' });
-    expect(err).toMatch(/^warns\.bpf\.c:3:\d+: warning: implicit conversion from 'int' to 'char' changes value/);
+    expect(err).toMatch(
+      /^warns\.bpf\.c:3:\d+: warning: implicit conversion from 'int' to 'char' changes value/,
+    );
     expect(err).not.toMatch(/^\./m);
   });
 
