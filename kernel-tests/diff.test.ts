@@ -218,7 +218,8 @@ describeKernel('what is no difference', ['compiler'], () => {
     expect(levels.out).toMatch(
       /^old\.bpf\.c \(-O1\) and old\.bpf\.c \(-O2 -mcpu=v3\): no difference in 5,\d+ packets/m,
     );
-    expect(levels.out.match(/filter proved equal for frames of up to 3,520 bytes/g)).toHaveLength(1);
+    // Some compilers make the same of -O1 and -O3.
+    expect(levels.out).toMatch(/filter proved equal for frames of up to 3,520 bytes/);
     const itself = await runInProcess('diff', 'old.bpf.c', 'old.bpf.c');
     expect(itself).toMatchObject({
       code: 0,

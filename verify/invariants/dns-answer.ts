@@ -39,7 +39,7 @@ export const DNS_RULES: readonly Rule[] = [
     'dns/unreadable',
     'error',
     'A DNS response that cannot be read',
-    'The four counts of the header say how many questions and records follow, and they do not: a count or a length of data in the machine’s byte order, a record that no count counts, a name that does not end, a datagram that was not made as long as what was written into it (RFC 1035 §4.1). Or an OPT record, which belongs to the last section (RFC 6891 §6.1.1), stands among the answers, since the answer was written behind it. Resolvers drop such responses.',
+    'The four counts of the header say how many questions and records follow, and they do not: a count or a length of data in the machine’s byte order, a record that no count counts, a name that does not end, a datagram that was not made as long as what was written into it (RFC 1035 §4.1). Or an OPT record, which belongs to the last section (RFC 6891 §6.1.1), stands among the answers, since the answer was written behind it. Most resolvers drop such responses.',
   ),
   rule(
     'dns/address-length',
