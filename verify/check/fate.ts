@@ -43,6 +43,9 @@ function formsOf(tried: ArrayLike<number>): Uint8Array[] {
   return [own, own.toReversed()];
 }
 
+/** Does the same become of two packets? */
+export type IsSame = (one: Fate, other: Fate) => boolean;
+
 /** The same action and target, and both changed, or neither? */
 export function isSameFate(one: Fate, other: Fate): boolean {
   return (
@@ -62,6 +65,14 @@ export function leavesSameMaps(one: Fate, other: Fate): boolean {
     return sameContents(map, second) || areSameButForTried(map, second, one.tried ?? [], other.tried ?? []);
   });
 }
+
+/** The same, and with the same in maps? */
+export function isSameWithMaps(one: Fate, other: Fate): boolean {
+  return isSameFate(one, other) && leavesSameMaps(one, other);
+}
+
+/** By what becomes of the packet; else by what maps hold then. */
+export const BY_FATE_THEN_MAPS: readonly IsSame[] = [isSameFate, isSameWithMaps];
 
 function areSameButForTried(
   one: MapSnapshot,

@@ -3,13 +3,15 @@
  * of the field decides begins with these.
  */
 
+import type { Engine } from '../../sim/engines/engine.ts';
 import { STATUS } from '../../sim/engines/outcome-batch.ts';
 import { equalWhole } from '../../sim/packet/bytes.ts';
 import type { PacketBatch } from '../../sim/packet/packet-batch.ts';
+import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { cameAs, leftAs } from '../rows.ts';
-import type { Sighting } from './probe.ts';
+import { CaseRunner, type Seen, type Sighting } from './probe.ts';
 
 /** Packets that are searched. */
 const SEARCHED = 200_000;
@@ -70,5 +72,29 @@ export class FieldSightings<Place> {
   /** Those of a kind one behind the other, in the order in which the kinds were met. */
   get all(): FieldSighting<Place>[] {
     return [...this.#seen.values()].flat();
+  }
+
+  /**
+   * Judges one after the other, until something of its name is found.
+   * @param nameOf what is told once for each entry
+   */
+  async firstOfEach(
+    program: Program,
+    machine: Engine,
+    nameOf: (place: Place) => string,
+    judge: (runner: CaseRunner, sighting: FieldSighting<Place>) => Promise<Seen | undefined>,
+  ): Promise<Seen[]> {
+    const runner = new CaseRunner(program, machine);
+    const found = new Map<string, Seen>();
+    try {
+      for (const sighting of this.all) {
+        const key = `${sighting.stimulus.entry ?? 0} ${nameOf(sighting.place)}`;
+        const seen = found.has(key) ? undefined : await judge(runner, sighting);
+        if (seen !== undefined) found.set(key, seen);
+      }
+    } finally {
+      await runner.close();
+    }
+    return [...found.values()];
   }
 }

@@ -13,7 +13,7 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { read16 } from '../oracle/announcement.ts';
-import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { BY_FATE_THEN_MAPS, type Fate, fateOf, type IsSame } from './fate.ts';
 import { FieldSightings, type SightingLimits } from './field-sightings.ts';
 import {
   isIn,
@@ -24,10 +24,10 @@ import {
   tellingNumbers,
 } from './misread-ranges.ts';
 import { misreadAt, type NumberField, type NumberKind, numberFields, sizeOf } from './number-domains.ts';
-import { CaseRunner, lastPartingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
-import { type Held, holdsOfRelatives } from './relatives.ts';
+import { type CaseRunner, lastPartingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
+import { type Held, heldOf, holdsOfRelatives } from './relatives.ts';
 import { holdsNumber } from './swapped-numbers.ts';
-import { repaired } from './variants.ts';
+import { withWord } from './with-bytes.ts';
 
 /** Packets of each field, of numbers of about one size, and of what became of them, that are looked at. */
 const LIMITS: SightingLimits = { each: 2, all: 600 };
@@ -42,14 +42,6 @@ const INVARIANTS: Readonly<Record<NumberKind, string>> = {
 interface Place extends Sighting {
   readonly field: NumberField;
 }
-
-type IsSame = (one: Fate, other: Fate) => boolean;
-
-/** By what becomes of the packet; else by what maps hold then. */
-const BY: readonly IsSame[] = [
-  isSameFate,
-  (one, other) => isSameFate(one, other) && leavesSameMaps(one, other),
-];
 
 export class OrderComparisons {
   readonly #program: Program;
@@ -71,25 +63,17 @@ export class OrderComparisons {
   }
 
   /** One for each field. */
-  async find(machine: Engine): Promise<Seen[]> {
-    const runner = new CaseRunner(this.#program, machine);
-    const found = new Map<string, Seen>();
-    try {
-      for (const { place: field, ...sighting } of this.#sightings.all) {
-        const place = { ...sighting, field };
-        const key = `${place.stimulus.entry ?? 0} ${place.field.name}`;
-        if (found.has(key)) continue;
-        const seen = await this.#judge(runner, place);
-        if (seen !== undefined) found.set(key, seen);
-      }
-    } finally {
-      await runner.close();
-    }
-    return [...found.values()];
+  find(machine: Engine): Promise<Seen[]> {
+    return this.#sightings.firstOfEach(
+      this.#program,
+      machine,
+      ({ name }) => name,
+      (runner, { place: field, ...sighting }) => this.#judge(runner, { ...sighting, field }),
+    );
   }
 
   async #judge(runner: CaseRunner, place: Place): Promise<Seen | undefined> {
-    for (const isSame of BY) {
+    for (const isSame of BY_FATE_THEN_MAPS) {
       const range = await rangeOf(runner, place, isSame);
       if (range === undefined) continue;
       const simple = await this.#inSimplestWorld(runner, place, range, isSame);
@@ -187,9 +171,7 @@ async function heldBy(
     if (fate === undefined) return 'otherwise';
     (isIn(range, misread) ? within : beyond)!.push(fate);
   }
-  const areAlike = (fates: readonly Fate[]): boolean => fates.every((fate) => isSame(fate, fates[0]!));
-  if (!areAlike(within!) || !areAlike(beyond!)) return 'otherwise';
-  return isSame(within![0]!, beyond![0]!) ? 'nothing' : 'same';
+  return heldOf(within!, beyond!, isSame);
 }
 
 /** What a map would hold where it says which numbers these are. */
@@ -235,8 +217,5 @@ function fateWith(runner: CaseRunner, place: Place, misread: number): Promise<Fa
 
 /** The same packet with another number there, its checksums right. */
 function withMisread({ field, stimulus }: Place, misread: number): Stimulus {
-  const packet = stimulus.packet.slice();
-  packet[field.at] = misread;
-  packet[field.at + 1] = misread >> 8;
-  return { ...stimulus, packet: repaired(packet, field.at) };
+  return withWord(stimulus, field.at, swapped(misread));
 }

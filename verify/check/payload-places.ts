@@ -7,7 +7,7 @@ import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import type { World } from '../../sim/runtime/world.ts';
 import { insteadOf } from '../instead.ts';
-import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { type Fate, fateOf, isSameWithMaps } from './fate.ts';
 import { changedData, type MovableData, type MovedData, movableData } from './moved-payload.ts';
 import { CaseRunner, hasContents, partingLine, type Seen, type Sighting, simplestWorld } from './probe.ts';
 import { partsRelatives } from './relatives.ts';
@@ -204,7 +204,7 @@ class Trial {
     const deciding: { make: MakeData; fate: Fate }[] = [];
     for (const make of this.#others) {
       const fate = await this.#fate(world, way.plain(make(data)));
-      if (fate !== undefined && !isSame(fate, own)) deciding.push({ make, fate });
+      if (fate !== undefined && !isSameWithMaps(fate, own)) deciding.push({ make, fate });
     }
     if (deciding.length === 0) return undefined;
     if (!(await this.#comesTo(world, way.disguised(data), own))) return undefined;
@@ -219,7 +219,13 @@ class Trial {
     const { data, way } = this;
     const packets = [way.disguised(data), way.disguised(other)] as const;
     const kept = { at: way.from, size: packets[0].length - way.from };
-    return partsRelatives(world, packets, kept, (inside, packet) => this.#fate(inside, packet), isSame);
+    return partsRelatives(
+      world,
+      packets,
+      kept,
+      (inside, packet) => this.#fate(inside, packet),
+      isSameWithMaps,
+    );
   }
 
   /** Do bytes that are no data make the difference that data makes, which itself makes none where it truly lies? */
@@ -237,14 +243,10 @@ class Trial {
 
   async #comesTo(world: World, packet: Uint8Array, wanted: Fate): Promise<boolean> {
     const fate = await this.#fate(world, packet);
-    return fate !== undefined && isSame(fate, wanted);
+    return fate !== undefined && isSameWithMaps(fate, wanted);
   }
 
   #fate(world: World, packet: Uint8Array): Promise<Fate | undefined> {
     return fateOf(this.#runner, world, { ...this.stimulus, packet });
   }
-}
-
-function isSame(one: Fate, other: Fate): boolean {
-  return isSameFate(one, other) && leavesSameMaps(one, other);
 }

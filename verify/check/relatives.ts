@@ -5,6 +5,7 @@
  */
 import { IPPROTO } from '../../sim/packet/numbers.ts';
 import type { World } from '../../sim/runtime/world.ts';
+import type { Fate, IsSame } from './fate.ts';
 import { headerSize, networkAt, repaired, transportOf } from './variants.ts';
 
 /** One thing that is different. */
@@ -21,6 +22,13 @@ export interface Kept {
 
 /** What a relative comes to: the same is special, nothing is, or something else is. */
 export type Held = 'same' | 'nothing' | 'otherwise';
+
+/** What a packet tells, whose fates with the one kind of numbers and with the other are these: each kind has to come to one thing. */
+export function heldOf(as: readonly Fate[], other: readonly Fate[], isSame: IsSame): Held {
+  const areAlike = (fates: readonly Fate[]): boolean => fates.every((fate) => isSame(fate, fates[0]!));
+  if (!areAlike(as) || !areAlike(other)) return 'otherwise';
+  return isSame(as[0]!, other[0]!) ? 'nothing' : 'same';
+}
 
 /** Of each byte: no two differ in the same bits alone, and none leaves the lowest ones as they are. */
 const CHANGES = [0x15, 0x2a, 0x5b, 0x3f, 0x07, 0x61];

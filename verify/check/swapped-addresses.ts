@@ -13,9 +13,10 @@ import { insteadOf } from '../instead.ts';
 import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
 import { inPrefix, type KnownPrefix, knownPrefixOf } from './known-prefixes.ts';
-import { CaseRunner, hasValues, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
+import { type CaseRunner, hasValues, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
-import { networkAt, repaired } from './variants.ts';
+import { networkAt } from './variants.ts';
+import { withBytes } from './with-bytes.ts';
 import { namesAddress } from './world-addresses.ts';
 
 /** Packets of each prefix, field and fate that are looked at; and of all. */
@@ -55,25 +56,18 @@ export class SwappedAddresses {
   }
 
   /** One for each prefix and field that the program compares so. */
-  async find(machine: Engine): Promise<Seen[]> {
-    const runner = new CaseRunner(this.#program, machine);
-    const found = new Map<string, Seen>();
-    try {
-      for (const sighting of this.#sightings.all) {
-        const { place, stimulus } = sighting;
-        const id = `${stimulus.entry ?? 0} ${place.field} ${place.prefix.name}`;
-        const seen = found.has(id) ? undefined : await this.#judge(runner, sighting);
-        if (seen !== undefined) found.set(id, seen);
-      }
-    } finally {
-      await runner.close();
-    }
-    return [...found.values()];
+  find(machine: Engine): Promise<Seen[]> {
+    return this.#sightings.firstOfEach(
+      this.#program,
+      machine,
+      ({ field, prefix }) => `${field} ${prefix.name}`,
+      (runner, sighting) => this.#judge(runner, sighting),
+    );
   }
 
   async #judge(runner: CaseRunner, { world, stimulus: came, place }: Found): Promise<Seen | undefined> {
     // Others have their checksums right, too.
-    const stimulus = withWord(came, place, place.word);
+    const stimulus = withBytes(came, place.at, place.word);
     const holds = (inside: World): Promise<boolean> =>
       new Trial(runner, inside, stimulus, place).isMirrored();
     if (!(await holds(world))) return undefined;
@@ -87,7 +81,7 @@ export class SwappedAddresses {
     const kept = { at: place.at, size: place.word.length };
     if (!(await holdsOfRelatives(stimulus.packet, kept, look))) return undefined;
     if (!(await new Trial(runner, simple, stimulus, place).isAlone())) return undefined;
-    const meant = withWord(stimulus, place, mirrored(place.word));
+    const meant = withBytes(stimulus, place.at, mirrored(place.word));
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
     if (got === undefined || usual === undefined) return undefined;
@@ -98,7 +92,7 @@ export class SwappedAddresses {
       this.#program,
       simple,
       stimulus,
-      others.map((one) => withWord(stimulus, place, one)),
+      others.map((one) => withBytes(stimulus, place.at, one)),
     );
     const [here, there] = [word, mirrored(word)].map((one) => textOf(version, one));
     return {
@@ -223,7 +217,7 @@ class Trial {
   }
 
   #fate(word: readonly number[]): Promise<Fate | undefined> {
-    return fateOf(this.#runner, this.#world, withWord(this.#stimulus, this.#place, word), word);
+    return fateOf(this.#runner, this.#world, withBytes(this.#stimulus, this.#place.at, word), word);
   }
 }
 
@@ -310,11 +304,4 @@ function textOf(version: 4 | 6, word: readonly number[]): string {
   if (version === 4) return word.join('.');
   const hex = Buffer.from(word).toString('hex');
   return `${hex.replace(/(.{4})(?=.)/g, '$1:')}::`;
-}
-
-/** The same packet with another address there, its checksums right again. */
-function withWord(stimulus: Stimulus, { at }: Place, word: readonly number[]): Stimulus {
-  const packet = stimulus.packet.slice();
-  packet.set(word, at);
-  return { ...stimulus, packet: repaired(packet, at) };
 }

@@ -11,27 +11,19 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { read16 } from '../oracle/announcement.ts';
-import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { BY_FATE_THEN_MAPS, type Fate, fateOf, type IsSame } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
 import { type FlagWord, flagWords } from './flag-words.ts';
-import { CaseRunner, partingLine, type Seen, simplestWorld } from './probe.ts';
-import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
+import { type CaseRunner, partingLine, type Seen, simplestWorld } from './probe.ts';
+import { type Held, heldOf, holdsOfRelatives, withOtherHashes } from './relatives.ts';
 import { holdsNumber } from './swapped-numbers.ts';
-import { repaired } from './variants.ts';
+import { withWord } from './with-bytes.ts';
 
 /** Packets of each word, and of what became of them, that are looked at; and of all. */
 const LIMITS: SightingLimits = { each: 3, all: 150 };
 const BITS = Array.from({ length: 16 }, (_, bit) => 1 << bit);
 /** Words from all over that have to come to what the mask says: an odd step, so that they differ in all bits. */
 const SCATTERED = Array.from({ length: 48 }, (_, index) => (index * 40_503) & 0xffff);
-
-type IsSame = (one: Fate, other: Fate) => boolean;
-
-/** By what becomes of the packet; else by what maps hold then. */
-const BY: readonly IsSame[] = [
-  isSameFate,
-  (one, other) => isSameFate(one, other) && leavesSameMaps(one, other),
-];
 
 /** What decides: bits of the word that are as in this packet, or are not. */
 interface Decision {
@@ -57,19 +49,13 @@ export class SwappedMasks {
   }
 
   /** One for each word that the program takes apart so. */
-  async find(machine: Engine): Promise<Seen[]> {
-    const runner = new CaseRunner(this.#program, machine);
-    const found = new Map<string, Seen>();
-    try {
-      for (const sighting of this.#sightings.all) {
-        const key = `${sighting.stimulus.entry ?? 0} ${sighting.place.name}`;
-        const seen = found.has(key) ? undefined : await this.#judge(runner, sighting);
-        if (seen !== undefined) found.set(key, seen);
-      }
-    } finally {
-      await runner.close();
-    }
-    return [...found.values()];
+  find(machine: Engine): Promise<Seen[]> {
+    return this.#sightings.firstOfEach(
+      this.#program,
+      machine,
+      ({ name }) => name,
+      (runner, sighting) => this.#judge(runner, sighting),
+    );
   }
 
   async #judge(
@@ -78,8 +64,8 @@ export class SwappedMasks {
   ): Promise<Seen | undefined> {
     for (const from of place.from) {
       const value = from === 'own' ? read16(stimulus.packet, place.at) : 0;
-      const start = withWord(stimulus, place, value);
-      for (const isSame of BY) {
+      const start = withWord(stimulus, place.at, value);
+      for (const isSame of BY_FATE_THEN_MAPS) {
         const mask = await misreadMask(runner, world, start, place, isSame);
         if (mask === undefined) continue;
         const seen = await this.#show(runner, world, { stimulus: start, word: place, mask, isSame });
@@ -103,7 +89,7 @@ export class SwappedMasks {
     const meant = swapped(mask);
     const value = read16(stimulus.packet, word.at);
     // A bit that decides, and is none of those that are meant.
-    const misread = withWord(stimulus, word, value ^ lowestOf(mask & ~meant));
+    const misread = withWord(stimulus, word.at, value ^ lowestOf(mask & ~meant));
     const got = await runner.outcome(simple, misread);
     const usual = await runner.outcome(simple, stimulus);
     if (got === undefined || usual === undefined) return undefined;
@@ -143,7 +129,7 @@ async function misreadMask(
   const value = read16(stimulus.packet, word.at);
   let mask = 0;
   for (const bit of BITS) {
-    const turned = await fateOf(runner, world, withWord(stimulus, word, value ^ bit));
+    const turned = await fateOf(runner, world, withWord(stimulus, word.at, value ^ bit));
     if (turned === undefined) return undefined;
     if (!isSame(turned, start)) mask |= bit;
   }
@@ -160,13 +146,11 @@ async function heldBy(
   const own = read16(stimulus.packet, word.at);
   const [as, other]: Fate[][] = [[], []];
   for (const value of [own, ...BITS.map((bit) => own ^ bit), ...SCATTERED]) {
-    const fate = await fateOf(runner, world, withWord({ ...stimulus, packet }, word, value));
+    const fate = await fateOf(runner, world, withWord({ ...stimulus, packet }, word.at, value));
     if (fate === undefined) return 'otherwise';
     (((value ^ own) & mask) === 0 ? as : other)!.push(fate);
   }
-  const areAlike = (fates: readonly Fate[]): boolean => fates.every((fate) => isSame(fate, fates[0]!));
-  if (!areAlike(as!) || !areAlike(other!)) return 'otherwise';
-  return isSame(as![0]!, other![0]!) ? 'nothing' : 'same';
+  return heldOf(as!, other!, isSame);
 }
 
 function lowestOf(bits: number): number {
@@ -175,12 +159,4 @@ function lowestOf(bits: number): number {
 
 function hex(value: number): string {
   return `0x${value.toString(16).padStart(4, '0')}`;
-}
-
-/** The same packet with another word there, its checksums right. */
-function withWord(stimulus: Stimulus, { at }: FlagWord, value: number): Stimulus {
-  const packet = stimulus.packet.slice();
-  packet[at] = value >> 8;
-  packet[at + 1] = value;
-  return { ...stimulus, packet: repaired(packet, at) };
 }

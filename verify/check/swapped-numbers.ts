@@ -13,12 +13,12 @@ import type { World } from '../../sim/runtime/world.ts';
 import type { BatchReport } from '../batch-report.ts';
 import { insteadOf } from '../instead.ts';
 import { read16 } from '../oracle/announcement.ts';
-import { type Fate, fateOf, isSameFate, leavesSameMaps } from './fate.ts';
+import { type Fate, fateOf, isSameFate, isSameWithMaps } from './fate.ts';
 import { type FieldSighting, FieldSightings, type SightingLimits } from './field-sightings.ts';
 import { isPort, type NumberMeaning, type SwappedPlace, swappedPlaces } from './known-numbers.ts';
-import { CaseRunner, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
+import { type CaseRunner, lastPartingLine, type Seen, simplestWorld } from './probe.ts';
 import { type Held, holdsOfRelatives, withOtherHashes } from './relatives.ts';
-import { repaired } from './variants.ts';
+import { withWord } from './with-bytes.ts';
 
 /** Packets of each number, and of what became of them, that are looked at; and of all. */
 const LIMITS: SightingLimits = { each: 3, all: 300 };
@@ -60,34 +60,23 @@ export class SwappedNumbers {
   }
 
   /** One for each number that the program compares so. */
-  async find(machine: Engine): Promise<Seen[]> {
-    const runner = new CaseRunner(this.#program, machine);
-    const found: Seen[] = [];
-    try {
-      const known = new Set<string>();
-      for (const sighting of this.#sightings.all) {
-        const { place, stimulus } = sighting;
-        const number = `${stimulus.entry ?? 0} ${place.meaning.what} ${place.value}`;
-        const seen = known.has(number) ? undefined : await this.#judge(runner, machine, sighting);
-        if (seen === undefined) continue;
-        known.add(number);
-        found.push(seen);
-      }
-    } finally {
-      await runner.close();
-    }
-    return found;
+  find(machine: Engine): Promise<Seen[]> {
+    return this.#sightings.firstOfEach(
+      this.#program,
+      machine,
+      ({ meaning, value }) => `${meaning.what} ${value}`,
+      (runner, sighting) => this.#judge(runner, sighting),
+    );
   }
 
   async #judge(
     runner: CaseRunner,
-    machine: Engine,
     { world, stimulus: came, place }: FieldSighting<SwappedPlace>,
   ): Promise<Seen | undefined> {
     const hashed = `${came.entry ?? 0} ${place.meaning.what}`;
     if ((this.#hashed.get(hashed) ?? 0) >= MOST_HASHED) return undefined;
     // Others have their checksums right: a packet with a wrong one may be special for that.
-    const stimulus = withNumber(came, place, place.value);
+    const stimulus = withWord(came, place.at, place.value);
     const holds = (inside: World): Promise<boolean> => new Trial(runner, inside, stimulus, place).isSpecial();
     if (!(await holds(world))) return undefined;
     const simple = await simplestWorld({ world, stimulus }, this.#isGiven, holds);
@@ -97,7 +86,7 @@ export class SwappedNumbers {
       this.#hashed.set(hashed, (this.#hashed.get(hashed) ?? 0) + 1);
       return undefined;
     }
-    const meant = withNumber(stimulus, place, swapped(place.value));
+    const meant = withWord(stimulus, place.at, swapped(place.value));
     const got = await runner.outcome(simple, stimulus);
     const usual = await runner.outcome(simple, meant);
     if (got === undefined || usual === undefined) return undefined;
@@ -109,12 +98,12 @@ export class SwappedNumbers {
       this.#program,
       simple,
       stimulus,
-      others.map((other) => withNumber(stimulus, place, other)),
+      others.map((other) => withWord(stimulus, place.at, other)),
     );
     return {
       world: simple,
       stimuli: [stimulus],
-      engine: machine,
+      engine: runner.engine,
       got,
       ...(meaning.severity === undefined ? {} : { severity: meaning.severity }),
       ...(source === undefined ? {} : { source }),
@@ -197,7 +186,7 @@ class Trial {
 
   #fate(number: number): Promise<Fate | undefined> {
     const tried = [number >> 8, number & 0xff];
-    return fateOf(this.#runner, this.#world, withNumber(this.#stimulus, this.#place, number), tried);
+    return fateOf(this.#runner, this.#world, withWord(this.#stimulus, this.#place.at, number), tried);
   }
 }
 
@@ -238,10 +227,6 @@ async function isByNumber(
   return await new Trial(runner, world, stimulus, place).isAlone();
 }
 
-function isSameWithMaps(one: Fate, other: Fate): boolean {
-  return isSameFate(one, other) && leavesSameMaps(one, other);
-}
-
 /** Do maps or variables that a test filled hold the number, in either order? */
 export function holdsNumber({ maps, globals }: World, value: number): boolean {
   const contents = [
@@ -259,12 +244,4 @@ function isOpen({ sockets = [] }: World, { meaning, value }: SwappedPlace): bool
   if (!isPort(meaning)) return false;
   const ends = sockets.flatMap(({ local, remote }) => (remote === undefined ? [local] : [local, remote]));
   return ends.some((end) => endpointFromText(end).port === value);
-}
-
-/** The same packet with another number there, its checksums right again. */
-function withNumber(stimulus: Stimulus, { at }: SwappedPlace, value: number): Stimulus {
-  const packet = stimulus.packet.slice();
-  packet[at] = value >> 8;
-  packet[at + 1] = value;
-  return { ...stimulus, packet: repaired(packet, at) };
 }
