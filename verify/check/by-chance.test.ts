@@ -4,7 +4,7 @@ import { writeElf } from '../../sim/ebpf/test-support/write-elf.ts';
 import { createVmEngine } from '../../sim/engines/vm.ts';
 import type { Program } from '../../sim/runtime/program.ts';
 import { Replay } from '../replay.ts';
-import { bytes, data, ethernet, icmpv6, ipv4, udp, V6_A, V6_B } from '../test-support/packets.ts';
+import { bytes, data, ethernet, icmpv6, ipv4, udp, V4_A, V4_B, V6_A, V6_B } from '../test-support/packets.ts';
 import { isByChance } from './by-chance.ts';
 import { checkJudging } from './judging.ts';
 
@@ -28,7 +28,7 @@ async function found(
   before: readonly Uint8Array[] = [],
 ): Promise<(readonly [string, boolean])[]> {
   const judging = checkJudging(program, (id) =>
-    /^(lengths\/decapsulated|reply\/(askers-mac|same-macs|to-itself|to-group|new-header-to-itself)|arp\/sender-mac|neighbour\/askers-address)$/.test(
+    /^(dns\/.*|lengths\/decapsulated|reply\/(askers-mac|same-macs|to-itself|to-group|new-header-to-itself)|arp\/sender-mac|neighbour\/askers-address)$/.test(
       id,
     ),
   );
@@ -182,4 +182,18 @@ it('a tag’s length is taken off in front of frames with a tag, or of all, as a
   const came = bytes(PACKET.slice(0, 12), [0x81, 0, 0, 5], PACKET.slice(12));
   expect(await found(taking('if r9 != 0x0081 goto out'), came)).toEqual([['lengths/decapsulated', false]]);
   expect(await found(taking(''), came)).toEqual([['lengths/decapsulated', true]]);
+});
+
+it('a datagram to the port of DNS that goes back with something else is an answer of DNS only if other ports are none', async () => {
+  const header = [0, 7, 0x81, 0x80, 0, 0, 0, 0, 0, 0, 0, 0];
+  const response = ethernet(0x0800, ipv4(17, udp(bytes(header), V4_A, V4_B, 53)));
+  const swap = (one: number, other: number, size: 16 | 32): string =>
+    `r1 = *(u${size} *)(r7 + ${one})\nr2 = *(u${size} *)(r7 + ${other})
+    *(u${size} *)(r7 + ${one}) = r2\n*(u${size} *)(r7 + ${other}) = r1`;
+  const back = `${swap(26, 30, 32)}\n${swap(34, 36, 16)}\n*(u16 *)(r7 + 40) = 0`;
+  const room = 'r0 = r7\nr0 += 54\nif r0 > r8 goto out';
+  const stamp = `${room}\n${back}\n*(u8 *)(r7 + 43) = 9`;
+  expect(await found(sending(stamp), response)).toEqual([['dns/response-answered', true]]);
+  const server = `r1 = *(u16 *)(r7 + 36)\nif r1 != 0x3500 goto out\n${stamp}`;
+  expect(await found(sending(server), response)).toEqual([['dns/response-answered', false]]);
 });

@@ -1,7 +1,7 @@
 /**
  * What is wrong with a reply only because the packet came from the very address that the program has for its own, or sends to: packets
  * that are looked for take addresses from the program's constants, and a right reply to such a packet goes from there to there. The
- * same packet from another address tells.
+ * same packet from another address tells. So it is with what programs send back for one port that do the same for all.
  */
 import type { Case } from '../../corpus/cases/case.ts';
 import type { Engine } from '../../sim/engines/engine.ts';
@@ -9,12 +9,14 @@ import type { Stimulus } from '../../sim/packet/packet-batch.ts';
 import { isTpid } from '../../sim/packet/vlan.ts';
 import { deliveryOf } from '../../sim/runtime/delivery.ts';
 import type { Program } from '../../sim/runtime/program.ts';
+import { DNS_RULES } from '../invariants/dns-answer.ts';
 import type { Judging } from '../judging.ts';
 import { FramePair } from '../oracle/frame-pair.ts';
 import { type Outcome, outcomeAt } from '../outcome.ts';
 import type { Divergence } from '../report.ts';
 import { CaseRunner } from './probe.ts';
 import { networkAt, repaired, transportOf } from './variants.ts';
+import { withWord } from './with-bytes.ts';
 
 /** By invariant, the same packet with other addresses, each of which by itself would be wrong as well. */
 const ELSEWHERE: Readonly<Record<string, (packet: Uint8Array) => (Uint8Array | undefined)[]>> = {
@@ -29,6 +31,8 @@ const ELSEWHERE: Readonly<Record<string, (packet: Uint8Array) => (Uint8Array | u
   ],
   // An answer to the group, as of multicast DNS (RFC 6762 §6), goes there whoever asks.
   'reply/to-group': (packet) => [fromGroup(packet)],
+  // Whoever sends the datagrams of all ports back, with a time written into them say, does not answer for DNS.
+  ...Object.fromEntries(DNS_RULES.map(({ id }) => [id, (packet: Uint8Array) => [toNoServer(packet)]])),
 };
 
 /** Does the program do the same with the packet from another host, and nothing is wrong then? */
@@ -195,6 +199,14 @@ function fromGroup(packet: Uint8Array): Uint8Array | undefined {
   const at = networkAt(packet)! + (ip.version === 4 ? 12 : 8);
   copy.set(group, at);
   return repaired(copy, at + group.length - 2);
+}
+
+/** A port without a service. */
+const NO_SERVICE = 30_011;
+
+function toNoServer(packet: Uint8Array): Uint8Array | undefined {
+  const transport = transportOf(packet);
+  return transport && withWord({ packet }, transport.at + 2, NO_SERVICE).packet;
 }
 
 function change(bytes: Uint8Array, at: number, count: number): void {
